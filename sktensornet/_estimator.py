@@ -1,0 +1,204 @@
+"""What classifiers and regressors share: from data to a trained network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._model import Model
+from ._objective import Objective
+from ._parallel import ChunkPool, effective_threads
+from ._training import CallbackSupportMixin, EarlyStopping, Training
+from ._typing import FloatArray
+from ._validation import NETWORK_CONSTRAINTS
+from .feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, PolynomialMap
+from .networks import Tree, identity_start
+from .patches import SingleColumns, Sites
+from .solvers import LBFGS, SOLVERS, Adam, Solver
+
+_LBFGS_LIMIT = 5_000_000_000
+"""The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
+
+
+class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
+    """Base class of all estimators.
+
+    A subclass says which tree it uses (`_tree`) and what its targets mean.
+    """
+
+    _parameter_constraints: dict = NETWORK_CONSTRAINTS
+
+    def _tree(self, sites: Sites) -> Tree:
+        raise NotImplementedError
+
+    def _resolve_feature_map(self) -> FeatureMap:
+        if isinstance(self.feature_map, FeatureMap):
+            return self.feature_map
+        if self.feature_map == "auto":
+            return PolynomialMap() if self.patches is None else AffineMap()
+        return FEATURE_MAPS[self.feature_map]()
+
+    def _resolve_solver(self, n_samples: int, n_parameters: int) -> Solver:
+        if isinstance(self.solver, Solver):
+            solver = self.solver
+        elif self.solver == "auto":
+            small = n_samples * n_parameters <= _LBFGS_LIMIT
+            solver = LBFGS() if small else Adam()
+        else:
+            solver = SOLVERS[self.solver]()
+        solver.check()
+        return solver
+
+    def _build(
+        self,
+        X: FloatArray,
+        weight: FloatArray,
+        n_tensors: int,
+        n_outputs: int,
+        batched: bool,
+        random_state,
+    ) -> Model:
+        sites = (self.patches or SingleColumns()).fit(X.shape[1])
+        feature_map = self._resolve_feature_map().fit(X, sites.columns, weight, random_state)
+        tree = self._tree(sites)
+        sizes = tree.message_sizes(feature_map.mode_sizes, self.rank, n_outputs)
+        return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
+
+    def _start(self, model: Model, random_state) -> FloatArray:
+        """Parameters to start from; None as `random_state` leaves the noise out."""
+        cores = identity_start(
+            model.contraction, model.feature_map.constants, self._bias, random_state
+        )
+        parameters = model.feature_map.parameters
+        if random_state is None:
+            parameters = tuple(np.zeros_like(array) for array in parameters)
+        return model.pack(cores, parameters)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
+
+    def _resume(self, model: Model) -> Model:
+        """The fitted model, if it has the shapes of the one asked for."""
+        fitted = self._fitted_model()
+        if not fitted.same_shapes(model):
+            raise ValueError(
+                "warm_start=True needs a model of the same shape as before, but rank, patches, "
+                "feature_map, class_tensors or the data changed it; set warm_start=False to "
+                "start anew."
+            )
+        return fitted
+
+    def _fitted_theta(self) -> FloatArray:
+        return self._fitted_model().theta_of(self.network_, self.feature_map_)
+
+    def _batch_solver(self) -> Solver:
+        """The solver of `partial_fit`."""
+        return Adam() if self.solver == "auto" else self._resolve_solver(0, 0)
+
+    def _advance(self, model: Model, loss, X, y, weight, theta: FloatArray) -> None:
+        """One pass over a batch of samples."""
+        solver = self._batch_solver()
+        with ChunkPool(effective_threads(self.n_jobs)) as pool:
+            objective = Objective(
+                model,
+                loss,
+                X,
+                y,
+                weight,
+                alpha=self.alpha,
+                penalty=self.penalty,
+                origin=self._start(model, None),
+                pool=pool,
+            )
+            state = getattr(self, "_solver_state", None)
+            random_state = getattr(self, "_random_state", check_random_state(self.random_state))
+            outcome, value = solver.advance(objective, theta, state, random_state)
+        self._random_state, self._solver_state = random_state, outcome.state
+        self._set_fitted(model, outcome.theta)
+        self.loss_curve_ = [*getattr(self, "loss_curve_", []), value]
+        self.validation_scores_ = None
+        self.n_iter_ = len(self.loss_curve_)
+
+    def _set_fitted(self, model: Model, theta: FloatArray) -> None:
+        for name, value in self._fitted_attributes(model, theta).items():
+            setattr(self, name, value)
+
+    @staticmethod
+    def _fitted_attributes(model: Model, theta: FloatArray) -> dict[str, Any]:
+        return {
+            "network_": model.network(theta),
+            "feature_map_": model.fitted_map(theta),
+            "patches_": model.sites,
+        }
+
+    def _fitted_model(self) -> Model:
+        return Model.from_fitted(self.patches_, self.feature_map_, self.network_)
+
+    def _raw_scores(self, X) -> FloatArray:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=self.network_.dtype, reset=False)
+        model = self._fitted_model()
+        theta = model.theta_of(self.network_, self.feature_map_)
+        return model.scores(theta, X, effective_threads(self.n_jobs))
+
+    def _train(
+        self,
+        model: Model,
+        loss,
+        X: FloatArray,
+        y: Any,
+        weight: FloatArray,
+        *,
+        start: FloatArray,
+        validation_score,
+        random_state,
+    ) -> None:
+        """Minimise the objective and set the fitted attributes."""
+        solver = self._resolve_solver(len(X), model.size)
+        max_iter = solver.default_max_iter if self.max_iter is None else self.max_iter
+        stopping = None
+        if validation_score is not None:
+            stopping = EarlyStopping(validation_score, self.tol, self.n_iter_no_change)
+
+        with ChunkPool(effective_threads(self.n_jobs)) as pool:
+            objective = Objective(
+                model,
+                loss,
+                X,
+                y,
+                weight,
+                alpha=self.alpha,
+                penalty=self.penalty,
+                origin=self._start(model, None),
+                pool=pool,
+            )
+            training = Training(
+                self,
+                X,
+                y,
+                max_iter=max_iter,
+                snapshot=lambda theta: self._fitted_attributes(model, theta),
+                start=start,
+                early_stopping=stopping,
+            )
+            training.begin()
+            outcome = solver.minimize(
+                objective,
+                start,
+                max_iter=max_iter,
+                tol=self.tol,
+                random_state=random_state,
+                monitor=training,
+            )
+        theta = outcome.theta if stopping is None or stopping.best is None else stopping.best
+        self._set_fitted(model, theta)
+        self._solver_state = None
+        self.loss_curve_ = training.loss_curve
+        self.validation_scores_ = None if stopping is None else stopping.scores
+        self.n_iter_ = len(training.loss_curve)
+        training.warn_if_unfinished(outcome.converged, type(solver).__name__)
+        training.finish()

@@ -1,0 +1,52 @@
+"""Small numerical helpers: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._parallel import chunks
+from ._typing import FloatArray
+
+_ROWS = 1024
+
+
+def weighted_moments(
+    X: FloatArray, weight: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Weighted mean and variance of each column, in float64 and two passes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_columns)
+    weight : ndarray of shape (n_samples,) or None
+        Non-negative, not all zero.
+
+    Returns
+    -------
+    mean, variance : ndarray of shape (n_columns,)
+    """
+    weight = np.ones(X.shape[0]) if weight is None else weight.astype(np.float64)
+    weight = weight / weight.sum()
+    mean = np.zeros(X.shape[1])
+    for rows in chunks(X.shape[0], _ROWS):
+        mean += weight[rows] @ X[rows].astype(np.float64)
+    variance = np.zeros(X.shape[1])
+    for rows in chunks(X.shape[0], _ROWS):
+        centred = X[rows] - mean
+        with np.errstate(over="ignore", under="ignore"):
+            variance += weight[rows] @ (centred * centred)
+    return mean, variance
+
+
+def positive_scale(variance: FloatArray, mean: FloatArray) -> FloatArray:
+    """Standard deviation, with 1 for columns that are constant up to rounding."""
+    limit = np.finfo(np.float64).max
+    scale = np.sqrt(np.minimum(variance, limit))
+    rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)
+    return np.where(scale <= np.maximum(rounding, np.finfo(np.float64).tiny), 1.0, scale)
+
+
+def weighted_range(X: FloatArray, weight: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """Smallest and largest value of each column over rows of positive weight."""
+    seen = X if weight is None or np.all(weight > 0) else X[weight > 0]
+    return seen.min(axis=0).astype(np.float64), seen.max(axis=0).astype(np.float64)

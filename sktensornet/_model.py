@@ -1,0 +1,180 @@
+"""Sites, features and network as one function of a flat parameter vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ._parallel import ChunkPool, chunks
+from ._typing import FloatArray
+from .feature_maps import FittedMap
+from .networks import Contraction, TensorNetwork, Tree
+from .patches import Sites
+
+_CHUNK_BYTES = 8_000_000
+_MAX_CHUNK = 256
+
+
+class Model:
+    """The score function of an estimator.
+
+    .. math:: s_c(X) = \\langle W_c, f_1(x_1) \\otimes \\dots \\otimes f_d(x_d) \\rangle
+
+    The parameter vector is all cores, then the trainable parameters of the
+    feature map, each in C order.
+
+    Parameters
+    ----------
+    sites : Sites
+    feature_map : FittedMap
+    tree : Tree
+    message_sizes : tuple of int
+    n_batch : int
+        Number of classes with one tensor each, or 1.
+    dtype : dtype
+        Type of all per-sample work.
+    """
+
+    def __init__(
+        self,
+        sites: Sites,
+        feature_map: FittedMap,
+        tree: Tree,
+        message_sizes: tuple[int, ...],
+        n_batch: int,
+        batched: bool,
+        dtype: np.dtype,
+    ) -> None:
+        self.sites = sites
+        self.feature_map = feature_map
+        self.tree = tree
+        self.batched = batched
+        self.dtype = np.dtype(dtype)
+        self.contraction = Contraction(tree, message_sizes, n_batch)
+        self.core_shapes = self.contraction.core_shapes
+        self._shapes = [*self.core_shapes, *(array.shape for array in feature_map.parameters)]
+        bounds = np.cumsum([0, *(int(np.prod(shape)) for shape in self._shapes)])
+        self._slices = [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        self.size = int(bounds[-1])
+        self.core_size = int(bounds[len(self.core_shapes)])
+        per_sample = sum(message_sizes) * n_batch + 2 * sites.columns.size
+        rows = _CHUNK_BYTES // (self.dtype.itemsize * per_sample)
+        self.chunk_size = int(min(_MAX_CHUNK, max(16, rows)))
+
+    @classmethod
+    def from_fitted(cls, sites: Sites, feature_map: FittedMap, network: TensorNetwork) -> Model:
+        """The model of a network that is already there."""
+        return cls(
+            sites,
+            feature_map,
+            network.tree,
+            network.message_sizes,
+            network.n_outputs if network.batched else 1,
+            network.batched,
+            network.dtype,
+        )
+
+    def same_shapes(self, other: Model) -> bool:
+        """Whether parameter vectors mean the same in both models."""
+        return (
+            self.tree == other.tree
+            and self._shapes == other._shapes
+            and self.batched == other.batched
+            and np.array_equal(self.sites.columns, other.sites.columns)
+        )
+
+    def pack(self, cores: Sequence[FloatArray], parameters: Sequence[FloatArray]) -> FloatArray:
+        """Flat float64 vector of cores and feature map parameters."""
+        arrays = [*cores, *parameters]
+        return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
+
+    def unpack(self, theta: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
+        """Views of a flat vector as cores and feature map parameters."""
+        arrays = [
+            theta[part].reshape(shape)
+            for part, shape in zip(self._slices, self._shapes, strict=True)
+        ]
+        n_cores = len(self.core_shapes)
+        return arrays[:n_cores], arrays[n_cores:]
+
+    def network(self, theta: FloatArray) -> TensorNetwork:
+        """An immutable network with the cores of the vector."""
+        cores = [core.astype(self.dtype) for core in self.unpack(theta)[0]]
+        if not self.batched:
+            return TensorNetwork(self.tree, tuple(core[0] for core in cores))
+        root = self.tree.core_of[self.tree.root]
+        cores[root] = cores[root][..., 0]
+        return TensorNetwork(self.tree, tuple(cores), batched=True)
+
+    def fitted_map(self, theta: FloatArray) -> FittedMap:
+        """An immutable feature map with the parameters of the vector."""
+        parameters = self.unpack(theta)[1]
+        return self.feature_map.with_parameters([array.astype(self.dtype) for array in parameters])
+
+    def theta_of(self, network: TensorNetwork, feature_map: FittedMap) -> FloatArray:
+        """The parameter vector of a network and a map of this model's shapes."""
+        return self.pack(network.cores, feature_map.parameters)
+
+    def forward(
+        self,
+        cores: Sequence[FloatArray],
+        parameters: Sequence[FloatArray],
+        X: FloatArray,
+        dropout: tuple[float, np.random.Generator] | None = None,
+    ) -> tuple[FloatArray, Any]:
+        """Scores (n_samples, n_outputs) of a chunk in float64, and a tape."""
+        features, saved = self.feature_map.forward(parameters, self.sites.extract(X))
+        masks = None
+        if dropout is not None:
+            features, masks = self._drop(features, *dropout)
+        raw, tape = self.contraction.forward(cores, features)
+        scores = raw[0] if raw.shape[0] == 1 else raw[..., 0].T
+        return scores.astype(np.float64), (saved, masks, tape)
+
+    def backward(
+        self,
+        cores: Sequence[FloatArray],
+        parameters: Sequence[FloatArray],
+        tape: Any,
+        score_gradient: FloatArray,
+        out: FloatArray,
+    ) -> None:
+        """Write the derivative by the parameter vector into `out`."""
+        saved, masks, messages = tape
+        gradient = score_gradient.astype(self.dtype)
+        gradient = gradient[None] if self.contraction.n_batch == 1 else gradient.T[..., None]
+        trainable = bool(self.feature_map.parameters)
+        by_core, by_feature = self.contraction.backward(cores, messages, gradient, trainable)
+        arrays: list[FloatArray] = list(by_core)
+        if trainable:
+            if masks is not None:
+                by_feature = [part * mask for part, mask in zip(by_feature, masks, strict=True)]
+            arrays += self.feature_map.backward(parameters, saved, by_feature)
+        for part, array in zip(self._slices, arrays, strict=True):
+            out[part] = array.ravel()
+
+    def _drop(self, features, rate: float, rng: np.random.Generator):
+        """Zero each local feature but the constant with probability `rate`."""
+        keep = 1.0 - rate
+        dropped, masks = [], []
+        for array in features:
+            mask = (rng.random(array.shape, dtype=np.float32) < keep).astype(self.dtype)
+            mask *= 1.0 / keep
+            if self.feature_map.has_constant:
+                mask[:, 0] = 1
+            masks.append(mask)
+            dropped.append(array * mask)
+        return dropped, masks
+
+    def scores(self, theta: FloatArray, X: FloatArray, n_threads: int) -> FloatArray:
+        """Scores (n_samples, n_outputs) of all rows, in the model's dtype."""
+        cores, parameters = self.unpack(theta.astype(self.dtype))
+
+        def chunk_scores(rows: slice) -> FloatArray:
+            block = X[rows].astype(self.dtype, copy=False)
+            return self.forward(cores, parameters, block)[0].astype(self.dtype)
+
+        with ChunkPool(n_threads) as pool:
+            return np.concatenate(list(pool.map(chunk_scores, chunks(len(X), self.chunk_size))))

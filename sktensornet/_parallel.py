@@ -1,0 +1,112 @@
+"""Chunks over threads, with the BLAS kept to one thread inside."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+import joblib
+from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+def effective_threads(n_jobs: int | None) -> int:
+    """Number of chunk threads for an estimator's ``n_jobs``.
+
+    None is as many as the BLAS may use now, which respects the environment,
+    threadpoolctl's limits and the workers of joblib; integers are read as
+    joblib reads them.
+    """
+    if n_jobs is None:
+        return max((library["num_threads"] for library in _blas().info()), default=1)
+    return int(joblib.effective_n_jobs(n_jobs))
+
+
+class _BlasLimit:
+    """One limit for all threads that are inside, lifted when the last one leaves."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limiter = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limiter = _blas().limit(limits=1)
+            self._inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limiter.restore_original_limits()
+
+
+_limit = _BlasLimit()
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Keep the BLAS to one thread; may be nested and entered by several threads."""
+    _limit.enter()
+    try:
+        yield
+    finally:
+        _limit.leave()
+
+
+class ChunkPool:
+    """Maps a function over chunks in order, on a number of threads.
+
+    Results come in the order of the items whatever the number of threads, so a
+    sum over them does not depend on it; at most two results per thread wait.
+    Use it as a context manager.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self.n_threads = n_threads
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> ChunkPool:
+        _limit.enter()
+        return self
+
+    def __exit__(self, *exception) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+        _limit.leave()
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield ``function(item)`` for each item, in order."""
+        items = list(items)
+        if self.n_threads == 1 or len(items) == 1:
+            yield from map(function, items)
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.n_threads)
+        waiting: deque = deque()
+        for item in items:
+            if len(waiting) >= 2 * self.n_threads:
+                yield waiting.popleft().result()
+            waiting.append(self._pool.submit(function, item))
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def chunks(n: int, size: int) -> list[slice]:
+    """Slices of at most `size` rows, all but the last of equal length."""
+    return [slice(first, min(first + size, n)) for first in range(0, n, size)]

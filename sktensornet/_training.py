@@ -1,0 +1,139 @@
+"""The training loop as users see it: callbacks, curves, early stopping, warnings."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+
+from ._typing import FloatArray
+
+__all__ = ["CallbackSupportMixin", "EarlyStopping", "Training", "with_callbacks"]
+
+
+@dataclass
+class EarlyStopping:
+    """Stop when a validation score no longer improves; remember the best state.
+
+    Parameters
+    ----------
+    score : callable
+        Validation score of a parameter vector.
+    tol : float
+        An improvement counts if it is larger than this.
+    patience : int
+        Iterations without improvement after which training stops.
+    """
+
+    score: Callable[[FloatArray], float]
+    tol: float
+    patience: int
+    scores: list[float] = field(default_factory=list)
+    best: FloatArray | None = None
+    _best_score: float = -np.inf
+    _reference: float = -np.inf
+    _waited: int = 0
+
+    def update(self, theta: FloatArray) -> bool:
+        """Score the state; True if training should stop."""
+        score = self.score(theta)
+        self.scores.append(score)
+        if score > self._best_score:
+            self._best_score, self.best = score, theta.copy()
+        if score > self._reference + self.tol:
+            self._reference, self._waited = score, 0
+        else:
+            self._waited += 1
+        return self._waited >= self.patience
+
+
+class Training:
+    """Records one fit and passes its iterations on to the callbacks.
+
+    It is the solver's monitor; `begin` and `finish` go around the solver.
+
+    Parameters
+    ----------
+    estimator : estimator with `CallbackSupportMixin`
+    X, y : ndarray
+        Training data, for the callbacks.
+    max_iter : int
+    snapshot : callable
+        Fitted attributes for a parameter vector; called when a callback asks.
+    start : ndarray
+        Parameters before the first iteration.
+    early_stopping : EarlyStopping or None
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        X: FloatArray,
+        y: Any,
+        *,
+        max_iter: int,
+        snapshot: Callable[[FloatArray], dict[str, Any]],
+        start: FloatArray,
+        early_stopping: EarlyStopping | None,
+    ) -> None:
+        self._estimator = estimator
+        self._data = {"X": X, "y": y}
+        self._max_iter = max_iter
+        self._snapshot = snapshot
+        self._start = start
+        self.early_stopping = early_stopping
+        self.loss_curve: list[float] = []
+        self.stopped = False
+
+    def begin(self) -> None:
+        """Tell the callbacks that the fit begins."""
+        self._root = self._estimator._init_callback_context(max_subtasks=self._max_iter)
+        self._root.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+        self._iteration = self._begin(self._start)
+
+    def finish(self) -> None:
+        """Tell the callbacks that the estimator is fitted."""
+        if self._iteration is not None:
+            self._iteration.call_on_fit_task_end(estimator=self._estimator)
+        self._root.call_on_fit_task_end(
+            estimator=self._estimator, **self._data, reconstruction_attributes={}
+        )
+
+    def __call__(self, theta: FloatArray, value: float) -> bool:
+        """Record an iteration; True asks the solver to stop."""
+        self.loss_curve.append(value)
+        stop = self.early_stopping is not None and self.early_stopping.update(theta)
+        if self._iteration is not None:
+            stop |= self._iteration.call_on_fit_task_end(
+                estimator=self._estimator,
+                **self._data,
+                reconstruction_attributes=lambda: self._snapshot(theta),
+            )
+            self._iteration = None
+        self.stopped = stop
+        if not stop and len(self.loss_curve) < self._max_iter:
+            self._iteration = self._begin(theta)
+        return stop
+
+    def _begin(self, theta: FloatArray):
+        iteration = self._root.subcontext(task_name="iteration")
+        return iteration.call_on_fit_task_begin(
+            estimator=self._estimator,
+            **self._data,
+            reconstruction_attributes=lambda: self._snapshot(theta),
+        )
+
+    def warn_if_unfinished(self, converged: bool, solver: str) -> None:
+        """Warn as scikit-learn does if the solver wanted to go on."""
+        if not converged and not self.stopped:
+            warnings.warn(
+                f"{solver} stopped after max_iter={self._max_iter} iterations before it "
+                "converged. Increase max_iter, or raise tol or alpha.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )

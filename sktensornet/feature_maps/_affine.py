@@ -1,0 +1,122 @@
+"""The trainable map of the paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+
+from .._linalg import positive_scale, weighted_moments
+from ._base import FeatureMap, FittedMap, standardise, unit_covectors
+
+
+def _relu(h):
+    return np.maximum(h, 0, out=h)
+
+
+def _relu_adjoint(f, gradient):
+    return gradient * (f > 0)
+
+
+def _tanh_adjoint(f, gradient):
+    return gradient * (1 - f * f)
+
+
+ACTIVATIONS = {
+    "relu": (_relu, _relu_adjoint),
+    "tanh": (lambda h: np.tanh(h, out=h), _tanh_adjoint),
+    "identity": (lambda h: h, lambda f, gradient: gradient),
+}
+
+
+class AffineMap(FeatureMap):
+    """A trainable affine map and a nonlinearity, shared by all sites.
+
+    .. math:: f(x) = (1, \\; \\sigma(A^\\top z + b)), \\qquad z = (x - \\mu) / \\sigma_x
+
+    A and b are trained together with the network, so this map needs a gradient
+    solver. Inputs are standardised with one mean and scale per place in the
+    patch, taken over all sites, and limited to 4 standard deviations.
+
+    Parameters
+    ----------
+    n_components : int, default=16
+        Number m of local features, the constant included.
+    activation : {"relu", "tanh", "identity"}, default="relu"
+        The nonlinearity.
+
+    References
+    ----------
+    Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
+    networks", ICLR 2018, section 2: f(x) = sigma(A x + b).
+
+    Examples
+    --------
+    >>> from sktensornet import TTClassifier
+    >>> from sktensornet.feature_maps import AffineMap
+    >>> TTClassifier(feature_map=AffineMap(n_components=8))
+    TTClassifier(feature_map=AffineMap(n_components=8))
+    """
+
+    def __init__(self, n_components=16, activation="relu"):
+        self.n_components = n_components
+        self.activation = activation
+
+    def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
+        if not isinstance(self.n_components, Integral) or self.n_components < 2:
+            raise ValueError(
+                f"n_components={self.n_components!r} must be an integer >= 2, since the "
+                "constant counts as one."
+            )
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation={self.activation!r} is unknown; it must be one of {list(ACTIVATIONS)}."
+            )
+        n_sites, site_size = columns.shape
+        mean, variance = weighted_moments(X, sample_weight)
+        place_mean = mean[columns].mean(axis=0)
+        spread = variance[columns] + (mean[columns] - place_mean) ** 2
+        scale = positive_scale(spread.mean(axis=0), place_mean)
+        matrix = random_state.standard_normal((site_size, self.n_components - 1))
+        matrix *= site_size**-0.5
+        return FittedAffineMap(
+            mode_sizes=(int(self.n_components),) * n_sites,
+            constants=unit_covectors(n_sites, self.n_components),
+            has_constant=True,
+            parameters=(
+                matrix.astype(X.dtype),
+                np.zeros(self.n_components - 1, dtype=X.dtype),
+            ),
+            mean=place_mean.astype(X.dtype),
+            scale=scale.astype(X.dtype),
+            activation=self.activation,
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FittedAffineMap(FittedMap):
+    """Fitted `AffineMap`; ``parameters`` are A (p, m - 1) and b (m - 1,)."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    activation: str
+
+    def forward(self, parameters, sites):
+        matrix, offset = parameters
+        z = standardise(sites, self.mean, self.scale)
+        n_sites, n_samples, site_size = z.shape
+        hidden = np.matmul(z.reshape(-1, site_size), matrix)
+        hidden += offset
+        hidden = ACTIVATIONS[self.activation][0](hidden)
+        features = np.empty((n_sites, n_samples, hidden.shape[1] + 1), dtype=z.dtype)
+        features[..., 0] = 1
+        features[..., 1:] = hidden.reshape(n_sites, n_samples, -1)
+        return features, (z, features)
+
+    def backward(self, parameters, saved, gradient):
+        z, features = saved
+        stacked = np.stack([part[:, 1:] for part in gradient])
+        hidden = ACTIVATIONS[self.activation][1](features[..., 1:], stacked)
+        hidden = hidden.reshape(-1, hidden.shape[-1])
+        return [z.reshape(-1, z.shape[-1]).T @ hidden, hidden.sum(axis=0)]

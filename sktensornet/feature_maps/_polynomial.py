@@ -1,0 +1,88 @@
+"""Powers of each column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+
+from .._linalg import positive_scale, weighted_moments
+from ._base import FeatureMap, FittedMap, standardise, unit_covectors
+
+
+class PolynomialMap(FeatureMap):
+    """Powers of the standardised columns of a site.
+
+    .. math:: f(x) = (1, \\; s z, \\; (s z)^2, \\dots, (s z)^p), \\qquad z = (x - \\mu) / \\sigma_x
+
+    With several columns in a site, the powers of each follow one another and
+    share the constant. Columns are standardised one by one and limited to 4
+    standard deviations.
+
+    Parameters
+    ----------
+    degree : int, default=1
+        Highest power p.
+    scale : float, default=1.0
+        The factor s. In a penalty on ||W||^2 an interaction of order k costs
+        s^(-2 k), so a small scale is a prior for low orders.
+
+    References
+    ----------
+    Novikov, Trofimov, Oseledets, "Exponential Machines", arXiv 1605.03795.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.feature_maps import PolynomialMap
+    >>> X = np.array([[0.0], [2.0]])
+    >>> fitted = PolynomialMap(degree=2).fit(X, np.array([[0]]), None, None)
+    >>> fitted.transform(X.T[:, :, None])[0]
+    array([[ 1., -1.,  1.],
+           [ 1.,  1.,  1.]])
+    """
+
+    def __init__(self, degree=1, scale=1.0):
+        self.degree = degree
+        self.scale = scale
+
+    def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
+        if not isinstance(self.degree, Integral) or self.degree < 1:
+            raise ValueError(f"degree={self.degree!r} must be an integer >= 1.")
+        if not isinstance(self.scale, Real) or not 0 < self.scale < np.inf:
+            raise ValueError(f"scale={self.scale!r} must be a positive number.")
+        n_sites, site_size = columns.shape
+        mean, variance = weighted_moments(X, sample_weight)
+        deviation = positive_scale(variance, mean)
+        size = 1 + self.degree * site_size
+        return FittedPolynomialMap(
+            mode_sizes=(size,) * n_sites,
+            constants=unit_covectors(n_sites, size),
+            has_constant=True,
+            mean=mean[columns][:, None, :].astype(X.dtype),
+            deviation=deviation[columns][:, None, :].astype(X.dtype),
+            degree=int(self.degree),
+            scale=float(self.scale),
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FittedPolynomialMap(FittedMap):
+    """Fitted `PolynomialMap`."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    degree: int
+    scale: float
+
+    def forward(self, parameters, sites):
+        z = standardise(sites, self.mean, self.deviation)
+        z *= self.scale
+        n_sites, n_samples, site_size = z.shape
+        features = np.ones((n_sites, n_samples, 1 + self.degree * site_size), dtype=z.dtype)
+        power = z
+        for k in range(self.degree):
+            features[..., 1 + k : 1 + self.degree * site_size : self.degree] = power
+            power = power * z
+        return features, None

@@ -1,0 +1,48 @@
+"""The logarithmic loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._base import ClassificationLoss, signs
+
+
+class LogLoss(ClassificationLoss):
+    r"""Negative log-likelihood of logistic or softmax probabilities.
+
+    .. math:: \ell(s, y) = \log \sum_c e^{s_c} - s_y, \qquad
+              \ell(s, y) = \log(1 + e^{-s}) \; (y = 1), \; \log(1 + e^{s}) \; (y = 0)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import LogLoss
+    >>> value, gradient = LogLoss().value_and_gradient(np.zeros((1, 2)), np.array([1]))
+    >>> value.round(4), gradient
+    (array([0.6931]), array([[ 0.5, -0.5]]))
+    """
+
+    has_probabilities = True
+
+    def value_and_gradient(self, scores, y):
+        if scores.shape[1] == 1:
+            sign = signs(scores, y)
+            value = np.logaddexp(0, -sign * scores)
+            return value[:, 0], -sign * np.exp(-np.logaddexp(0, sign * scores))
+        log_p = self.log_probabilities(scores)
+        rows = np.arange(len(y))
+        gradient = np.exp(log_p)
+        gradient[rows, y] -= 1
+        return -log_p[rows, y], gradient
+
+    def baseline(self, frequency):
+        safe = np.maximum(frequency, np.finfo(np.float64).tiny)
+        if len(frequency) == 2:
+            return np.log(safe[1:]) - np.log(safe[:1])
+        return np.log(safe) - np.log(safe).mean()
+
+    def log_probabilities(self, scores):
+        if scores.shape[1] == 1:
+            return -np.logaddexp(0, np.hstack([scores, -scores]))
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

@@ -1,0 +1,50 @@
+"""Losses of the margin, one class against the rest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._base import ClassificationLoss, one_vs_rest_frequency, signs
+
+
+class SquaredError(ClassificationLoss):
+    r"""Squared error against targets of +1 and -1, one class against the rest.
+
+    .. math:: \ell(s, y) = \tfrac12 \sum_c (s_c - t_c)^2, \qquad t_c = \pm 1
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import SquaredError
+    >>> SquaredError().value_and_gradient(np.zeros((1, 1)), np.array([1]))
+    (array([0.5]), array([[-1.]]))
+    """
+
+    def value_and_gradient(self, scores, y):
+        residual = scores - signs(scores, y)
+        return 0.5 * (residual * residual).sum(axis=1), residual
+
+    def baseline(self, frequency):
+        return 2.0 * one_vs_rest_frequency(frequency) - 1.0
+
+
+class SquaredHinge(ClassificationLoss):
+    r"""Squared hinge, one class against the rest.
+
+    .. math:: \ell(s, y) = \sum_c \max(0, 1 - t_c s_c)^2, \qquad t_c = \pm 1
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import SquaredHinge
+    >>> SquaredHinge().value_and_gradient(np.zeros((1, 1)), np.array([1]))
+    (array([1.]), array([[-2.]]))
+    """
+
+    def value_and_gradient(self, scores, y):
+        target = signs(scores, y)
+        slack = np.maximum(0.0, 1.0 - target * scores)
+        return (slack * slack).sum(axis=1), -2.0 * target * slack
+
+    def baseline(self, frequency):
+        return 2.0 * one_vs_rest_frequency(frequency) - 1.0

@@ -1,0 +1,224 @@
+"""The immutable tensor network that is handed out to users."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .._typing import FloatArray
+from ._tree import OUT, Tree
+
+_DENSE_LIMIT = 10_000_000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TensorNetwork:
+    """A weight tensor stored as a tree of cores.
+
+    .. math:: W^{i_1 \\dots i_d}_c = \\text{contraction of the cores over all bonds}
+
+    Parameters
+    ----------
+    tree : Tree
+        The topology.
+    cores : tuple of ndarray
+        One core per core node, in the order of ``tree.order``. TT: d cores
+        ``(r_left, m, r_right)``; HT: d leaf frames ``(m, out)``, then the inner
+        nodes ``(left, right, out)`` up to the root; CP: d factors ``(m, r)``,
+        then the readout ``(r, C)``. The class axis C comes last on the core
+        that holds it. With ``batched=True`` every core has a leading class axis
+        instead. They are stored as read-only copies.
+    batched : bool, default=False
+        Whether there is one tensor per class (a leading class axis on every
+        core) instead of one tensor with a class leg.
+
+    Attributes
+    ----------
+    format : str
+        "TT", "HT" or "CP".
+    n_sites, n_outputs, n_parameters, nbytes : int
+        The number d of sites, of outputs, of entries of all cores, of bytes.
+    mode_sizes : tuple of int
+        Number of local features of each site.
+    ranks : tuple of int
+        TT: the bonds from left to right. HT: the outgoing bond of each core but
+        the root, in the order of the cores. CP: one number.
+
+    References
+    ----------
+    Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
+    networks", ICLR 2018, section 3 and figures 3 and 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+    >>> factor, readout = np.ones((2, 3)), np.ones((3, 1))
+    >>> network = TensorNetwork(canonical_polyadic(2), (factor, factor, readout))
+    >>> network.ranks, network.to_dense().shape
+    ((3,), (2, 2, 1))
+    """
+
+    tree: Tree
+    cores: tuple[FloatArray, ...]
+    batched: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.cores) != len(self.tree.order):
+            raise ValueError(
+                f"cores has {len(self.cores)} entries; a {self.tree.format} over "
+                f"{self.tree.n_sites} sites needs {len(self.tree.order)}."
+            )
+        frozen = []
+        for core in self.cores:
+            copy = np.array(core, order="C", copy=True)
+            copy.flags.writeable = False
+            frozen.append(copy)
+        object.__setattr__(self, "cores", tuple(frozen))
+        self.message_sizes  # noqa: B018  raises on bonds that do not match
+
+    @cached_property
+    def message_sizes(self) -> tuple[int, ...]:
+        sizes = [-1] * len(self.tree.nodes)
+
+        def learn(index: int, length: int, where: str) -> None:
+            if sizes[index] not in (-1, length):
+                raise ValueError(
+                    f"{where} does not match the core at the other end of its bond: "
+                    f"{length} against {sizes[index]}."
+                )
+            sizes[index] = length
+
+        for position, (index, core) in enumerate(zip(self.tree.order, self.cores, strict=True)):
+            node = self.tree.nodes[index]
+            shape = core.shape[int(self.batched) :]
+            axes = node.axes or ()
+            if self.batched and index == self.tree.root:
+                shape = (*shape, 1)
+            if len(shape) != len(axes):
+                raise ValueError(
+                    f"cores[{position}] has shape {core.shape}; it must have "
+                    f"{core.ndim + len(axes) - len(shape)} axes."
+                )
+            for axis, length in zip(axes, shape, strict=True):
+                if axis >= 0:
+                    learn(node.children[axis], length, f"axis of cores[{position}]")
+                elif axis == OUT:
+                    learn(index, length, f"outgoing axis of cores[{position}]")
+        for index, node in enumerate(self.tree.nodes):
+            if node.children and node.axes is None:
+                for child in node.children:
+                    learn(child, sizes[index], "a factor of an element-wise product")
+        return tuple(sizes)
+
+    @property
+    def format(self) -> str:
+        return self.tree.format
+
+    @property
+    def n_sites(self) -> int:
+        return self.tree.n_sites
+
+    @property
+    def n_outputs(self) -> int:
+        return self.cores[0].shape[0] if self.batched else self.message_sizes[-1]
+
+    @property
+    def mode_sizes(self) -> tuple[int, ...]:
+        sizes = {
+            node.site: self.message_sizes[index]
+            for index, node in enumerate(self.tree.nodes)
+            if node.site is not None
+        }
+        return tuple(sizes[site] for site in range(self.n_sites))
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(core.size for core in self.cores)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(core.nbytes for core in self.cores)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.cores[0].dtype
+
+    @property
+    def ranks(self) -> tuple[int, ...]:
+        return self.tree.bond_ranks(self.message_sizes)
+
+    def to_dense(self) -> FloatArray:
+        """Contract all bonds to the dense weight tensor.
+
+        Returns
+        -------
+        ndarray of shape (m_1, ..., m_d, n_outputs)
+            The weight tensor W, the class axis last.
+
+        Raises
+        ------
+        ValueError
+            If it would have more than 10,000,000 entries or more than 63 axes.
+        """
+        log_size = sum(math.log(m) for m in self.mode_sizes) + math.log(self.n_outputs)
+        if log_size > math.log(_DENSE_LIMIT) or self.n_sites > 63:
+            raise ValueError(
+                f"to_dense() would form a tensor with 10^{log_size / math.log(10):.1f} "
+                f"entries over {self.n_sites} sites; the limit is 10^7 entries and 63 "
+                "sites. Contract the cores instead."
+            )
+        if not self.batched:
+            return self._dense(self.cores)
+        each = [self._dense([core[c] for core in self.cores]) for c in range(self.n_outputs)]
+        return np.stack([tensor[..., 0] for tensor in each], axis=-1)
+
+    def _dense(self, cores) -> FloatArray:
+        tree = self.tree
+        tensors: list[FloatArray] = []
+        sites: list[list[int]] = []
+        for index, node in enumerate(tree.nodes):
+            if node.site is not None:
+                tensors.append(np.eye(self.message_sizes[index], dtype=self.dtype))
+                sites.append([node.site])
+                continue
+            below = [site for child in node.children for site in sites[child]]
+            parts = [tensors[child] for child in node.children]
+            if node.axes is None:
+                dense = parts[0]
+                for part in parts[1:]:
+                    dense = dense[(..., *[None] * (part.ndim - 1), slice(None))] * part
+            else:
+                core = cores[tree.core_of[index]]
+                children = len(parts)
+                lengths = [self.message_sizes[child] for child in node.children]
+                order = [axis for axis in node.axes if axis >= 0]
+                shape = [lengths[axis] for axis in order]
+                out = self.message_sizes[index]
+                flat = (
+                    np.moveaxis(core.reshape(out, *shape), 0, -1)
+                    if node.out_first
+                    else core.reshape(*shape, out)
+                )
+                dense = flat.transpose(*[order.index(j) for j in range(children)], children)
+                for part in parts:
+                    dense = np.tensordot(dense, part, axes=(0, part.ndim - 1))
+                dense = np.moveaxis(dense, 0, -1)
+            tensors.append(dense)
+            sites.append(below)
+        order = [sites[-1].index(site) for site in range(self.n_sites)]
+        return tensors[-1].transpose(*order, self.n_sites)
+
+    def __repr__(self) -> str:
+        ranks = self.ranks
+        shown = f"{min(ranks)}..{max(ranks)}" if len(set(ranks)) > 1 else f"{max(ranks, default=1)}"
+        modes = self.mode_sizes
+        mode = f"{min(modes)}..{max(modes)}" if len(set(modes)) > 1 else f"{modes[0]}"
+        return (
+            f"TensorNetwork({self.format}, sites={self.n_sites}, mode_size={mode}, "
+            f"rank={shown}, outputs={self.n_outputs}, parameters={self.n_parameters:,}, "
+            f"bytes={self.nbytes:,})"
+        )

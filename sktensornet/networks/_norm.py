@@ -1,0 +1,109 @@
+"""The Frobenius norm of the weight tensor, and its derivative, by contraction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .._typing import FloatArray
+from ._contraction import Contraction
+from ._tree import Node
+
+
+def squared_norm_and_gradient(
+    contraction: Contraction, cores: Sequence[FloatArray]
+) -> tuple[float, list[FloatArray]]:
+    """Squared Frobenius norm of the weight tensor and its derivative by core.
+
+    .. math:: R(W) = \\|W\\|_F^2 = \\sum_{c, i_1 \\dots i_d} (W_c^{i_1 \\dots i_d})^2
+
+    Every bond carries the Gram matrix of the subtree below it. The cost is that
+    of contracting the network with itself, O(d m r^3) for a tensor train, in
+    float64.
+
+    Parameters
+    ----------
+    contraction : Contraction
+    cores : sequence of ndarray, as for `Contraction.forward`
+
+    Returns
+    -------
+    value : float
+    gradients : list of ndarray of float64, in the shapes of the cores
+    """
+    nodes = contraction.tree.nodes
+    core_of = contraction.tree.core_of
+    working = [core.astype(np.float64) for core in contraction.working_cores(cores)]
+    grams: list[FloatArray] = []
+    raised: list[FloatArray] = []
+    for index, node in enumerate(nodes):
+        gram = product = np.empty(0)
+        if node.axes is not None:
+            core = product = working[core_of[index]]
+            for child, axis in _bonds(node, nodes):
+                product = _mode_product(product, grams[child], axis)
+            out = _out_axis(node, core)
+            gram = _unfold(core, out) @ _unfold(product, out).mT
+        elif node.children:
+            gram = np.multiply.reduce([grams[child] for child in node.children])
+        grams.append(gram)
+        raised.append(product)
+
+    value = float(np.trace(grams[-1], axis1=-2, axis2=-1).sum())
+    gradients: list[FloatArray] = [np.empty(0)] * len(working)
+    above: list[FloatArray] = [np.empty(0)] * len(nodes)
+    above[-1] = np.broadcast_to(np.eye(grams[-1].shape[-1]), grams[-1].shape)
+    for index in range(len(nodes) - 1, -1, -1):
+        node, environment = nodes[index], above[index]
+        if node.axes is not None:
+            position = core_of[index]
+            core = working[position]
+            out = _out_axis(node, core)
+            gradient = 2.0 * _mode_product(raised[index], environment, out)
+            gradients[position] = gradient.reshape(contraction.core_shapes[position])
+            half = _mode_product(core, environment, out)
+            bonds = _bonds(node, nodes)
+            for child, axis in bonds:
+                others = half
+                for sibling, sibling_axis in bonds:
+                    if sibling != child:
+                        others = _mode_product(others, grams[sibling], sibling_axis)
+                above[child] = _unfold(others, axis) @ _unfold(core, axis).mT
+        elif node.children:
+            prefix = [environment]
+            for child in node.children[:-1]:
+                prefix.append(prefix[-1] * grams[child])
+            suffix: FloatArray | float = 1.0
+            for child, before in zip(node.children[::-1], prefix[::-1], strict=True):
+                above[child] = before * suffix
+                suffix = suffix * grams[child]
+    return value, gradients
+
+
+def _out_axis(node: Node, core: FloatArray) -> int:
+    return 1 if node.out_first else core.ndim - 1
+
+
+def _bonds(node: Node, nodes: tuple[Node, ...]) -> list[tuple[int, int]]:
+    """Each child that is not a site, with the axis of the core towards it."""
+    first = 2 if node.out_first else 1
+    return [
+        (child, first + place)
+        for place, child in enumerate(node.children)
+        if nodes[child].site is None
+    ]
+
+
+def _mode_product(tensor: FloatArray, matrices: FloatArray, axis: int) -> FloatArray:
+    """Multiply one axis of a batch of tensors by a batch of symmetric matrices."""
+    moved = np.moveaxis(tensor, axis, -1)
+    shape = moved.shape
+    product = np.matmul(moved.reshape(shape[0], -1, shape[-1]), matrices)
+    return np.moveaxis(product.reshape(shape), -1, axis)
+
+
+def _unfold(tensor: FloatArray, axis: int) -> FloatArray:
+    """Batch of matricizations with rows along the axis."""
+    moved = np.moveaxis(tensor, axis, 1)
+    return moved.reshape(moved.shape[0], moved.shape[1], -1)

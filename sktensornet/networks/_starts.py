@@ -1,0 +1,126 @@
+"""Starting points for training.
+
+Local features offer a covector u_k with <u_k, f(x_k)> ~ 1 (the constant
+feature, where there is one). The identity start makes every core pass messages
+through on u_k, so that the network begins as a constant plus random linear
+readings of the features, whatever the number of sites, and grows its
+interactions from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .._typing import FloatArray
+from ._contraction import Contraction
+
+
+def identity_start(
+    contraction: Contraction,
+    constants: Sequence[FloatArray],
+    bias: FloatArray,
+    random_state: np.random.RandomState | None,
+    spread: float = 0.5,
+    mixing: float = 0.1,
+) -> list[FloatArray]:
+    """Cores that pass their messages through, plus noise.
+
+    Channel 0 of every message stays exactly one. The other channels begin as
+    random linear readings of the features below, of standard deviation about
+    `spread` whatever the number of sites; each core adds relative noise of
+    `mixing` on top.
+
+    Parameters
+    ----------
+    contraction : Contraction
+    constants : sequence of ndarray of shape (m_k,)
+        The covector of the constant of every site.
+    bias : ndarray of shape (n_batch, n_outputs)
+        The scores at the start.
+    random_state : RandomState or None
+        None leaves all noise out: the network is the constant function `bias`.
+    spread, mixing : float
+        The two scales of the noise.
+
+    Returns
+    -------
+    list of ndarray of float64, as for `Contraction.forward`
+
+    References
+    ----------
+    Novikov, Trofimov, Oseledets, "Exponential Machines", arXiv 1605.03795,
+    section 6 (start from a linear model).
+    """
+    tree = contraction.tree
+    draw = _zeros if random_state is None else random_state.standard_normal
+    multiplied = {
+        child
+        for node in tree.nodes
+        if node.children and node.axes is None
+        for child in node.children
+    }
+    cores = []
+    for index, shape in zip(tree.order, contraction.core_shapes, strict=True):
+        node = tree.nodes[index]
+        covectors = [
+            constants[tree.nodes[child].site] if tree.nodes[child].site is not None else None
+            for child in node.children
+        ]
+        lengths = [contraction.message_sizes[child] for child in node.children]
+        full = (contraction.n_batch, *lengths, contraction.message_sizes[index])
+        units = [
+            np.eye(length)[0] if covector is None else covector
+            for covector, length in zip(covectors, lengths, strict=True)
+        ]
+        if index == tree.root:
+            core = mixing / np.sqrt(np.prod(lengths)) * draw(full)
+            core += _outer(units)[..., None] * bias[(slice(None), *[None] * len(units))]
+        elif index in multiplied:
+            core = spread / np.sqrt(tree.n_sites * lengths[0]) * draw(full)
+            core += _outer(units)[..., None]
+        else:
+            core = _pass_through(full, units, covectors, tree.n_sites, spread, mixing, draw)
+        if node.out_first:
+            core = np.moveaxis(core, -1, 1)
+        cores.append(core.reshape(shape))
+    return cores
+
+
+def _pass_through(full, units, covectors, n_sites, spread, mixing, draw) -> FloatArray:
+    is_message = [covector is None for covector in covectors]
+    n_messages = sum(is_message)
+    size = full[-1]
+    # A chain adds one reading per site, a tree averages those of two branches.
+    step = spread / np.sqrt(n_sites) if 0 < n_messages < len(units) else spread
+    accumulation = np.sqrt(n_sites) if n_messages == 1 else 1.0
+    core = np.zeros(full)
+    if n_messages:
+        core += mixing / (accumulation * np.sqrt(np.prod(full[1:-1]))) * draw(full)
+    for place in range(len(units)):
+        others = [units[j] for j in range(len(units)) if j != place]
+        length = full[1 + place]
+        if is_message[place]:
+            passed = np.zeros((length, size))
+            np.fill_diagonal(passed, n_messages**-0.5)
+            passed = passed[None]
+        else:
+            passed = step / np.sqrt(length) * draw((full[0], length, size))
+        rest = _outer(others)
+        spread_out = np.multiply.outer(passed, rest)
+        spread_out = np.moveaxis(spread_out, 2, -1)
+        core += np.moveaxis(spread_out, 1, 1 + place)
+    core[..., 0] = _outer(units)
+    return core
+
+
+def _outer(vectors) -> FloatArray:
+    result = np.ones(())
+    for vector in vectors:
+        result = np.multiply.outer(result, vector)
+    return result
+
+
+def _zeros(shape) -> FloatArray:
+    return np.zeros(shape)

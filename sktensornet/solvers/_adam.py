@@ -1,0 +1,201 @@
+"""Adam over mini-batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+import numpy as np
+
+from .._typing import FloatArray
+from ._base import Outcome, Solver
+
+SCHEDULES = ("one_cycle", "constant")
+_WARM_UP = 0.2
+
+
+@dataclass
+class _Moments:
+    """Running moments of the gradient, and the number of steps so far."""
+
+    first: FloatArray
+    second: FloatArray
+    step: int = 0
+    scratch: FloatArray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.scratch = np.empty_like(self.first)
+
+
+class Adam(Solver):
+    r"""Adam over mini-batches, with a schedule that needs no tuning.
+
+    .. math:: m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad
+              v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
+              \theta \leftarrow \theta - \eta_t \left( \frac{\hat m}{\sqrt{\hat v} + \epsilon}
+              + \omega (\theta - \theta_0) \right)
+
+    Default ``max_iter``: 30 passes over the data.
+
+    Parameters
+    ----------
+    learning_rate : float, default=2e-3
+        Largest step size. Under the one-cycle schedule it is reached from below
+        during the first fifth of all steps and then falls to zero as a cosine.
+    batch_size : int or "auto", default="auto"
+        Samples per step; "auto" is ``min(128, ceil(n_samples / 8))``.
+    dropout : float, default=0.0
+        Probability that a local feature is zeroed in a step, the constant never;
+        the others are scaled up to keep the mean.
+    weight_decay : float, default=0.0
+        Decoupled pull omega of all parameters towards the noise-free start
+        theta_0. Unlike the estimator's ``alpha`` it is no part of the objective.
+    schedule : {"one_cycle", "constant"}, default="one_cycle"
+        How the step size evolves. ``partial_fit`` always keeps it constant.
+    beta_1, beta_2 : float, default=0.9, 0.99
+        Decay rates of the running moments.
+    epsilon : float, default=1e-8
+        Keeps the division finite.
+
+    References
+    ----------
+    Kingma, Ba, "Adam: a method for stochastic optimization", ICLR 2015;
+    Loshchilov, Hutter, "Decoupled weight decay regularization", ICLR 2019;
+    Smith, Topin, "Super-convergence", arXiv 1708.07120 (one-cycle schedule).
+
+    Examples
+    --------
+    >>> from sktensornet import CPClassifier
+    >>> from sktensornet.solvers import Adam
+    >>> CPClassifier(solver=Adam(dropout=0.1))
+    CPClassifier(solver=Adam(dropout=0.1))
+    """
+
+    default_max_iter = 30
+    takes_batches = True
+
+    def __init__(
+        self,
+        learning_rate=2e-3,
+        batch_size="auto",
+        dropout=0.0,
+        weight_decay=0.0,
+        schedule="one_cycle",
+        beta_1=0.9,
+        beta_2=0.99,
+        epsilon=1e-8,
+    ):
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def check(self):
+        if self.batch_size != "auto" and (
+            not isinstance(self.batch_size, Integral) or self.batch_size < 1
+        ):
+            raise ValueError(f"batch_size={self.batch_size!r} must be 'auto' or an integer >= 1.")
+        if self.schedule not in SCHEDULES:
+            raise ValueError(
+                f"schedule={self.schedule!r} is unknown; it must be one of {list(SCHEDULES)}."
+            )
+        for name, low, high, open_low in (
+            ("learning_rate", 0, np.inf, True),
+            ("dropout", 0, 1, False),
+            ("weight_decay", 0, np.inf, False),
+            ("beta_1", 0, 1, False),
+            ("beta_2", 0, 1, False),
+            ("epsilon", 0, np.inf, True),
+        ):
+            value = getattr(self, name)
+            inside = isinstance(value, Real) and low <= value < high and (value > 0 or not open_low)
+            if not inside:
+                bracket = "(" if open_low else "["
+                raise ValueError(f"{name}={value!r} must be a number in {bracket}{low}, {high}).")
+
+    def minimize(self, problem, start, *, max_iter, tol, random_state, monitor):
+        theta = start.astype(problem.dtype)
+        moments = _Moments(np.zeros_like(theta), np.zeros_like(theta))
+        n_steps = max_iter * len(self._batches(problem.n_samples))
+        for _ in range(max_iter):
+            value = self._epoch(problem, theta, moments, random_state, n_steps)
+            if monitor(theta, value):
+                break
+        return Outcome(theta.astype(np.float64), converged=True)
+
+    def advance(self, problem, start, state, random_state) -> tuple[Outcome, float]:
+        """One pass over the data at a constant step size.
+
+        Parameters
+        ----------
+        problem, start, random_state
+            As for `minimize`.
+        state : object or None
+            ``Outcome.state`` of the pass before.
+
+        Returns
+        -------
+        Outcome
+        value : float
+            Mean objective over the batches.
+        """
+        theta = start.astype(problem.dtype)
+        moments = state or _Moments(np.zeros_like(theta), np.zeros_like(theta))
+        value = self._epoch(problem, theta, moments, random_state, None)
+        return Outcome(theta.astype(np.float64), converged=True, state=moments), value
+
+    def _batches(self, n: int) -> list[slice]:
+        size = min(128, -(-n // 8)) if self.batch_size == "auto" else self.batch_size
+        return [slice(first, first + size) for first in range(0, n, size)]
+
+    def _rate(self, step: int, n_steps: int | None) -> float:
+        if n_steps is None or self.schedule == "constant":
+            return float(self.learning_rate)
+        progress = (step + 0.5) / n_steps
+        if progress < _WARM_UP:
+            return float(self.learning_rate) * progress / _WARM_UP
+        rest = (progress - _WARM_UP) / (1 - _WARM_UP)
+        return float(self.learning_rate) * 0.5 * (1.0 + float(np.cos(np.pi * rest)))
+
+    def _epoch(self, problem, theta, moments, random_state, n_steps) -> float:
+        order = random_state.permutation(problem.n_samples)
+        seed = int(random_state.randint(2**31))
+        origin = problem.origin.astype(theta.dtype) if self.weight_decay else None
+        total = 0.0
+        for part in self._batches(problem.n_samples):
+            rows = order[part]
+            value, gradient = problem.value_and_gradient(
+                theta, rows, self.dropout, seed + part.start
+            )
+            total += value * len(rows)
+            if np.isfinite(value):
+                rate = self._rate(moments.step, n_steps)
+                self._step(theta, gradient.astype(theta.dtype, copy=False), moments, rate, origin)
+            else:
+                moments.step += 1
+        return total / problem.n_samples
+
+    def _step(self, theta, gradient, moments, rate, origin) -> None:
+        moments.step += 1
+        scratch = moments.scratch
+        if origin is not None:
+            np.subtract(theta, origin, out=scratch)
+            scratch *= rate * self.weight_decay
+            theta -= scratch
+        moments.first *= self.beta_1
+        np.multiply(gradient, 1.0 - self.beta_1, out=scratch)
+        moments.first += scratch
+        moments.second *= self.beta_2
+        np.multiply(gradient, gradient, out=scratch)
+        scratch *= 1.0 - self.beta_2
+        moments.second += scratch
+        correction = (1.0 - self.beta_2**moments.step) ** 0.5
+        np.sqrt(moments.second, out=scratch)
+        scratch += self.epsilon * correction
+        np.divide(moments.first, scratch, out=scratch)
+        scratch *= rate * correction / (1.0 - self.beta_1**moments.step)
+        theta -= scratch

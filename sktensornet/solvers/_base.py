@@ -1,0 +1,96 @@
+"""What a solver is: it minimises an objective and knows no format."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .._typing import FloatArray, IntArray
+
+Monitor = Callable[[FloatArray, float], bool]
+"""Called after each iteration with the parameters and the objective; True stops."""
+
+
+class Problem(Protocol):
+    """What a gradient solver may ask of an objective."""
+
+    origin: FloatArray
+
+    @property
+    def n_samples(self) -> int: ...
+
+    @property
+    def dtype(self) -> np.dtype: ...
+
+    def value_and_gradient(
+        self,
+        theta: FloatArray,
+        rows: IntArray | None = None,
+        dropout: float = 0.0,
+        seed: int = 0,
+    ) -> tuple[float, FloatArray]: ...
+
+
+@dataclass
+class Outcome:
+    """Where a solver ended.
+
+    Parameters
+    ----------
+    theta : ndarray
+        The parameters.
+    converged : bool
+        False if the solver wanted more iterations than it was given.
+    state : object
+        What `Solver.minimize` needs to go on from here, or None.
+    """
+
+    theta: FloatArray
+    converged: bool
+    state: Any = None
+
+
+class Solver(BaseEstimator, ABC):
+    """Base class of the solvers."""
+
+    default_max_iter: int
+    takes_batches = False
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise if a parameter is out of range."""
+
+    @abstractmethod
+    def minimize(
+        self,
+        problem: Problem,
+        start: FloatArray,
+        *,
+        max_iter: int,
+        tol: float,
+        random_state: np.random.RandomState,
+        monitor: Monitor,
+    ) -> Outcome:
+        """Minimise `problem` from `start`.
+
+        Parameters
+        ----------
+        problem : Problem
+        start : ndarray of shape (n_parameters,), float64
+        max_iter : int
+            Iterations: steps of a full-batch solver, passes over the data of a
+            mini-batch solver.
+        tol : float
+        random_state : RandomState
+        monitor : callable
+            ``monitor(theta, value)`` after each iteration; True stops.
+
+        Returns
+        -------
+        Outcome
+        """

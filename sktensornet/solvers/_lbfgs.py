@@ -1,0 +1,77 @@
+"""Limited-memory BFGS over all samples."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from scipy.optimize import minimize
+
+from ._base import Outcome, Solver
+
+_HUGE = 1e100
+
+
+class LBFGS(Solver):
+    r"""Limited-memory BFGS on the whole training set, by SciPy.
+
+    .. math:: \theta_{t+1} = \theta_t - \eta_t H_t \nabla F(\theta_t)
+
+    with H_t the inverse Hessian that the last ``memory`` steps suggest. It is
+    deterministic and needs no step size. It stops when no component of the
+    gradient exceeds ``tol`` of the estimator. Default ``max_iter``: 200.
+
+    Parameters
+    ----------
+    memory : int, default=10
+        Number of past steps that are kept.
+
+    References
+    ----------
+    Liu, Nocedal, "On the limited memory BFGS method for large scale
+    optimization", Mathematical Programming 45 (1989) 503-528.
+
+    Examples
+    --------
+    >>> from sktensornet import TTClassifier
+    >>> from sktensornet.solvers import LBFGS
+    >>> TTClassifier(solver=LBFGS(memory=20))
+    TTClassifier(solver=LBFGS(memory=20))
+    """
+
+    default_max_iter = 200
+
+    def __init__(self, memory=10):
+        self.memory = memory
+
+    def check(self):
+        if not isinstance(self.memory, Integral) or self.memory < 1:
+            raise ValueError(f"memory={self.memory!r} must be an integer >= 1.")
+
+    def minimize(self, problem, start, *, max_iter, tol, random_state, monitor):
+        def function(theta):
+            value, gradient = problem.value_and_gradient(theta)
+            if not np.isfinite(value):
+                return _HUGE, np.zeros_like(theta)
+            return value, np.nan_to_num(gradient, posinf=_HUGE, neginf=-_HUGE)
+
+        def callback(intermediate_result):
+            if monitor(intermediate_result.x, float(intermediate_result.fun)):
+                raise StopIteration
+
+        result = minimize(
+            function,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            callback=callback,
+            options={
+                "maxcor": self.memory,
+                "maxiter": max_iter,
+                "maxfun": 20 * max_iter,
+                "maxls": 40,
+                "gtol": tol,
+                "ftol": 16 * float(np.finfo(problem.dtype).eps),
+            },
+        )
+        return Outcome(result.x, converged=result.status != 1)
