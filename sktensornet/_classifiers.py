@@ -278,10 +278,13 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
     def _new_model(self, X, weight, random_state):
         n_classes = len(self.classes_)
-        n_scores = 1 if n_classes == 2 else n_classes
-        batched = self.class_tensors == "separate"
-        shape = (n_scores, 1) if batched else (1, n_scores)
-        return self._build(X, weight, *shape, batched, random_state)
+        return self._build(
+            X,
+            weight,
+            random_state,
+            n_outputs=1 if n_classes == 2 else n_classes,
+            batched=self.class_tensors == "separate",
+        )
 
     def _baseline(self, y, weight):
         frequency = np.bincount(y, weight, len(self.classes_)) / weight.sum()

@@ -65,7 +65,8 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         sites = (self.patches or SingleColumns()).fit(X.shape[1])
         feature_map = self._resolve_feature_map().fit(X, sites.columns, weight, random_state)
         tree = self._tree(sites)
-        sizes = tree.message_sizes(feature_map.mode_sizes, self.rank, n_outputs)
+        n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
+        sizes = tree.message_sizes(feature_map.mode_sizes, self.rank, leg)
         return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
 
     def _start(self, model: Model, random_state) -> FloatArray:

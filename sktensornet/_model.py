@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ _MAX_CHUNK = 256
 
 
 class Model:
-    """The score function of an estimator.
+    r"""The score function of an estimator.
 
-    .. math:: s_c(X) = \\langle W_c, f_1(x_1) \\otimes \\dots \\otimes f_d(x_d) \\rangle
+    .. math:: s_c(X) = \langle W_c, f_1(x_1) \otimes \dots \otimes f_d(x_d) \rangle
 
     The parameter vector is all cores, then the trainable parameters of the
     feature map, each in C order.
@@ -56,9 +57,8 @@ class Model:
         self.core_shapes = self.contraction.core_shapes
         self._shapes = [*self.core_shapes, *(array.shape for array in feature_map.parameters)]
         bounds = np.cumsum([0, *(int(np.prod(shape)) for shape in self._shapes)])
-        self._slices = [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        self._slices = [slice(a, b) for a, b in pairwise(bounds)]
         self.size = int(bounds[-1])
-        self.core_size = int(bounds[len(self.core_shapes)])
         per_sample = sum(message_sizes) * n_batch + 2 * sites.columns.size
         rows = _CHUNK_BYTES // (self.dtype.itemsize * per_sample)
         self.chunk_size = int(min(_MAX_CHUNK, max(16, rows)))

@@ -31,9 +31,9 @@ ACTIVATIONS = {
 
 
 class AffineMap(FeatureMap):
-    """A trainable affine map and a nonlinearity, shared by all sites.
+    r"""A trainable affine map and a nonlinearity, shared by all sites.
 
-    .. math:: f(x) = (1, \\; \\sigma(A^\\top z + b)), \\qquad z = (x - \\mu) / \\sigma_x
+    .. math:: f(x) = (1, \; \sigma(A^\top z + b)), \qquad z = (x - \mu) / \sigma_x
 
     A and b are trained together with the network, so this map needs a gradient
     solver. Inputs are standardised with one mean and scale per place in the

@@ -10,9 +10,9 @@ from ._base import FeatureMap, FittedMap
 
 
 class OneHotMap(FeatureMap):
-    """A constant and one indicator per category of a column.
+    r"""A constant and one indicator per category of a column.
 
-    .. math:: f(x) = (1, \\; [x = c_1], \\dots, [x = c_K])
+    .. math:: f(x) = (1, \; [x = c_1], \dots, [x = c_K])
 
     The categories are the distinct values of positive weight in training; any
     other value at predict has no indicator set, which leaves the constant: the

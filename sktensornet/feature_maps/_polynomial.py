@@ -12,9 +12,9 @@ from ._base import FeatureMap, FittedMap, standardise, unit_covectors
 
 
 class PolynomialMap(FeatureMap):
-    """Powers of the standardised columns of a site.
+    r"""Powers of the standardised columns of a site.
 
-    .. math:: f(x) = (1, \\; s z, \\; (s z)^2, \\dots, (s z)^p), \\qquad z = (x - \\mu) / \\sigma_x
+    .. math:: f(x) = (1, \; s z, \; (s z)^2, \dots, (s z)^p), \qquad z = (x - \mu) / \sigma_x
 
     With several columns in a site, the powers of each follow one another and
     share the constant. Columns are standardised one by one and limited to 4

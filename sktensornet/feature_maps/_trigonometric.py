@@ -12,10 +12,10 @@ from ._base import FeatureMap, FittedMap, least_squares_covector
 
 
 class TrigonometricMap(FeatureMap):
-    """Cosine and sine of the columns of a site, scaled to [0, 1].
+    r"""Cosine and sine of the columns of a site, scaled to [0, 1].
 
-    .. math:: f(x) = (\\cos(s \\pi z), \\; \\sin(s \\pi z)), \\qquad
-              z = (x - \\min x) / (\\max x - \\min x)
+    .. math:: f(x) = (\cos(s \pi z), \; \sin(s \pi z)), \qquad
+              z = (x - \min x) / (\max x - \min x)
 
     With several columns in a site, their pairs follow one another. Inputs
     outside the range seen in training are limited to it.

@@ -38,9 +38,9 @@ class Tape:
 
 
 class Contraction:
-    """The network function of a tree whose message sizes are fixed.
+    r"""The network function of a tree whose message sizes are fixed.
 
-    .. math:: s_c(X) = \\langle W_c, f_1(x_1) \\otimes \\dots \\otimes f_d(x_d) \\rangle
+    .. math:: s_c(X) = \langle W_c, f_1(x_1) \otimes \dots \otimes f_d(x_d) \rangle
 
     Parameters
     ----------

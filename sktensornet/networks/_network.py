@@ -16,9 +16,9 @@ _DENSE_LIMIT = 10_000_000
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TensorNetwork:
-    """A weight tensor stored as a tree of cores.
+    r"""A weight tensor stored as a tree of cores.
 
-    .. math:: W^{i_1 \\dots i_d}_c = \\text{contraction of the cores over all bonds}
+    .. math:: W^{i_1 \dots i_d}_c = \text{contraction of the cores over all bonds}
 
     Parameters
     ----------

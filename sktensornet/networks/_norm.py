@@ -14,9 +14,9 @@ from ._tree import Node
 def squared_norm_and_gradient(
     contraction: Contraction, cores: Sequence[FloatArray]
 ) -> tuple[float, list[FloatArray]]:
-    """Squared Frobenius norm of the weight tensor and its derivative by core.
+    r"""Squared Frobenius norm of the weight tensor and its derivative by core.
 
-    .. math:: R(W) = \\|W\\|_F^2 = \\sum_{c, i_1 \\dots i_d} (W_c^{i_1 \\dots i_d})^2
+    .. math:: R(W) = \|W\|_F^2 = \sum_{c, i_1 \dots i_d} (W_c^{i_1 \dots i_d})^2
 
     Every bond carries the Gram matrix of the subtree below it. The cost is that
     of contracting the network with itself, O(d m r^3) for a tensor train, in

@@ -11,9 +11,9 @@ from ._orders import ORDERS
 
 
 class ImagePatches(Patches):
-    """Cut images into rectangular patches, each of them one site.
+    r"""Cut images into rectangular patches, each of them one site.
 
-    .. math:: x_k = X[\\, r_k : r_k + h, \\; c_k : c_k + w, \\; : \\,], \\quad k = 1 \\dots d
+    .. math:: x_k = X[\, r_k : r_k + h, \; c_k : c_k + w, \; : \,], \quad k = 1 \dots d
 
     Parameters
     ----------
