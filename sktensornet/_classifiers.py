@@ -48,6 +48,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
     """Targets, scores and probabilities of the classifiers."""
 
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS
+    classes_: np.ndarray
 
     @with_callbacks
     @validated

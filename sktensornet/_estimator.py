@@ -57,14 +57,16 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         self,
         X: FloatArray,
         weight: FloatArray,
-        n_tensors: int,
+        random_state: np.random.RandomState,
+        *,
         n_outputs: int,
         batched: bool,
-        random_state,
     ) -> Model:
+        """A model for the data; `batched` is one tensor for each output."""
         sites = (self.patches or SingleColumns()).fit(X.shape[1])
         feature_map = self._resolve_feature_map().fit(X, sites.columns, weight, random_state)
         tree = self._tree(sites)
+        n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
         n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
         sizes = tree.message_sizes(feature_map.mode_sizes, self.rank, leg)
         return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
@@ -121,7 +123,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         self._random_state, self._solver_state = random_state, outcome.state
         self._set_fitted(model, outcome.theta)
         self.loss_curve_ = [*getattr(self, "loss_curve_", []), value]
-        self.validation_scores_ = None
+        self.validation_scores_: list[float] | None = None
         self.n_iter_ = len(self.loss_curve_)
 
     def _set_fitted(self, model: Model, theta: FloatArray) -> None:

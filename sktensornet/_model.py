@@ -148,7 +148,7 @@ class Model:
         trainable = bool(self.feature_map.parameters)
         by_core, by_feature = self.contraction.backward(cores, messages, gradient, trainable)
         arrays: list[FloatArray] = list(by_core)
-        if trainable:
+        if by_feature is not None:
             if masks is not None:
                 by_feature = [part * mask for part, mask in zip(by_feature, masks, strict=True)]
             arrays += self.feature_map.backward(parameters, saved, by_feature)

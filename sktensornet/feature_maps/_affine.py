@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 
+from .._checks import check_integer, check_option
 from .._linalg import positive_scale, weighted_moments
 from ._base import FeatureMap, FittedMap, standardise, unit_covectors
 
@@ -64,29 +64,24 @@ class AffineMap(FeatureMap):
         self.activation = activation
 
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
-        if not isinstance(self.n_components, Integral) or self.n_components < 2:
-            raise ValueError(
-                f"n_components={self.n_components!r} must be an integer >= 2, since the "
-                "constant counts as one."
-            )
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation={self.activation!r} is unknown; it must be one of {list(ACTIVATIONS)}."
-            )
+        size = check_integer(
+            "n_components", self.n_components, 2, ", since the constant counts as one"
+        )
+        check_option("activation", self.activation, ACTIVATIONS)
         n_sites, site_size = columns.shape
         mean, variance = weighted_moments(X, sample_weight)
         place_mean = mean[columns].mean(axis=0)
         spread = variance[columns] + (mean[columns] - place_mean) ** 2
         scale = positive_scale(spread.mean(axis=0), place_mean)
-        matrix = random_state.standard_normal((site_size, self.n_components - 1))
+        matrix = random_state.standard_normal((site_size, size - 1))
         matrix *= site_size**-0.5
         return FittedAffineMap(
-            mode_sizes=(int(self.n_components),) * n_sites,
-            constants=unit_covectors(n_sites, self.n_components),
+            mode_sizes=(size,) * n_sites,
+            constants=unit_covectors(n_sites, size),
             has_constant=True,
             parameters=(
                 matrix.astype(X.dtype),
-                np.zeros(self.n_components - 1, dtype=X.dtype),
+                np.zeros(size - 1, dtype=X.dtype),
             ),
             mean=place_mean.astype(X.dtype),
             scale=scale.astype(X.dtype),

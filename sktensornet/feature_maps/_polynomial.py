@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 
+from .._checks import check_integer, check_real
 from .._linalg import positive_scale, weighted_moments
 from ._base import FeatureMap, FittedMap, standardise, unit_covectors
 
@@ -48,22 +48,20 @@ class PolynomialMap(FeatureMap):
         self.scale = scale
 
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
-        if not isinstance(self.degree, Integral) or self.degree < 1:
-            raise ValueError(f"degree={self.degree!r} must be an integer >= 1.")
-        if not isinstance(self.scale, Real) or not 0 < self.scale < np.inf:
-            raise ValueError(f"scale={self.scale!r} must be a positive number.")
+        degree = check_integer("degree", self.degree, 1)
+        scale = check_real("scale", self.scale, 0)
         n_sites, site_size = columns.shape
         mean, variance = weighted_moments(X, sample_weight)
         deviation = positive_scale(variance, mean)
-        size = 1 + self.degree * site_size
+        size = 1 + degree * site_size
         return FittedPolynomialMap(
             mode_sizes=(size,) * n_sites,
             constants=unit_covectors(n_sites, size),
             has_constant=True,
             mean=mean[columns][:, None, :].astype(X.dtype),
             deviation=deviation[columns][:, None, :].astype(X.dtype),
-            degree=int(self.degree),
-            scale=float(self.scale),
+            degree=degree,
+            scale=scale,
         )
 
 

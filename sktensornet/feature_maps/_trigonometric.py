@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
+from .._checks import check_real
 from .._linalg import weighted_range
 from ._base import FeatureMap, FittedMap, least_squares_covector
 
@@ -46,8 +46,7 @@ class TrigonometricMap(FeatureMap):
         self.scale = scale
 
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
-        if not isinstance(self.scale, Real) or not 0 < self.scale < np.inf:
-            raise ValueError(f"scale={self.scale!r} must be a positive number.")
+        scale = check_real("scale", self.scale, 0)
         low, high = weighted_range(X, sample_weight)
         with np.errstate(over="ignore"):
             width = high - low
@@ -59,7 +58,7 @@ class TrigonometricMap(FeatureMap):
             has_constant=False,
             low=low[columns][:, None, :].astype(X.dtype),
             width=width[columns][:, None, :].astype(X.dtype),
-            scale=float(self.scale),
+            scale=scale,
         )
         covectors = []
         for site in range(n_sites):

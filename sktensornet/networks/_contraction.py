@@ -67,7 +67,8 @@ class Contraction:
         return self.tree.nodes[index].axes or ()
 
     def _nodes_to_check(self) -> tuple[bool, ...]:
-        leaves, checked = [], []
+        leaves: list[int] = []
+        checked: list[bool] = []
         for node in self.tree.nodes:
             count = sum(leaves[child] for child in node.children) if node.children else 1
             check = node.axes is not None and count >= _LEAVES_BETWEEN_CHECKS

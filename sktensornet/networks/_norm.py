@@ -38,7 +38,8 @@ def squared_norm_and_gradient(
     grams: list[FloatArray] = []
     raised: list[FloatArray] = []
     for index, node in enumerate(nodes):
-        gram = product = np.empty(0)
+        gram: FloatArray = np.empty(0)
+        product: FloatArray = np.empty(0)
         if node.axes is not None:
             core = product = working[core_of[index]]
             for child, axis in _bonds(node, nodes):

@@ -65,7 +65,7 @@ def identity_start(
     for index, shape in zip(tree.order, contraction.core_shapes, strict=True):
         node = tree.nodes[index]
         covectors = [
-            constants[tree.nodes[child].site] if tree.nodes[child].site is not None else None
+            None if (site := tree.nodes[child].site) is None else constants[site]
             for child in node.children
         ]
         lengths = [contraction.message_sizes[child] for child in node.children]

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from .._checks import check_option
 from ._base import Patches, Sites
 from ._orders import ORDERS
 
@@ -84,10 +85,8 @@ class ImagePatches(Patches):
         elif isinstance(stride, Integral):
             stride = (stride, stride)
         stride = _positive_integers("stride", stride, (2,))
-        for name, options in (("order", ORDERS), ("uncovered", ("raise", "ignore"))):
-            value = getattr(self, name)
-            if value not in options:
-                raise ValueError(f"{name}={value!r} is unknown; it must be one of {list(options)}.")
+        order = check_option("order", self.order, ORDERS)
+        uncovered = check_option("uncovered", self.uncovered, ("raise", "ignore"))
         pixels = int(np.prod(shape))
         if pixels != n_features:
             raise ValueError(
@@ -101,7 +100,7 @@ class ImagePatches(Patches):
             )
         rests = [(shape[axis] - patch[axis]) % stride[axis] for axis in (0, 1)]
         gaps = [stride[axis] > patch[axis] < shape[axis] for axis in (0, 1)]
-        if self.uncovered == "raise" and (any(rests) or any(gaps)):
+        if uncovered == "raise" and (any(rests) or any(gaps)):
             raise ValueError(
                 f"stride={self.stride!r} with patch_shape={self.patch_shape!r} leaves pixels of "
                 f"an image of {shape[0]} x {shape[1]} uncovered; choose a stride no larger than "
@@ -111,7 +110,7 @@ class ImagePatches(Patches):
         index = np.arange(pixels).reshape(*shape[:2], -1)
         windows = np.lib.stride_tricks.sliding_window_view(index, patch, axis=(0, 1))
         windows = windows[:: stride[0], :: stride[1]].transpose(0, 1, 3, 4, 2)
-        places = ORDERS[self.order](rows, columns)
+        places = ORDERS[order](rows, columns)
         grid = np.empty((rows, columns), dtype=np.int64)
         grid[places[:, 0], places[:, 1]] = np.arange(len(places))
         site_columns = windows[places[:, 0], places[:, 1]].reshape(len(places), -1)
@@ -124,7 +123,8 @@ def _positive_integers(name: str, value, lengths: tuple[int, ...]) -> tuple[int,
     except TypeError:
         items = ()
     if len(items) not in lengths or not all(
-        isinstance(item, Integral) and not isinstance(item, bool) and item >= 1 for item in items
+        isinstance(item, Integral) and not isinstance(item, bool) and int(item) >= 1
+        for item in items
     ):
         wanted = " or ".join(str(length) for length in lengths)
         raise ValueError(f"{name}={value!r} must be {wanted} integers >= 1.")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 
 import numpy as np
 
+from .._checks import check_integer, check_option, check_real
 from .._typing import FloatArray
 from ._base import Outcome, Solver
 
@@ -95,27 +95,15 @@ class Adam(Solver):
         self.epsilon = epsilon
 
     def check(self):
-        if self.batch_size != "auto" and (
-            not isinstance(self.batch_size, Integral) or self.batch_size < 1
-        ):
-            raise ValueError(f"batch_size={self.batch_size!r} must be 'auto' or an integer >= 1.")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(
-                f"schedule={self.schedule!r} is unknown; it must be one of {list(SCHEDULES)}."
-            )
-        for name, low, high, open_low in (
-            ("learning_rate", 0, np.inf, True),
-            ("dropout", 0, 1, False),
-            ("weight_decay", 0, np.inf, False),
-            ("beta_1", 0, 1, False),
-            ("beta_2", 0, 1, False),
-            ("epsilon", 0, np.inf, True),
-        ):
-            value = getattr(self, name)
-            inside = isinstance(value, Real) and low <= value < high and (value > 0 or not open_low)
-            if not inside:
-                bracket = "(" if open_low else "["
-                raise ValueError(f"{name}={value!r} must be a number in {bracket}{low}, {high}).")
+        if self.batch_size != "auto":
+            check_integer("batch_size", self.batch_size, 1, " or 'auto'")
+        check_option("schedule", self.schedule, SCHEDULES)
+        check_real("learning_rate", self.learning_rate, 0)
+        check_real("dropout", self.dropout, 0, 1, low_allowed=True)
+        check_real("weight_decay", self.weight_decay, 0, low_allowed=True)
+        check_real("beta_1", self.beta_1, 0, 1, low_allowed=True)
+        check_real("beta_2", self.beta_2, 0, 1, low_allowed=True)
+        check_real("epsilon", self.epsilon, 0)
 
     def minimize(self, problem, start, *, max_iter, tol, random_state, monitor):
         theta = start.astype(problem.dtype)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 from scipy.optimize import minimize
 
+from .._checks import check_integer
 from ._base import Outcome, Solver
 
 _HUGE = 1e100
@@ -45,8 +44,7 @@ class LBFGS(Solver):
         self.memory = memory
 
     def check(self):
-        if not isinstance(self.memory, Integral) or self.memory < 1:
-            raise ValueError(f"memory={self.memory!r} must be an integer >= 1.")
+        check_integer("memory", self.memory, 1)
 
     def minimize(self, problem, start, *, max_iter, tol, random_state, monitor):
         def function(theta):
