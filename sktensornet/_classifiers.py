@@ -1,22 +1,13 @@
-"""The classifiers: one base class, and one public class per format."""
+"""The public classifiers, one per format."""
 
 from __future__ import annotations
 
 import warnings
 
-import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, compute_sample_weight
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
-
-from ._estimator import BaseTensorNetwork
-from ._training import with_callbacks
-from ._validation import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS, validated
-from .losses import CLASSIFICATION_LOSSES
+from ._base_classifier import BaseTensorNetworkClassifier
+from ._docs import documented
+from ._estimator import LBFGS_LIMIT_TEXT
+from ._validation import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS
 from .networks import (
     balanced,
     balanced_grid,
@@ -27,277 +18,56 @@ from .networks import (
 )
 
 
-def _gives_probabilities(estimator) -> bool:
-    if not CLASSIFICATION_LOSSES[estimator.loss].has_probabilities:
-        raise AttributeError(
-            f"probability estimates are not available for loss={estimator.loss!r}; "
-            "use loss='log_loss'."
-        )
-    return True
-
-
-def _takes_batches(estimator) -> bool:
-    if not estimator._batch_solver().takes_batches:
-        raise AttributeError(
-            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
-        )
-    return True
-
-
-class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
-    """Targets, scores and probabilities of the classifiers."""
-
-    _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS
-    classes_: np.ndarray
-
-    @with_callbacks
-    @validated
-    def fit(self, X, y, sample_weight=None):
-        """Fit the network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data; images flattened in C order.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples; a weight of two is the sample twice.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If the data or a parameter are not usable; the message names it.
-        """
-        X, y, weight = self._check_data(X, y, sample_weight, reset=True)
-        random_state = check_random_state(self.random_state)
-        warm = self.warm_start and hasattr(self, "network_")
-        self._set_classes(np.unique(y), keep=warm)
-        y = np.searchsorted(self.classes_, y)
-        weight = weight * compute_sample_weight(self._class_weight_by_index(), y)
-        X, y, weight, held_out = self._hold_out(X, y, weight, random_state)
-        model = self._new_model(X, weight, random_state)
-        self._bias = self._baseline(y, weight)
-        if warm:
-            model, start = self._resume(model), self._fitted_theta()
-        else:
-            start = self._start(model, random_state)
-
-        def validation_score(theta) -> float:
-            X_held, y_held, weight_held = held_out
-            scores = model.scores(theta, X_held, 1)
-            return accuracy_score(y_held, _winner(scores), sample_weight=weight_held)
-
-        self._train(
-            model,
-            self._loss(),
-            X,
-            y,
-            weight,
-            start=start,
-            validation_score=validation_score if held_out else None,
-            random_state=random_state,
-        )
-        return self
-
-    @available_if(_takes_batches)
-    @validated
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
-        """Train on one more batch of samples, by one pass of mini-batches.
-
-        The scaling of the inputs and the classes are fixed at the first call.
-        The step size stays constant.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data.
-        y : array-like of shape (n_samples,)
-            Class labels.
-        classes : array-like of shape (n_classes,) or None, default=None
-            All class labels; needed at the first call.
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        first = not hasattr(self, "network_")
-        if self.early_stopping:
-            raise ValueError("early_stopping=True does not go with partial_fit; set it to False.")
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                f"class_weight={self.class_weight!r} does not go with partial_fit; pass the "
-                "weights as a dict or as sample_weight."
-            )
-        X, y, weight = self._check_data(X, y, sample_weight, reset=first)
-        if first:
-            if classes is None:
-                raise ValueError("classes must be passed at the first call to partial_fit.")
-            self._set_classes(np.unique(classes), keep=False)
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-            raise ValueError(
-                f"classes={classes!r} is not the same as at the first call to partial_fit: "
-                f"{self.classes_!r}."
-            )
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(f"y contains {unknown!r}, not in classes={self.classes_!r}.")
-        y = np.searchsorted(self.classes_, y)
-        weight = weight * compute_sample_weight(self._class_weight_by_index(), y)
-        if first:
-            self._random_state = check_random_state(self.random_state)
-            model = self._new_model(X, weight, self._random_state)
-            self._bias = self._baseline(y, weight)
-            theta = self._start(model, self._random_state)
-        else:
-            model, theta = self._fitted_model(), self._fitted_theta()
-        self._advance(model, self._loss(), X, y, weight, theta)
-        return self
-
-    def decision_function(self, X):
-        """Scores of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes the score of ``classes_[1]``, positive where it is
-            predicted. Scores saturate at 2**100 (float32) or 2**300 (float64).
-        """
-        scores = self._raw_scores(X)
-        return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    def predict(self, X):
-        """Predict class labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Predicted labels.
-        """
-        scores = self._raw_scores(X)
-        return self.classes_[_winner(scores)]
-
-    @available_if(_gives_probabilities)
-    def predict_proba(self, X):
-        """Probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
-        """
-        return np.exp(self.predict_log_proba(X))
-
-    @available_if(_gives_probabilities)
-    def predict_log_proba(self, X):
-        """Logarithms of the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
-        """
-        scores = self._raw_scores(X)
-        return self._loss().log_probabilities(scores.astype(np.float64)).astype(scores.dtype)
-
-    def _loss(self):
-        return CLASSIFICATION_LOSSES[self.loss]()
-
-    def _check_data(self, X, y, sample_weight, reset):
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
-        check_classification_targets(y)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        return X, y, weight
-
-    def _set_classes(self, classes, keep: bool) -> None:
-        if len(classes) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs samples of at least two classes; y has one class: "
-                f"{classes[0]!r}."
-            )
-        if keep and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True needs the same classes as before: y has {classes!r}, the "
-                f"fitted model has {self.classes_!r}."
-            )
-        self.classes_ = classes
-
-    def _class_weight_by_index(self):
-        if not isinstance(self.class_weight, dict):
-            return self.class_weight
-        unknown = [label for label in self.class_weight if label not in self.classes_]
-        if unknown:
-            raise ValueError(
-                f"class_weight has label(s) {unknown!r} that are not in y; its keys must be "
-                f"among {self.classes_.tolist()!r}."
-            )
-        return {
-            index: self.class_weight.get(label, 1.0)
-            for index, label in enumerate(self.classes_.tolist())
-        }
-
-    def _hold_out(self, X, y, weight, random_state):
-        if not self.early_stopping:
-            return X, y, weight, None
-        X, X_held, y, y_held, weight, weight_held = train_test_split(
-            X,
-            y,
-            weight,
-            test_size=self.validation_fraction,
-            stratify=y,
-            random_state=random_state,
-        )
-        return X, y, weight, (X_held, y_held, weight_held)
-
-    def _new_model(self, X, weight, random_state):
-        n_classes = len(self.classes_)
-        return self._build(
-            X,
-            weight,
-            random_state,
-            n_outputs=1 if n_classes == 2 else n_classes,
-            batched=self.class_tensors == "separate",
-        )
-
-    def _baseline(self, y, weight):
-        frequency = np.bincount(y, weight, len(self.classes_)) / weight.sum()
-        bias = self._loss().baseline(frequency)
-        return bias[:, None] if self.class_tensors == "separate" else bias[None]
-
-
-def _winner(scores):
-    return (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
-
-
+@documented(auto_limit=LBFGS_LIMIT_TEXT)
 class TTClassifier(BaseTensorNetworkClassifier):
+    r"""Classifier whose weights are a tensor train: a recurrent network.
+
+    .. math::
+
+        s_c(X) = G_1(f(x_1)) \cdots G_k^{(c)}(f(x_k)) \cdots G_d(f(x_d)), \qquad
+        G_k(f) = \sum_i G_k[:, i, :] f_i
+
+    X is cut into d sites, each is mapped to m local features f(x_k), and the
+    weight tensor over the product of all features, which would have m^d
+    entries, is a chain of d cores of shape (r_left, m, r_right): parameters and
+    time grow as d m r^2. The class leg is on the core in the middle. The model
+    contains interactions of all orders between the sites; neighbours in the
+    chain interact at the least rank.
+
+    Parameters
+    ----------
+    rank : int, default=8
+        Largest bond dimension r, the number of hidden units of the recurrent
+        network. Bonds near the ends are smaller where no more is possible.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    HTClassifier : Weights in a hierarchical Tucker tree.
+    CPClassifier : Weights in a canonical polyadic sum.
+
+    References
+    ----------
+    Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
+    networks", ICLR 2018, equations 5 to 8; Oseledets, "Tensor-train
+    decomposition", SIAM J. Sci. Comput. 33 (2011) 2295-2317.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sktensornet import TTClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = TTClassifier(rank=3, alpha=1e-2, random_state=0).fit(X, y)
+    >>> clf.score(X, y) > 0.95
+    True
+    >>> [core.shape for core in clf.network_.cores]
+    [(1, 2, 2), (2, 2, 3), (3, 2, 2, 3), (2, 2, 1)]
+    """
+
     def __init__(
         self,
         rank=8,
@@ -343,7 +113,59 @@ class TTClassifier(BaseTensorNetworkClassifier):
         return tensor_train(sites.n_sites)
 
 
+@documented(auto_limit=LBFGS_LIMIT_TEXT)
 class HTClassifier(BaseTensorNetworkClassifier):
+    r"""Classifier whose weights are a hierarchical Tucker tree: a deep network.
+
+    .. math::
+
+        h_t = \sum_{ab} B_t[a, b, :] \, h_{left(t)}^a \, h_{right(t)}^b, \qquad
+        h_k = U_k^\top f(x_k), \qquad s_c(X) = h_{root}^c
+
+    X is cut into d sites, each is mapped to m local features f(x_k); leaves of
+    a binary tree read them linearly, inner nodes combine their children
+    bilinearly and the root gives the scores: a convolutional arithmetic circuit
+    without weight sharing, of depth log2(d). The parameters are
+    d m r + (d - 2) r^3 + r^2 C.
+
+    Parameters
+    ----------
+    rank : int, default=8
+        Largest bond dimension r, the number of channels at each node.
+    tree : "balanced" or nested tuples of int, default="balanced"
+        Which sites are merged first: ``((0, 1), (2, 3))`` for four sites.
+        "balanced" halves the chain of sites again and again; on the patches of
+        an image it merges spatial neighbours, alternating the axes.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    TTClassifier : Weights in a tensor train.
+    CPClassifier : Weights in a canonical polyadic sum.
+
+    References
+    ----------
+    Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
+    networks", ICLR 2018, section 3; Cohen, Sharir, Shashua, "On the expressive
+    power of deep learning", COLT 2016; Grasedyck, "Hierarchical singular value
+    decomposition of tensors", SIAM J. Matrix Anal. Appl. 31 (2010) 2029-2054.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sktensornet import HTClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = HTClassifier(rank=3, alpha=1e-2, random_state=0).fit(X, y)
+    >>> clf.score(X, y) > 0.95
+    True
+    >>> clf.network_
+    TensorNetwork(HT, sites=4, mode_size=2, rank=2..3, outputs=3, parameters=67, bytes=536)
+    """
+
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS | TREE_CONSTRAINTS
 
     def __init__(
@@ -398,7 +220,50 @@ class HTClassifier(BaseTensorNetworkClassifier):
         return hierarchical_tucker(nested)
 
 
+@documented(auto_limit=LBFGS_LIMIT_TEXT)
 class CPClassifier(BaseTensorNetworkClassifier):
+    r"""Classifier whose weights are a canonical polyadic sum: a shallow network.
+
+    .. math:: s_c(X) = \sum_{a=1}^r \lambda_{ac} \prod_{k=1}^d \langle f(x_k), v_k^a \rangle
+
+    X is cut into d sites, each is mapped to m local features f(x_k); r hidden
+    units are products over all sites of linear readings, and a linear readout
+    gives the scores. The parameters are d m r + r C. The order of the sites
+    plays no role.
+
+    Parameters
+    ----------
+    rank : int, default=32
+        Number r of hidden units. It caps the number of independent scores, so
+        it should exceed the number of classes well; less warns.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    TTClassifier : Weights in a tensor train.
+    HTClassifier : Weights in a hierarchical Tucker tree.
+
+    References
+    ----------
+    Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
+    networks", ICLR 2018, equation 4.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sktensornet import CPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = CPClassifier(rank=6, alpha=1e-2, random_state=0).fit(X, y)
+    >>> clf.score(X, y) > 0.95
+    True
+    >>> clf.network_.ranks, clf.network_.n_parameters
+    ((6,), 66)
+    """
+
     def __init__(
         self,
         rank=32,

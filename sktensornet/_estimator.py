@@ -20,8 +20,9 @@ from .networks import Tree, identity_start
 from .patches import SingleColumns, Sites
 from .solvers import LBFGS, SOLVERS, Adam, Solver
 
-_LBFGS_LIMIT = 5_000_000_000
+LBFGS_LIMIT = 1_000_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
+LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:.0e}"
 
 
 class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
@@ -46,7 +47,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         if isinstance(self.solver, Solver):
             solver = self.solver
         elif self.solver == "auto":
-            small = n_samples * n_parameters <= _LBFGS_LIMIT
+            small = n_samples * n_parameters <= LBFGS_LIMIT
             solver = LBFGS() if small else Adam()
         else:
             solver = SOLVERS[self.solver]()
@@ -194,6 +195,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
                 start,
                 max_iter=max_iter,
                 tol=self.tol,
+                patience=self.n_iter_no_change,
                 random_state=random_state,
                 monitor=training,
             )

@@ -154,7 +154,9 @@ class Contraction:
             if gradient is None:
                 continue
             if node.site is not None:
-                feature_gradients[node.site] = gradient.sum(axis=0)
+                feature_gradients[node.site] = (
+                    gradient[0] if len(gradient) == 1 else gradient.sum(axis=0)
+                )
                 continue
             messages = [tape.messages[child] for child in node.children]
             shift = tape.shift[index]

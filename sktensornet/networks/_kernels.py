@@ -7,6 +7,8 @@ entries. Cores have shape (b, i_1, ..., i_k, o), or (b, o, i_1, ..., i_k) with
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .._typing import FloatArray
@@ -23,7 +25,7 @@ def _as_matrix(core: FloatArray, n_paired: int, out_first: bool) -> FloatArray:
     batch = core.shape[0]
     if out_first:
         return core.reshape(batch, core.shape[1], -1).swapaxes(1, 2)
-    rows = int(np.prod(core.shape[1 : 1 + n_paired]))
+    rows = math.prod(core.shape[1 : 1 + n_paired])
     return core.reshape(batch, rows, -1)
 
 

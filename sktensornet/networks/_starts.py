@@ -89,30 +89,52 @@ def identity_start(
 
 
 def _pass_through(full, units, covectors, n_sites, spread, mixing, draw) -> FloatArray:
+    """Channel 0 is the constant, the others linear readings, plus noise.
+
+    A step of a chain passes its message through and adds a small reading of its
+    site; a merge projects all channels of its children orthonormally, so that
+    it keeps their scale and mixes them well.
+    """
     is_message = [covector is None for covector in covectors]
-    n_messages = sum(is_message)
-    size = full[-1]
-    # A chain adds one reading per site, a tree averages those of two branches.
-    step = spread / np.sqrt(n_sites) if 0 < n_messages < len(units) else spread
-    accumulation = np.sqrt(n_sites) if n_messages == 1 else 1.0
+    is_step = 0 < sum(is_message) < len(units)
+    batch, lengths, size = full[0], full[1:-1], full[-1]
+    if is_step:
+        blocks = [
+            np.broadcast_to(np.eye(length, size), (batch, length, size))
+            if message
+            else spread / np.sqrt(n_sites * length) * draw((batch, length, size))
+            for message, length in zip(is_message, lengths, strict=True)
+        ]
+    else:
+        blocks = _merge(units, size, batch, draw)
+        if not any(is_message):
+            blocks = [spread * block for block in blocks]
     core = np.zeros(full)
-    if n_messages:
-        core += mixing / (accumulation * np.sqrt(np.prod(full[1:-1]))) * draw(full)
-    for place in range(len(units)):
-        others = [units[j] for j in range(len(units)) if j != place]
-        length = full[1 + place]
-        if is_message[place]:
-            passed = np.zeros((length, size))
-            np.fill_diagonal(passed, n_messages**-0.5)
-            passed = passed[None]
-        else:
-            passed = step / np.sqrt(length) * draw((full[0], length, size))
-        rest = _outer(others)
-        spread_out = np.multiply.outer(passed, rest)
-        spread_out = np.moveaxis(spread_out, 2, -1)
-        core += np.moveaxis(spread_out, 1, 1 + place)
+    if any(is_message):
+        accumulated = np.sqrt(n_sites) if is_step else 1.0
+        core += mixing / (accumulated * np.sqrt(np.prod(lengths))) * draw(full)
+    for place, block in enumerate(blocks):
+        others = _outer([unit for j, unit in enumerate(units) if j != place])
+        reading = np.multiply.outer(block, others)
+        core += np.moveaxis(np.moveaxis(reading, 2, -1), 1, 1 + place)
     core[..., 0] = _outer(units)
     return core
+
+
+def _merge(units, size, batch, draw) -> list[FloatArray]:
+    """Random orthonormal readings of all directions that are not constant."""
+    complements = [np.linalg.svd(unit[None])[2][1:].T for unit in units]
+    bounds = np.cumsum([0, *(basis.shape[1] for basis in complements)])
+    readings = np.zeros((batch, bounds[-1], size))
+    for tensor in readings:
+        gauss = draw((max(tensor.shape[0], size - 1), max(tensor.shape[0], size - 1)))
+        if gauss.any():
+            orthonormal = np.linalg.qr(gauss)[0]
+            tensor[:, 1:] = orthonormal[: tensor.shape[0], : size - 1]
+    return [
+        basis @ readings[:, first:last]
+        for basis, first, last in zip(complements, bounds[:-1], bounds[1:], strict=True)
+    ]
 
 
 def _outer(vectors) -> FloatArray:

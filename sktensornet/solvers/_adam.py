@@ -105,7 +105,7 @@ class Adam(Solver):
         check_real("beta_2", self.beta_2, 0, 1, low_allowed=True)
         check_real("epsilon", self.epsilon, 0)
 
-    def minimize(self, problem, start, *, max_iter, tol, random_state, monitor):
+    def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
         theta = start.astype(problem.dtype)
         moments = _Moments(np.zeros_like(theta), np.zeros_like(theta))
         n_steps = max_iter * len(self._batches(problem.n_samples))

@@ -73,6 +73,7 @@ class Solver(BaseEstimator, ABC):
         *,
         max_iter: int,
         tol: float,
+        patience: int,
         random_state: np.random.RandomState,
         monitor: Monitor,
     ) -> Outcome:
@@ -86,6 +87,9 @@ class Solver(BaseEstimator, ABC):
             Iterations: steps of a full-batch solver, passes over the data of a
             mini-batch solver.
         tol : float
+        patience : int
+            Iterations without progress of more than `tol` after which a solver
+            that judges its own progress stops.
         random_state : RandomState
         monitor : callable
             ``monitor(theta, value)`` after each iteration; True stops.

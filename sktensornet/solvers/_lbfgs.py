@@ -17,8 +17,10 @@ class LBFGS(Solver):
     .. math:: \theta_{t+1} = \theta_t - \eta_t H_t \nabla F(\theta_t)
 
     with H_t the inverse Hessian that the last ``memory`` steps suggest. It is
-    deterministic and needs no step size. It stops when no component of the
-    gradient exceeds ``tol`` of the estimator. Default ``max_iter``: 200.
+    deterministic and needs no step size. With ``tol`` and ``n_iter_no_change``
+    of the estimator, it stops when no component of the gradient exceeds tol, or
+    when the last n_iter_no_change steps have lowered the objective F by no more
+    than tol * max(1, F). Default ``max_iter``: 200.
 
     Parameters
     ----------
@@ -46,15 +48,25 @@ class LBFGS(Solver):
     def check(self):
         check_integer("memory", self.memory, 1)
 
-    def minimize(self, problem, start, *, max_iter, tol, random_state, monitor):
+    def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
         def function(theta):
             value, gradient = problem.value_and_gradient(theta)
             if not np.isfinite(value):
                 return _HUGE, np.zeros_like(theta)
             return value, np.nan_to_num(gradient, posinf=_HUGE, neginf=-_HUGE)
 
+        values: list[float] = []
+        settled = False
+
         def callback(intermediate_result):
-            if monitor(intermediate_result.x, float(intermediate_result.fun)):
+            nonlocal settled
+            value = float(intermediate_result.fun)
+            values.append(value)
+            stop = monitor(intermediate_result.x, value)
+            if len(values) > patience:
+                gained = values[-1 - patience] - value
+                settled = gained <= tol * max(1.0, abs(value))
+            if stop or settled:
                 raise StopIteration
 
         result = minimize(
@@ -72,4 +84,4 @@ class LBFGS(Solver):
                 "ftol": 16 * float(np.finfo(problem.dtype).eps),
             },
         )
-        return Outcome(result.x, converged=result.status != 1)
+        return Outcome(result.x, converged=settled or result.status != 1)

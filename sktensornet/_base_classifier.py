@@ -1,0 +1,287 @@
+"""Targets, scores and probabilities: what all classifiers share."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from ._estimator import BaseTensorNetwork
+from ._training import with_callbacks
+from ._validation import CLASSIFIER_CONSTRAINTS, validated
+from .losses import CLASSIFICATION_LOSSES
+
+
+def _gives_probabilities(estimator) -> bool:
+    if not CLASSIFICATION_LOSSES[estimator.loss].has_probabilities:
+        raise AttributeError(
+            f"probability estimates are not available for loss={estimator.loss!r}; "
+            "use loss='log_loss'."
+        )
+    return True
+
+
+def _takes_batches(estimator) -> bool:
+    if not estimator._batch_solver().takes_batches:
+        raise AttributeError(
+            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
+        )
+    return True
+
+
+class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
+    """Targets, scores and probabilities of the classifiers."""
+
+    _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS
+    classes_: np.ndarray
+
+    @with_callbacks
+    @validated
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data; images flattened in C order.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples; a weight of two is the sample twice.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data or a parameter are not usable; the message names it.
+        """
+        X, y, weight = self._check_data(X, y, sample_weight, reset=True)
+        random_state = check_random_state(self.random_state)
+        warm = self.warm_start and hasattr(self, "network_")
+        self._set_classes(np.unique(y), keep=warm)
+        y = np.searchsorted(self.classes_, y)
+        weight = weight * compute_sample_weight(self._class_weight_by_index(), y)
+        X, y, weight, held_out = self._hold_out(X, y, weight, random_state)
+        model = self._new_model(X, weight, random_state)
+        self._bias = self._baseline(y, weight)
+        if warm:
+            model, start = self._resume(model), self._fitted_theta()
+        else:
+            start = self._start(model, random_state)
+
+        def validation_score(theta) -> float:
+            X_held, y_held, weight_held = held_out
+            scores = model.scores(theta, X_held, 1)
+            return accuracy_score(y_held, _winner(scores), sample_weight=weight_held)
+
+        self._train(
+            model,
+            self._loss(),
+            X,
+            y,
+            weight,
+            start=start,
+            validation_score=validation_score if held_out else None,
+            random_state=random_state,
+        )
+        return self
+
+    @available_if(_takes_batches)
+    @validated
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train on one more batch of samples, by one pass of mini-batches.
+
+        The scaling of the inputs and the classes are fixed at the first call.
+        The step size stays constant.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        classes : array-like of shape (n_classes,) or None, default=None
+            All class labels; needed at the first call.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        first = not hasattr(self, "network_")
+        if self.early_stopping:
+            raise ValueError("early_stopping=True does not go with partial_fit; set it to False.")
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} does not go with partial_fit; pass the "
+                "weights as a dict or as sample_weight."
+            )
+        X, y, weight = self._check_data(X, y, sample_weight, reset=first)
+        if first:
+            if classes is None:
+                raise ValueError("classes must be passed at the first call to partial_fit.")
+            self._set_classes(np.unique(classes), keep=False)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} is not the same as at the first call to partial_fit: "
+                f"{self.classes_!r}."
+            )
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"y contains {unknown!r}, not in classes={self.classes_!r}.")
+        y = np.searchsorted(self.classes_, y)
+        weight = weight * compute_sample_weight(self._class_weight_by_index(), y)
+        if first:
+            self._random_state = check_random_state(self.random_state)
+            model = self._new_model(X, weight, self._random_state)
+            self._bias = self._baseline(y, weight)
+            theta = self._start(model, self._random_state)
+        else:
+            model, theta = self._fitted_model(), self._fitted_theta()
+        self._advance(model, self._loss(), X, y, weight, theta)
+        return self
+
+    def decision_function(self, X):
+        """Scores of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes the score of ``classes_[1]``, positive where it is
+            predicted. Scores saturate at 2**100 (float32) or 2**300 (float64).
+        """
+        scores = self._raw_scores(X)
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Predicted labels.
+        """
+        scores = self._raw_scores(X)
+        return self.classes_[_winner(scores)]
+
+    @available_if(_gives_probabilities)
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    @available_if(_gives_probabilities)
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        scores = self._raw_scores(X)
+        return self._loss().log_probabilities(scores.astype(np.float64)).astype(scores.dtype)
+
+    def _loss(self):
+        return CLASSIFICATION_LOSSES[self.loss]()
+
+    def _check_data(self, X, y, sample_weight, reset):
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
+        check_classification_targets(y)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return X, y, weight
+
+    def _set_classes(self, classes, keep: bool) -> None:
+        if len(classes) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs samples of at least two classes; y has one class: "
+                f"{classes[0]!r}."
+            )
+        if keep and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True needs the same classes as before: y has {classes!r}, the "
+                f"fitted model has {self.classes_!r}."
+            )
+        self.classes_ = classes
+
+    def _class_weight_by_index(self):
+        if not isinstance(self.class_weight, dict):
+            return self.class_weight
+        unknown = [label for label in self.class_weight if label not in self.classes_]
+        if unknown:
+            raise ValueError(
+                f"class_weight has label(s) {unknown!r} that are not in y; its keys must be "
+                f"among {self.classes_.tolist()!r}."
+            )
+        return {
+            index: self.class_weight.get(label, 1.0)
+            for index, label in enumerate(self.classes_.tolist())
+        }
+
+    def _hold_out(self, X, y, weight, random_state):
+        if not self.early_stopping:
+            return X, y, weight, None
+        X, X_held, y, y_held, weight, weight_held = train_test_split(
+            X,
+            y,
+            weight,
+            test_size=self.validation_fraction,
+            stratify=y,
+            random_state=random_state,
+        )
+        return X, y, weight, (X_held, y_held, weight_held)
+
+    def _new_model(self, X, weight, random_state):
+        n_classes = len(self.classes_)
+        return self._build(
+            X,
+            weight,
+            random_state,
+            n_outputs=1 if n_classes == 2 else n_classes,
+            batched=self.class_tensors == "separate",
+        )
+
+    def _baseline(self, y, weight):
+        frequency = np.bincount(y, weight, len(self.classes_)) / weight.sum()
+        bias = self._loss().baseline(frequency)
+        return bias[:, None] if self.class_tensors == "separate" else bias[None]
+
+
+def _winner(scores):
+    return (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)

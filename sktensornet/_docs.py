@@ -1,0 +1,102 @@
+"""Texts that the docstrings of the estimators share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+Class = TypeVar("Class", bound=type)
+
+_PARAMETERS = """\
+patches : ImagePatches or None, default=None
+    Which columns of X form a site. None makes every column a site.
+feature_map : {"auto", "affine", "polynomial", "trigonometric", "one_hot"} or FeatureMap, \
+default="auto"
+    Map from a site to its local features; a name takes its default settings.
+    "auto" is ``PolynomialMap()``, i.e. ``[1, x]`` standardised, for single
+    columns and ``AffineMap()``, which is trained, for patches.
+class_tensors : {"joint", "separate"}, default="joint"
+    One tensor with a class leg, or one tensor per class as in the paper. Two
+    classes have one output either way.
+loss : {"log_loss", "squared_error", "squared_hinge"}, default="log_loss"
+    The loss. The last two work one class against the rest and give no
+    probabilities.
+alpha : float, default=1e-4
+    Weight of the penalty. The objective of every solver is the weighted mean
+    loss plus ``alpha / 2`` times the penalty, so it does not depend on the
+    number of samples.
+penalty : {"frobenius", "start"}, default="frobenius"
+    The squared Frobenius norm of the weight tensor, which does not depend on
+    how the network stores it; or the squared distance of all parameters to the
+    start without noise, which is cheaper in mini-batches.
+solver : {"auto", "lbfgs", "adam"} or Solver, default="auto"
+    "lbfgs" is deterministic and uses all samples in every step, "adam" uses
+    mini-batches. "auto" takes "lbfgs" as long as n_samples * n_parameters is at
+    most {auto_limit} and "adam" above.
+max_iter : int or None, default=None
+    Steps of "lbfgs", passes over the data of "adam". None is the default that
+    the solver documents.
+tol : float, default=1e-4
+    "lbfgs" stops when no component of the gradient exceeds it, or when the
+    last ``n_iter_no_change`` steps have lowered the objective by no more than
+    that. With ``early_stopping``, the least improvement of the validation score
+    that counts. "adam" without ``early_stopping`` runs its whole schedule.
+init : {"identity"}, default="identity"
+    The start: every core passes its messages through on the constant feature,
+    so that the network begins near a linear model.
+early_stopping : bool, default=False
+    Set ``validation_fraction`` of the samples aside, stop when their accuracy
+    has not improved for ``n_iter_no_change`` iterations, and keep the
+    parameters that scored best.
+validation_fraction : float, default=0.1
+    Share of the samples for ``early_stopping``.
+n_iter_no_change : int, default=10
+    Patience of ``early_stopping`` and of "lbfgs", in iterations.
+class_weight : dict, "balanced" or None, default=None
+    Weights of the classes, multiplied with ``sample_weight``.
+warm_start : bool, default=False
+    Go on from the last fit, scaling included.
+n_jobs : int or None, default=None
+    Number of threads over chunks of samples. None is as many as the BLAS may
+    use. The result does not depend on it.
+random_state : int, RandomState or None, default=None
+    Seed of the start, the mini-batches and the validation split.
+"""
+
+_ATTRIBUTES = """\
+classes_ : ndarray of shape (n_classes,)
+    Class labels.
+network_ : TensorNetwork
+    The weight tensor: ``.cores``, ``.ranks``, ``.n_parameters``,
+    ``.to_dense()``. Immutable.
+feature_map_ : FittedMap
+    The fitted local feature map. Immutable.
+patches_ : Sites
+    The columns of each site.
+loss_curve_ : list of float
+    Objective after each iteration.
+validation_scores_ : list of float or None
+    Validation accuracy after each iteration, with ``early_stopping``.
+n_iter_ : int
+    Number of iterations.
+n_features_in_ : int
+    Number of columns of X.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Names of the columns, where X had names.
+"""
+
+
+def documented(auto_limit: str) -> Callable[[Class], Class]:
+    """Fill the shared texts into the docstring of a class."""
+
+    def fill(text: str, doc: str, name: str) -> str:
+        indented = "".join(f"    {line}\n" if line else "\n" for line in text.splitlines())
+        return doc.replace(f"    {{{name}}}\n", indented)
+
+    def decorate(cls: Class) -> Class:
+        doc = cls.__doc__ or ""
+        doc = fill(_PARAMETERS.replace("{auto_limit}", auto_limit), doc, "parameters")
+        cls.__doc__ = fill(_ATTRIBUTES, doc, "attributes")
+        return cls
+
+    return decorate
