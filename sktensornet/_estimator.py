@@ -20,7 +20,7 @@ from .networks import Tree, identity_start
 from .patches import SingleColumns, Sites
 from .solvers import LBFGS, SOLVERS, Adam, Solver
 
-LBFGS_LIMIT = 1_000_000_000
+LBFGS_LIMIT = 20_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
 LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:.0e}"
 

@@ -10,6 +10,13 @@ from ._typing import FloatArray
 _ROWS = 1024
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A copy in C order that cannot be written to."""
+    copy = np.array(array, order="C", copy=True)
+    copy.flags.writeable = False
+    return copy
+
+
 def weighted_moments(
     X: FloatArray, weight: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
@@ -29,12 +36,14 @@ def weighted_moments(
     weight = weight / weight.sum()
     mean = np.zeros(X.shape[1])
     for rows in chunks(X.shape[0], _ROWS):
-        mean += weight[rows] @ X[rows].astype(np.float64)
+        seen = weight[rows] > 0
+        mean += weight[rows][seen] @ X[rows][seen].astype(np.float64)
     variance = np.zeros(X.shape[1])
     for rows in chunks(X.shape[0], _ROWS):
-        centred = X[rows] - mean
+        seen = weight[rows] > 0
+        centred = X[rows][seen] - mean
         with np.errstate(over="ignore", under="ignore"):
-            variance += weight[rows] @ (centred * centred)
+            variance += weight[rows][seen] @ (centred * centred)
     return mean, variance
 
 

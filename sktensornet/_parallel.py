@@ -45,6 +45,7 @@ class _BlasLimit:
     def enter(self) -> None:
         with self._lock:
             if self._inside == 0:
+                _release_ownership()
                 self._limiter = _blas().limit(limits=1)
             self._inside += 1
 
@@ -52,7 +53,21 @@ class _BlasLimit:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
+                _release_ownership()
                 self._limiter.restore_original_limits()
+                _release_ownership()
+
+
+def _release_ownership() -> None:
+    """Let the present thread set the limit.
+
+    threadpoolctl lets only the thread that came first change the process-wide
+    limit of OpenBLAS; ours is entered and left by whichever thread comes.
+    """
+    for library in _blas().lib_controllers:
+        clear = getattr(library, "clear_controlling_thread", None)
+        if clear is not None:
+            clear(force=True)
 
 
 _limit = _BlasLimit()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._linalg import read_only
 from .._typing import Features, FloatArray, IntArray
 
 LIMIT = 4.0
@@ -65,10 +66,12 @@ class FittedMap(ABC):
     parameters: tuple[FloatArray, ...] = ()
 
     def __post_init__(self) -> None:
-        copies = tuple(np.array(array, copy=True) for array in self.parameters)
-        for array in copies:
-            array.flags.writeable = False
-        object.__setattr__(self, "parameters", copies)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, field.name, read_only(value))
+            elif isinstance(value, tuple) and value and isinstance(value[0], np.ndarray):
+                object.__setattr__(self, field.name, tuple(map(read_only, value)))
 
     @property
     def n_parameters(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class TrigonometricMap(FeatureMap):
         low, high = weighted_range(X, sample_weight)
         with np.errstate(over="ignore"):
             width = high - low
-        width = np.where((width > 0) & np.isfinite(width), width, np.maximum(np.abs(high), 1.0))
+        width = np.where(width > 0, np.minimum(width, np.finfo(X.dtype).max), 1.0)
         n_sites, site_size = columns.shape
         fitted = FittedTrigonometricMap(
             mode_sizes=(2 * site_size,) * n_sites,
@@ -65,8 +65,7 @@ class TrigonometricMap(FeatureMap):
             values = X[:, columns[site]][None]
             features = fitted.features_of(values, slice(site, site + 1))[0]
             covectors.append(least_squares_covector(features, sample_weight))
-        object.__setattr__(fitted, "constants", tuple(covectors))
-        return fitted
+        return replace(fitted, constants=tuple(covectors))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -67,13 +67,20 @@ class Contraction:
         return self.tree.nodes[index].axes or ()
 
     def _nodes_to_check(self) -> tuple[bool, ...]:
+        """Nodes whose message is rescaled, so that few factors meet in between."""
+        nodes = self.tree.nodes
         leaves: list[int] = []
-        checked: list[bool] = []
-        for node in self.tree.nodes:
-            count = sum(leaves[child] for child in node.children) if node.children else 1
-            check = node.axes is not None and count >= _LEAVES_BETWEEN_CHECKS
-            leaves.append(1 if check or (node.children and node.axes is None) else count)
-            checked.append(check)
+        checked = [False] * len(nodes)
+        for node in nodes:
+            if node.axes is None:
+                leaves.append(1)
+                continue
+            for child in sorted(node.children, key=lambda child: -leaves[child]):
+                if sum(leaves[other] for other in node.children) <= _LEAVES_BETWEEN_CHECKS:
+                    break
+                if nodes[child].axes is not None:
+                    checked[child], leaves[child] = True, 1
+            leaves.append(sum(leaves[child] for child in node.children))
         return tuple(checked)
 
     def working_cores(self, cores: Sequence[FloatArray]) -> list[FloatArray]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .._linalg import read_only
 from .._typing import FloatArray
 from ._tree import OUT, Tree
 
@@ -72,12 +73,7 @@ class TensorNetwork:
                 f"cores has {len(self.cores)} entries; a {self.tree.format} over "
                 f"{self.tree.n_sites} sites needs {len(self.tree.order)}."
             )
-        frozen = []
-        for core in self.cores:
-            copy = np.array(core, order="C", copy=True)
-            copy.flags.writeable = False
-            frozen.append(copy)
-        object.__setattr__(self, "cores", tuple(frozen))
+        object.__setattr__(self, "cores", tuple(read_only(core) for core in self.cores))
         self.message_sizes  # noqa: B018  raises on bonds that do not match
 
     @cached_property
@@ -98,6 +94,11 @@ class TensorNetwork:
             axes = node.axes or ()
             if self.batched and index == self.tree.root:
                 shape = (*shape, 1)
+            if self.batched and core.shape[0] != self.cores[0].shape[0]:
+                raise ValueError(
+                    f"cores[{position}] has shape {core.shape}; its leading axis must have "
+                    f"length {self.cores[0].shape[0]} as that of cores[0], one tensor per class."
+                )
             if len(shape) != len(axes):
                 raise ValueError(
                     f"cores[{position}] has shape {core.shape}; it must have "
@@ -108,6 +109,11 @@ class TensorNetwork:
                     learn(node.children[axis], length, f"axis of cores[{position}]")
                 elif axis == OUT:
                     learn(index, length, f"outgoing axis of cores[{position}]")
+                elif length != 1:
+                    raise ValueError(
+                        f"cores[{position}] has shape {core.shape}; its axis at the end of the "
+                        "chain must have length 1."
+                    )
         for index, node in enumerate(self.tree.nodes):
             if node.children and node.axes is None:
                 for child in node.children:
@@ -193,17 +199,13 @@ class TensorNetwork:
                     dense = dense[(..., *[None] * (part.ndim - 1), slice(None))] * part
             else:
                 core = cores[tree.core_of[index]]
-                children = len(parts)
                 lengths = [self.message_sizes[child] for child in node.children]
-                order = [axis for axis in node.axes if axis >= 0]
-                shape = [lengths[axis] for axis in order]
                 out = self.message_sizes[index]
-                flat = (
-                    np.moveaxis(core.reshape(out, *shape), 0, -1)
+                dense = (
+                    np.moveaxis(core.reshape(out, *lengths), 0, -1)
                     if node.out_first
-                    else core.reshape(*shape, out)
+                    else core.reshape(*lengths, out)
                 )
-                dense = flat.transpose(*[order.index(j) for j in range(children)], children)
                 for part in parts:
                     dense = np.tensordot(dense, part, axes=(0, part.ndim - 1))
                 dense = np.moveaxis(dense, 0, -1)

@@ -80,6 +80,7 @@ def identity_start(
         elif index in multiplied:
             core = spread / np.sqrt(tree.n_sites * lengths[0]) * draw(full)
             core += _outer(units)[..., None]
+            core[..., 0] = _outer(units)
         else:
             core = _pass_through(full, units, covectors, tree.n_sites, spread, mixing, draw)
         if node.out_first:

@@ -31,8 +31,8 @@ class Node:
         The site, for a site node.
     axes : tuple of int or None
         For a core node, what each axis of its core is: the position of a child,
-        `OUT` or `UNIT`. The outgoing axis is the first or the last one that is
-        not `UNIT`. None for sites and product nodes.
+        `OUT` or `UNIT`. The children come in order; the outgoing axis is before
+        them or after them. None for sites and product nodes.
     """
 
     children: tuple[int, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._linalg import read_only
 from .._typing import FloatArray, IntArray
 
 
@@ -27,7 +28,9 @@ class Sites:
     grid: IntArray | None = None
 
     def __post_init__(self) -> None:
-        self.columns.flags.writeable = False
+        object.__setattr__(self, "columns", read_only(self.columns))
+        if self.grid is not None:
+            object.__setattr__(self, "grid", read_only(self.grid))
 
     @property
     def n_sites(self) -> int:

@@ -8,8 +8,6 @@ from scipy.optimize import minimize
 from .._checks import check_integer
 from ._base import Outcome, Solver
 
-_HUGE = 1e100
-
 
 class LBFGS(Solver):
     r"""Limited-memory BFGS on the whole training set, by SciPy.
@@ -20,7 +18,7 @@ class LBFGS(Solver):
     deterministic and needs no step size. With ``tol`` and ``n_iter_no_change``
     of the estimator, it stops when no component of the gradient exceeds tol, or
     when the last n_iter_no_change steps have lowered the objective F by no more
-    than tol * max(1, F). Default ``max_iter``: 200.
+    than tol * max(1, F). Default ``max_iter``: 500.
 
     Parameters
     ----------
@@ -40,7 +38,7 @@ class LBFGS(Solver):
     TTClassifier(solver=LBFGS(memory=20))
     """
 
-    default_max_iter = 200
+    default_max_iter = 500
 
     def __init__(self, memory=10):
         self.memory = memory
@@ -49,11 +47,16 @@ class LBFGS(Solver):
         check_integer("memory", self.memory, 1)
 
     def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
+        worst = 0.0
+
         def function(theta):
+            nonlocal worst
             value, gradient = problem.value_and_gradient(theta)
-            if not np.isfinite(value):
-                return _HUGE, np.zeros_like(theta)
-            return value, np.nan_to_num(gradient, posinf=_HUGE, neginf=-_HUGE)
+            if not (np.isfinite(value) and np.isfinite(gradient).all()):
+                # A line search interpolates: far larger values would break it.
+                return worst + max(1.0, abs(worst)), np.zeros_like(theta)
+            worst = max(worst, value)
+            return value, gradient.astype(np.float64, copy=False)
 
         values: list[float] = []
         settled = False

@@ -1,0 +1,77 @@
+"""Helpers that several test files share."""
+
+import numpy as np
+import pytest
+
+from sktensornet._model import Model
+from sktensornet.feature_maps import AffineMap, OneHotMap, PolynomialMap, TrigonometricMap
+from sktensornet.networks import (
+    balanced,
+    canonical_polyadic,
+    hierarchical_tucker,
+    identity_start,
+    tensor_train,
+)
+from sktensornet.patches import ImagePatches, SingleColumns
+
+
+@pytest.fixture(scope="session")
+def assert_derivative():
+    """Check a gradient against central differences along random directions."""
+
+    def check(function, point, gradient, *, step=1e-5, rtol=1e-6, n_directions=6):
+        rng = np.random.default_rng(0)
+        assert gradient.shape == point.shape
+        for _ in range(n_directions):
+            direction = rng.standard_normal(point.shape)
+            direction *= 1.0 / np.linalg.norm(direction)
+            change = function(point + step * direction) - function(point - step * direction)
+            np.testing.assert_allclose(
+                np.sum(gradient * direction),
+                change / (2 * step),
+                rtol=rtol,
+                atol=rtol * np.linalg.norm(gradient) + 1e-9,
+            )
+
+    return check
+
+
+TREES = {
+    "TT": tensor_train,
+    "HT": lambda d: hierarchical_tucker(balanced(d)),
+    "CP": canonical_polyadic,
+}
+MAPS = {
+    "affine": AffineMap(n_components=3, activation="tanh"),
+    "relu": AffineMap(n_components=4),
+    "polynomial": PolynomialMap(degree=2, scale=0.5),
+    "trigonometric": TrigonometricMap(),
+    "one_hot": OneHotMap(),
+}
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    """A small model over 3 x 4 images, a random parameter vector of it, and data."""
+
+    def make(
+        tree="TT", feature_map="affine", *, n_outputs=3, batched=False, dtype=np.float64, n=10
+    ):
+        rng = np.random.default_rng(4)
+        single = feature_map == "one_hot"
+        X = rng.integers(0, 3, (n, 5 if single else 12)).astype(dtype)
+        X += 0 if single else rng.random(X.shape).astype(dtype)
+        patches = SingleColumns() if single else ImagePatches((3, 4), (2, 2), stride=1)
+        sites = patches.fit(X.shape[1])
+        fitted = MAPS[feature_map].fit(X, sites.columns, None, np.random.RandomState(0))
+        topology = TREES[tree](sites.n_sites)
+        n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
+        sizes = topology.message_sizes(fitted.mode_sizes, 3, leg)
+        model = Model(sites, fitted, topology, sizes, n_tensors, batched, dtype)
+        bias = rng.standard_normal((n_tensors, leg))
+        cores = identity_start(
+            model.contraction, fitted.constants, bias, np.random.RandomState(1), 1.0, 1.0
+        )
+        return model, model.pack(cores, fitted.parameters), X
+
+    return make

@@ -1,0 +1,321 @@
+"""Feature maps: formulas, scaling by weights, limits, covectors of the constant, gradients."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from sktensornet.feature_maps import (
+    FEATURE_MAPS,
+    AffineMap,
+    OneHotMap,
+    PolynomialMap,
+    TrigonometricMap,
+)
+
+SINGLE = np.arange(4)[:, None]
+PAIRS = np.array([[0, 1], [2, 3], [1, 2]])
+MAPS = {
+    "affine": AffineMap(n_components=5),
+    "affine, tanh": AffineMap(n_components=3, activation="tanh"),
+    "affine, identity": AffineMap(n_components=3, activation="identity"),
+    "polynomial": PolynomialMap(),
+    "polynomial, cubic": PolynomialMap(degree=3, scale=0.5),
+    "trigonometric": TrigonometricMap(),
+    "trigonometric, short": TrigonometricMap(scale=0.2),
+    "one_hot": OneHotMap(),
+}
+
+
+def data(n=40, seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 4)) * [1, 10, 0.1, 3] + [0, 5, -1, 100]
+    return X.round(1).astype(dtype)
+
+
+def fit(feature_map, X, columns=SINGLE, weight=None):
+    return feature_map.fit(X, columns, weight, np.random.RandomState(0))
+
+
+def sites_of(X, columns=SINGLE):
+    return np.stack([X[:, where] for where in columns])
+
+
+def columns_for(name):
+    return SINGLE if name == "one_hot" else PAIRS
+
+
+@pytest.fixture(params=MAPS)
+def name(request):
+    return request.param
+
+
+def test_registry_has_every_public_map():
+    assert {type(m) for m in MAPS.values()} == set(FEATURE_MAPS.values())
+
+
+def test_features_have_the_promised_sizes(name):
+    X, columns = data(), columns_for(name)
+    fitted = fit(MAPS[name], X, columns)
+    features = fitted.transform(sites_of(X, columns))
+    assert [f.shape for f in features] == [(len(X), m) for m in fitted.mode_sizes]
+    assert [u.shape for u in fitted.constants] == [(m,) for m in fitted.mode_sizes]
+    assert fitted.n_parameters == sum(array.size for array in fitted.parameters)
+
+
+def test_covectors_read_one(name):
+    X, columns = data(), columns_for(name)
+    fitted = fit(MAPS[name], X, columns)
+    for f, u in zip(fitted.transform(sites_of(X, columns)), fitted.constants, strict=True):
+        if fitted.has_constant:
+            np.testing.assert_array_equal(f[:, 0], 1)
+            np.testing.assert_array_equal(f @ u, 1)
+        else:
+            best = np.linalg.lstsq(f, np.ones(len(f)))[0]
+            np.testing.assert_allclose(f @ u, f @ best, atol=1e-6)
+            np.testing.assert_allclose(f @ u, 1, atol=0.3)
+
+
+def test_covector_of_a_short_arc_is_nearly_exact():
+    X = np.linspace(0, 1, 50)[:, None]
+    fitted = fit(TrigonometricMap(scale=0.05), X, np.array([[0]]))
+    features = fitted.transform(sites_of(X, np.array([[0]])))[0]
+    np.testing.assert_allclose(features @ fitted.constants[0], 1, atol=0.01)
+
+
+def test_covector_of_the_least_squares_is_weighted():
+    X = np.array([[0.0], [1.0], [0.3]])
+    weight = np.array([1.0, 1.0, 0.0])
+    fitted = fit(TrigonometricMap(), X, np.array([[0]]), weight)
+    np.testing.assert_allclose(fitted.constants[0], [1, 1])
+
+
+def test_weight_is_repetition(name):
+    X, columns = data(), columns_for(name)
+    weight = np.random.default_rng(1).integers(0, 4, len(X)).astype(float)
+    repeated = np.repeat(X, weight.astype(int), axis=0)
+    a, b = fit(MAPS[name], X, columns, weight), fit(MAPS[name], repeated, columns)
+    assert a.mode_sizes == b.mode_sizes
+    for f, g in zip(*(m.transform(sites_of(X, columns)) for m in (a, b)), strict=True):
+        np.testing.assert_allclose(f, g, rtol=1e-10, atol=1e-10)
+    for u, v in zip(a.constants, b.constants, strict=True):
+        np.testing.assert_allclose(u, v, rtol=1e-7, atol=1e-7)
+
+
+def test_scale_of_the_weights_does_not_matter(name):
+    X, columns = data(), columns_for(name)
+    weight = np.random.default_rng(1).random(len(X))
+    a, b = fit(MAPS[name], X, columns, weight), fit(MAPS[name], X, columns, 1e3 * weight)
+    for f, g in zip(*(m.transform(sites_of(X, columns)) for m in (a, b)), strict=True):
+        np.testing.assert_allclose(f, g, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("outlier", [1e4, 1e200])
+def test_a_row_of_weight_zero_is_not_there(name, outlier):
+    X, columns = data(), columns_for(name)
+    weight = np.ones(len(X))
+    weight[0] = 0
+    X[0] = outlier
+    a, b = fit(MAPS[name], X, columns, weight), fit(MAPS[name], X[1:], columns)
+    for f, g in zip(*(m.transform(sites_of(X[1:], columns)) for m in (a, b)), strict=True):
+        np.testing.assert_allclose(f, g, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("huge", "dtype"),
+    [(1e30, np.float32), (3e38, np.float32), (1e300, np.float64), (1.7e308, np.float64)],
+)
+def test_huge_inputs_at_predict_give_bounded_features(name, huge, dtype):
+    X, columns = data(dtype=dtype), columns_for(name)
+    fitted = fit(MAPS[name], X, columns)
+    usual = max(np.abs(f).max() for f in fitted.transform(sites_of(X, columns)))
+    extreme = np.full((2, 4), huge, dtype) * np.array([[1], [-1]], dtype)
+    for f in fitted.transform(sites_of(extreme, columns)):
+        assert f.dtype == dtype
+        assert np.all(np.isfinite(f))
+        assert np.abs(f).max() <= 64 * usual
+
+
+@pytest.mark.parametrize(
+    ("huge", "dtype"),
+    [(1e30, np.float32), (3e38, np.float32), (1e200, np.float64), (1.7e308, np.float64)],
+)
+def test_huge_inputs_in_training_give_finite_features(name, huge, dtype):
+    X, columns = data(dtype=dtype), columns_for(name)
+    X[0], X[1] = huge, -huge
+    fitted = fit(MAPS[name], X, columns)
+    for f, u in zip(fitted.transform(sites_of(X, columns)), fitted.constants, strict=True):
+        assert np.all(np.isfinite(f))
+        assert np.all(np.isfinite(u))
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, 1e-300, -1e30])
+def test_constant_columns_give_finite_features(name, value):
+    X, columns = np.full((5, 4), value), columns_for(name)
+    fitted = fit(MAPS[name], X, columns)
+    for f, u in zip(fitted.transform(sites_of(X, columns)), fitted.constants, strict=True):
+        assert np.all(np.isfinite(f))
+        np.testing.assert_allclose(f @ u, 1, rtol=1e-6)
+
+
+def test_float32_stays_float32(name):
+    X, columns = data(dtype=np.float32), columns_for(name)
+    fitted = fit(MAPS[name], X, columns)
+    features, saved = fitted.forward(fitted.parameters, sites_of(X, columns))
+    assert {f.dtype for f in features} == {np.dtype(np.float32)}
+    gradients = fitted.backward(fitted.parameters, saved, list(features))
+    assert all(a.dtype == np.float32 for a in (*fitted.parameters, *gradients))
+    wide = fit(MAPS[name], X.astype(float), columns).transform(sites_of(X.astype(float), columns))
+    for f, g in zip(features, wide, strict=True):
+        np.testing.assert_allclose(f, g, rtol=1e-4, atol=1e-4)
+
+
+def test_transform_leaves_the_sites_as_they_are(name):
+    X, columns = data(), columns_for(name)
+    fitted = fit(MAPS[name], X, columns)
+    sites = sites_of(X, columns)
+    sites.flags.writeable = False
+    before = sites.copy()
+    fitted.transform(sites)
+    np.testing.assert_array_equal(sites, before)
+
+
+def test_gradient_of_the_parameters_is_the_derivative(name, assert_derivative):
+    X, columns = data(n=6), columns_for(name)
+    fitted = fit(MAPS[name], X, columns)
+    sites = sites_of(X, columns)
+    rng = np.random.default_rng(2)
+    parameters = [array + 0.1 * rng.standard_normal(array.shape) for array in fitted.parameters]
+    weight = [rng.standard_normal((6, m)) for m in fitted.mode_sizes]
+
+    def value(arrays):
+        features, _ = fitted.forward(arrays, sites)
+        return sum(np.sum(w * np.sin(f)) for w, f in zip(weight, features, strict=True))
+
+    features, saved = fitted.forward(parameters, sites)
+    by_feature = [w * np.cos(f) for w, f in zip(weight, features, strict=True)]
+    gradients = fitted.backward(parameters, saved, by_feature)
+    assert len(gradients) == len(parameters)
+    for k, gradient in enumerate(gradients):
+
+        def along(array, k=k):
+            return value([*parameters[:k], array, *parameters[k + 1 :]])
+
+        assert_derivative(along, parameters[k], gradient, rtol=1e-5)
+
+
+def test_parameters_are_read_only_copies(name):
+    fitted = fit(MAPS[name], data(), columns_for(name))
+    for array in fitted.parameters:
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    new = [np.ones_like(array) for array in fitted.parameters]
+    other = fitted.with_parameters(new)
+    for array in new:
+        array[...] = 7
+    assert all(np.all(array == 1) for array in other.parameters)
+    assert other.mode_sizes == fitted.mode_sizes
+
+
+def test_every_array_of_a_fitted_map_is_read_only(name):
+    fitted = fit(MAPS[name], data(), columns_for(name))
+    arrays = []
+    for value in vars(fitted).values():
+        arrays += value if isinstance(value, tuple) else [value]
+    arrays = [a for a in arrays if isinstance(a, np.ndarray)]
+    assert arrays
+    assert not any(array.flags.writeable for array in arrays)
+
+
+def test_attributes_of_a_fitted_map_cannot_be_set(name):
+    with pytest.raises(AttributeError):
+        fit(MAPS[name], data(), columns_for(name)).mode_sizes = ()
+
+
+def test_the_random_start_does_not_depend_on_the_number_of_samples():
+    a, b = (fit(AffineMap(), data(n), PAIRS) for n in (10, 40))
+    np.testing.assert_array_equal(a.parameters[0], b.parameters[0])
+
+
+def test_affine_map_is_its_formula():
+    X = data()
+    fitted = fit(AffineMap(n_components=4), X, PAIRS)
+    places = np.stack([X[:, columns] for columns in PAIRS])
+    z = (places - places.mean(axis=(0, 1))) / places.std(axis=(0, 1))
+    z = np.clip(z, -4, 4)
+    matrix, offset = np.random.default_rng(0).standard_normal((2, 3)), np.array([0.1, -0.2, 0.3])
+    hidden = np.maximum(0, z @ matrix + offset)
+    features, _ = fitted.forward([matrix, offset], sites_of(X, PAIRS))
+    np.testing.assert_allclose(features[..., 1:], hidden, rtol=1e-9, atol=1e-12)
+
+
+def test_polynomial_map_is_its_formula():
+    X = data()
+    features = fit(PolynomialMap(degree=3, scale=0.5), X, PAIRS).transform(sites_of(X, PAIRS))
+    z = 0.5 * np.clip((X - X.mean(axis=0)) / X.std(axis=0), -4, 4)
+    for f, (a, b) in zip(features, PAIRS, strict=True):
+        powers = [z[:, column] ** k for column in (a, b) for k in (1, 2, 3)]
+        np.testing.assert_allclose(f, np.column_stack([np.ones(len(X)), *powers]), atol=1e-12)
+
+
+def test_trigonometric_map_is_its_formula():
+    X = data()
+    features = fit(TrigonometricMap(scale=0.3), X, PAIRS).transform(sites_of(X, PAIRS))
+    angle = 0.3 * np.pi * (X - X.min(axis=0)) / np.ptp(X, axis=0)
+    for f, (a, b) in zip(features, PAIRS, strict=True):
+        pairs = [turn(angle[:, column]) for column in (a, b) for turn in (np.cos, np.sin)]
+        np.testing.assert_allclose(f, np.column_stack(pairs), atol=1e-12)
+
+
+@pytest.mark.parametrize("outside", [-5.0, 1e9])
+def test_trigonometric_map_limits_to_the_range_seen(outside):
+    fitted = fit(TrigonometricMap(), np.array([[0.0], [2.0]]), np.array([[0]]))
+    edge = [[1.0, 0.0]] if outside < 0 else [[0.0, 1.0]]
+    features = fitted.transform(np.array([[[outside]]]))
+    np.testing.assert_allclose(features[0], edge, atol=1e-12)
+
+
+def test_one_hot_map_has_one_indicator_per_category():
+    X = np.array([[3.0, 0.0], [7.0, 0.0], [3.0, 1.0], [-1.0, 0.0]])
+    fitted = fit(OneHotMap(), X, np.array([[0], [1]]))
+    assert fitted.mode_sizes == (4, 3)
+    first, second = fitted.transform(X.T[:, :, None])
+    np.testing.assert_array_equal(first[:, 1:], X[:, :1] == [[-1, 3, 7]])
+    np.testing.assert_array_equal(second[:, 1:], X[:, 1:] == [[0, 1]])
+
+
+@pytest.mark.parametrize("unseen", [-9.0, 2.0, 99.0, 1e300])
+def test_an_unseen_category_leaves_the_constant(unseen):
+    fitted = fit(OneHotMap(), np.array([[1.0], [3.0]]), np.array([[0]]))
+    features = fitted.transform(np.array([[[unseen], [3.0]]]))[0]
+    np.testing.assert_array_equal(features, [[1, 0, 0], [1, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("feature_map", "columns", "message"),
+    [
+        (AffineMap(n_components=1), PAIRS, "n_components=1 must be an integer >= 2, since"),
+        (AffineMap(n_components=2.0), PAIRS, r"n_components=2\.0 must be an integer"),
+        (AffineMap(n_components=True), PAIRS, "n_components=True must be an integer"),
+        (AffineMap(activation="sin"), PAIRS, "activation='sin' is unknown; .*'relu'"),
+        (AffineMap(activation=None), PAIRS, "activation=None is unknown"),
+        (PolynomialMap(degree=0), SINGLE, "degree=0 must be an integer >= 1"),
+        (PolynomialMap(degree="2"), SINGLE, "degree='2' must be an integer"),
+        (PolynomialMap(scale=0), SINGLE, r"scale=0 must be a number in \(0, inf\)"),
+        (PolynomialMap(scale=np.nan), SINGLE, "scale=nan must be a number"),
+        (TrigonometricMap(scale=-1.0), SINGLE, r"scale=-1\.0 must be a number in \(0, inf\)"),
+        (TrigonometricMap(scale=np.inf), SINGLE, "scale=inf must be a number"),
+        (TrigonometricMap(scale="auto"), SINGLE, "scale='auto' must be a number"),
+        (OneHotMap(), PAIRS, r"feature_map=OneHotMap\(\) needs sites of one column, .* 2; use"),
+    ],
+)
+def test_a_bad_parameter_is_refused_by_name_value_and_mend(feature_map, columns, message):
+    with pytest.raises(ValueError, match=message):
+        fit(feature_map, data(), columns)
+
+
+def test_no_map_warns_on_ordinary_data(name):
+    X, columns = data(), columns_for(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(MAPS[name], X, columns).transform(sites_of(X, columns))

@@ -1,0 +1,139 @@
+"""Small networks of every topology, with an index label for every axis of every core."""
+
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import pytest
+
+from sktensornet.networks import (
+    Contraction,
+    TensorNetwork,
+    Tree,
+    balanced,
+    balanced_grid,
+    canonical_polyadic,
+    hierarchical_tucker,
+    tensor_train,
+)
+
+MODES = (2, 3, 4, 2, 3, 2)
+CLASS, BOND = 100, 200
+
+
+def chain(n_sites, centre=None):
+    """A tensor train, and the labels of its cores (bond, site, bond)."""
+    labels = [[BOND + k, k, BOND + k + 1] for k in range(n_sites)]
+    labels[n_sites // 2 if centre is None else centre].append(CLASS)
+    return tensor_train(n_sites, centre), labels
+
+
+def nested(branches):
+    """A tree, and the labels of its frames (site, out), then nodes (*children, out)."""
+    frames, inner, fresh = {}, [], count(BOND)
+
+    def visit(branch, out):
+        if not isinstance(branch, tuple):
+            frames[branch] = [branch, out]
+            return
+        outs = [next(fresh) for _ in branch]
+        for part, own in zip(branch, outs, strict=True):
+            visit(part, own)
+        inner.append([*outs, out])
+
+    visit(branches, CLASS)
+    return hierarchical_tucker(branches), [frames[site] for site in sorted(frames)] + inner
+
+
+def product(n_sites):
+    """A CP, and the labels of its factors (site, rank), then the readout."""
+    labels = [[k, BOND] for k in range(n_sites)] + [[BOND, CLASS]]
+    return canonical_polyadic(n_sites), labels
+
+
+TOPOLOGIES = {
+    "TT, d=1": chain(1),
+    "TT, d=2": chain(2),
+    "TT, d=5": chain(5),
+    "TT, d=6": chain(6),
+    "TT, d=5, leg first": chain(5, 0),
+    "TT, d=5, leg last": chain(5, 4),
+    "TT, d=4, leg at 1": chain(4, 1),
+    "HT, d=1": nested(0),
+    "HT, d=2": nested(balanced(2)),
+    "HT, d=4": nested(balanced(4)),
+    "HT, d=5": nested(balanced(5)),
+    "HT, grid 2 x 3": nested(balanced_grid(np.array([[4, 1, 2], [3, 0, 5]]))),
+    "HT, sites out of order": nested(((3, 0), (4, (2, 1)))),
+    "HT, caterpillar": nested((0, (1, (2, 3)))),
+    "HT, ternary nodes": nested(((1, 0, 2), 4, (3, 5))),
+    "HT, node of four": nested((2, 0, 3, 1)),
+    "CP, d=1": product(1),
+    "CP, d=2": product(2),
+    "CP, d=5": product(5),
+}
+
+
+@dataclass
+class Case:
+    """A small network with random cores and features in float64."""
+
+    tree: Tree
+    labels: list
+    n_batch: int
+    n_outputs: int
+
+    def __post_init__(self):
+        rng = np.random.default_rng(7)
+        self.mode_sizes = MODES[: self.tree.n_sites]
+        self.message_sizes = self.tree.message_sizes(self.mode_sizes, 3, self.n_outputs)
+        self.contraction = Contraction(self.tree, self.message_sizes, self.n_batch)
+        self.cores = [rng.standard_normal(shape) for shape in self.contraction.core_shapes]
+        self.features = [rng.standard_normal((4, m)) for m in self.mode_sizes]
+        self.batched = self.n_batch > 1
+
+    @property
+    def network(self):
+        if not self.batched:
+            return TensorNetwork(self.tree, tuple(core[0] for core in self.cores))
+        cores = list(self.cores)
+        root = self.tree.core_of[self.tree.root]
+        cores[root] = cores[root][..., 0]
+        return TensorNetwork(self.tree, tuple(cores), batched=True)
+
+    @property
+    def dense(self):
+        """The weight tensor by one einsum over the public cores."""
+        operands = []
+        for core, labels in zip(self.network.cores, self.labels, strict=True):
+            kept = [label for label in labels if not (self.batched and label == CLASS)]
+            operands += [core, [CLASS, *kept] if self.batched else kept]
+        every = sorted({label for labels in self.labels for label in labels})
+        short = {label: place for place, label in enumerate(every)}
+        operands = [
+            [short[label] for label in item] if isinstance(item, list) else item
+            for item in operands
+        ]
+        out = [short[label] for label in [*range(self.tree.n_sites), CLASS]]
+        return np.einsum(*operands, out, optimize="greedy")
+
+    @property
+    def dense_scores(self):
+        """Scores (n_samples, n_outputs) by contracting the dense tensor site by site."""
+        result = np.einsum("na,a...->n...", self.features[0], self.dense)
+        for features in self.features[1:]:
+            result = np.einsum("na,na...->n...", features, result)
+        return result
+
+
+@pytest.fixture(params=TOPOLOGIES)
+def topology(request):
+    """Tree and labels of one topology."""
+    return TOPOLOGIES[request.param]
+
+
+@pytest.fixture(params=["joint", "separate"])
+def case(request, topology):
+    """A network with three classes, in one tensor or in three."""
+    n_batch, n_outputs = (1, 3) if request.param == "joint" else (3, 1)
+    return Case(*topology, n_batch, n_outputs)

@@ -1,0 +1,71 @@
+"""The norm by contraction against the norm of the dense tensor."""
+
+import numpy as np
+import pytest
+
+from sktensornet.networks import (
+    Contraction,
+    balanced,
+    canonical_polyadic,
+    hierarchical_tucker,
+    squared_norm_and_gradient,
+    tensor_train,
+)
+
+
+def test_value_is_the_norm_of_the_dense_tensor(case):
+    value, _ = squared_norm_and_gradient(case.contraction, case.cores)
+    np.testing.assert_allclose(value, np.sum(case.dense**2), rtol=1e-11)
+
+
+def test_gradient_is_the_derivative(case, assert_derivative):
+    _, gradients = squared_norm_and_gradient(case.contraction, case.cores)
+    assert [g.shape for g in gradients] == list(case.contraction.core_shapes)
+    for k, gradient in enumerate(gradients):
+
+        def norm(core, k=k):
+            cores = [*case.cores[:k], core, *case.cores[k + 1 :]]
+            return squared_norm_and_gradient(case.contraction, cores)[0]
+
+        assert_derivative(norm, case.cores[k], gradient, step=1e-4)
+
+
+def test_norm_of_several_tensors_with_several_outputs_is_their_sum(topology):
+    tree, _ = topology
+    rng = np.random.default_rng(0)
+    sizes = tree.message_sizes((2, 3, 2, 4, 2, 3)[: tree.n_sites], 3, 2)
+    batch, single = Contraction(tree, sizes, 3), Contraction(tree, sizes)
+    cores = [rng.standard_normal(shape) for shape in batch.core_shapes]
+    value, gradients = squared_norm_and_gradient(batch, cores)
+    parts = [
+        squared_norm_and_gradient(single, [core[b : b + 1] for core in cores]) for b in range(3)
+    ]
+    np.testing.assert_allclose(value, sum(part for part, _ in parts), rtol=1e-12)
+    for k, gradient in enumerate(gradients):
+        own = np.concatenate([by_core[k] for _, by_core in parts])
+        np.testing.assert_allclose(gradient, own, rtol=1e-11, atol=1e-10)
+
+
+def test_float32_cores_are_summed_in_float64(case):
+    cores = [core.astype(np.float32) for core in case.cores]
+    value, gradients = squared_norm_and_gradient(case.contraction, cores)
+    wide, _ = squared_norm_and_gradient(case.contraction, [core.astype(float) for core in cores])
+    assert isinstance(value, float)
+    assert value == wide
+    assert {g.dtype for g in gradients} == {np.dtype(np.float64)}
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [tensor_train(300), hierarchical_tucker(balanced(300)), canonical_polyadic(300)],
+    ids=["TT", "HT", "CP"],
+)
+def test_norm_of_a_long_rank_one_network(tree):
+    contraction = Contraction(tree, tree.message_sizes((2,) * 300, 1, 1))
+    cores = [np.full(shape, 0.8) for shape in contraction.core_shapes]
+    value, gradients = squared_norm_and_gradient(contraction, cores)
+    n_scalars = sum(core.size == 1 for core in cores)
+    expected = (2 * 0.64) ** (len(cores) - n_scalars) * 0.64**n_scalars
+    np.testing.assert_allclose(value, expected, rtol=1e-10)
+    for core, gradient in zip(cores, gradients, strict=True):
+        np.testing.assert_allclose(np.sum(core * gradient), 2 * value, rtol=1e-10)

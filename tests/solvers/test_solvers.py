@@ -1,0 +1,322 @@
+"""Solvers on convex quadratics whose minimum is known."""
+
+from math import ceil
+
+import numpy as np
+import pytest
+
+from sktensornet.solvers import LBFGS, SOLVERS, Adam
+
+
+class LeastSquares:
+    """Half the mean squared residual of a linear system, plus a constant."""
+
+    def __init__(self, n=60, size=5, noise=0.0, dtype=np.float64, constant=0.0, scale=1.0):
+        rng = np.random.default_rng(0)
+        self.A = scale * rng.standard_normal((n, size))
+        self.optimum = rng.standard_normal(size)
+        self.b = self.A @ self.optimum + noise * rng.standard_normal(n)
+        self.optimum = np.linalg.lstsq(self.A, self.b)[0]
+        self.constant = constant
+        self.dtype = np.dtype(dtype)
+        self.origin = np.zeros(size)
+        self.calls = []
+
+    @property
+    def n_samples(self):
+        return len(self.A)
+
+    def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
+        self.calls.append((theta.copy(), rows, dropout, seed))
+        A, b = (self.A, self.b) if rows is None else (self.A[rows], self.b[rows])
+        residual = A @ theta - b
+        gradient = A.T @ residual / len(A)
+        value = 0.5 * float(np.mean(residual**2)) + self.constant
+        return value, gradient if rows is None else gradient.astype(self.dtype)
+
+
+class Slope(LeastSquares):
+    """A linear objective: the gradient is the same everywhere."""
+
+    slope = 1.0
+
+    def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
+        super().value_and_gradient(theta, rows, dropout, seed)
+        return self.slope * float(theta.sum()), np.full(theta.shape, self.slope, self.dtype)
+
+
+class Flat(Slope):
+    """An objective without slope."""
+
+    slope = 0.0
+
+
+def minimize(solver, problem, *, max_iter=60, tol=1e-8, patience=10, seed=0, stop_after=None):
+    """The outcome, and the values that the monitor saw."""
+    values = []
+
+    def monitor(theta, value):
+        assert theta.shape == problem.origin.shape
+        values.append(value)
+        return len(values) == stop_after
+
+    solver.check()
+    outcome = solver.minimize(
+        problem,
+        np.ones(problem.origin.shape),
+        max_iter=max_iter,
+        tol=tol,
+        patience=patience,
+        random_state=np.random.RandomState(seed),
+        monitor=monitor,
+    )
+    return outcome, values
+
+
+def test_registry_has_every_solver_by_name():
+    assert {"lbfgs": LBFGS, "adam": Adam} == SOLVERS
+
+
+@pytest.mark.parametrize("memory", [1, 10])
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_lbfgs_finds_the_minimum(noise, memory):
+    problem = LeastSquares(noise=noise)
+    outcome, values = minimize(LBFGS(memory=memory), problem)
+    np.testing.assert_allclose(outcome.theta, problem.optimum, atol=1e-5)
+    assert outcome.converged
+    assert np.all(np.diff(values) <= 0)
+
+
+def test_lbfgs_looks_at_all_samples_without_dropout():
+    problem = LeastSquares()
+    minimize(LBFGS(), problem)
+    assert all(rows is None and dropout == 0 for _, rows, dropout, _ in problem.calls)
+
+
+def test_lbfgs_stops_at_a_small_gradient():
+    problem = LeastSquares()
+    outcome, _ = minimize(LBFGS(), problem, tol=1e-2)
+    gradient = problem.value_and_gradient(outcome.theta)[1]
+    assert outcome.converged
+    assert 1e-9 < np.abs(gradient).max() <= 1e-2
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_lbfgs_stops_where_the_value_no_longer_falls(patience):
+    problem = LeastSquares(constant=1e6, size=20)
+    outcome, values = minimize(LBFGS(), problem, tol=1e-3, patience=patience)
+    assert outcome.converged
+    assert len(values) == patience + 1
+
+
+def test_lbfgs_says_when_it_wanted_more_iterations():
+    outcome, values = minimize(LBFGS(), LeastSquares(noise=1.0), max_iter=2)
+    assert not outcome.converged
+    assert len(values) == 2
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_lbfgs_steps_back_from_where_the_objective_is_not_finite(bad):
+    beyond = []
+
+    class Barrier(LeastSquares):
+        def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
+            if np.min(theta) <= 0:
+                beyond.append(theta)
+                return bad, np.full_like(theta, bad)
+            return float(np.sum(theta - 0.01 * np.log(theta))), 1 - 0.01 / theta
+
+    outcome, values = minimize(LBFGS(), Barrier(), max_iter=200)
+    np.testing.assert_allclose(outcome.theta, 0.01, rtol=1e-3)
+    assert np.all(np.isfinite(values))
+    assert beyond
+
+
+def test_adam_finds_the_minimum():
+    problem = LeastSquares()
+    outcome, values = minimize(Adam(learning_rate=0.1), problem)
+    np.testing.assert_allclose(outcome.theta, problem.optimum, atol=1e-3)
+    assert outcome.converged
+    assert len(values) == 60
+    assert values[-1] < 1e-4 * values[0]
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "largest"),
+    [(60, "auto", ceil(60 / 8)), (7, "auto", 1), (2000, "auto", 128), (60, 25, 25), (60, 99, 60)],
+)
+def test_every_sample_is_in_one_batch_of_each_pass(n, batch_size, largest):
+    problem = LeastSquares(n=n)
+    minimize(Adam(batch_size=batch_size), problem, max_iter=3)
+    batches = [rows for _, rows, _, _ in problem.calls]
+    per_pass = ceil(n / largest)
+    assert len(batches) == 3 * per_pass
+    passes = [np.concatenate(batches[k : k + per_pass]) for k in range(0, len(batches), per_pass)]
+    assert all(sorted(rows) == list(range(n)) for rows in passes)
+    assert max(map(len, batches)) == largest
+    if n > 7:
+        assert any(np.any(passes[0] != rows) for rows in passes[1:])
+
+
+def step_sizes(solver, max_iter):
+    """How far each step goes where the slope is the same everywhere."""
+    problem = Slope()
+    outcome, _ = minimize(solver, problem, max_iter=max_iter)
+    thetas = [theta for theta, *_ in problem.calls] + [outcome.theta]
+    return -np.diff(np.stack(thetas), axis=0)[:, 0]
+
+
+def test_one_cycle_rises_for_a_fifth_and_falls_to_zero_as_a_cosine():
+    steps = step_sizes(Adam(learning_rate=0.1, batch_size=6), 20)
+    n, peak = len(steps), int(np.argmax(steps))
+    assert n == 200
+    assert abs(peak - n / 5) <= 1
+    assert np.all(np.diff(steps[: peak + 1]) > 0)
+    assert np.all(np.diff(steps[peak:]) < 0)
+    assert 0.095 < steps[peak] <= 0.1 + 1e-9
+    assert steps[0] < 0.005
+    assert 0 < steps[-1] < 1e-4
+    np.testing.assert_allclose(np.diff(steps[:peak]), 0.1 / 40, rtol=1e-3)
+    rest = (np.arange(n) + 0.5 - 40) / 160
+    np.testing.assert_allclose(
+        steps[41:], 0.05 * (1 + np.cos(np.pi * rest[41:])), rtol=1e-2, atol=1e-5
+    )
+
+
+def test_constant_schedule_has_one_step_size():
+    steps = step_sizes(Adam(learning_rate=0.1, schedule="constant"), 5)
+    np.testing.assert_allclose(steps, 0.1, rtol=1e-5)
+
+
+def test_weight_decay_pulls_towards_the_origin():
+    problem = Flat()
+    problem.origin = np.full(5, 3.0)
+    solver = Adam(learning_rate=0.1, weight_decay=0.5, schedule="constant", batch_size=30)
+    outcome, _ = minimize(solver, problem, max_iter=4)
+    np.testing.assert_allclose(outcome.theta, 3 + (1 - 3) * (1 - 0.1 * 0.5) ** 8, rtol=1e-12)
+
+
+def test_without_weight_decay_or_slope_nothing_moves():
+    outcome, _ = minimize(Adam(), Flat(), max_iter=3)
+    np.testing.assert_array_equal(outcome.theta, 1)
+
+
+def test_the_random_state_decides_the_batches():
+    one, same, other = (minimize(Adam(), LeastSquares(), seed=seed)[0].theta for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert np.any(one != other)
+
+
+def test_dropout_reaches_the_problem_with_a_seed_for_each_batch():
+    problem = LeastSquares()
+    minimize(Adam(dropout=0.3), problem, max_iter=3)
+    assert {dropout for _, _, dropout, _ in problem.calls} == {0.3}
+    seeds = [seed for *_, seed in problem.calls]
+    assert len(set(seeds)) == len(seeds)
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_adam_passes_over_batches_that_are_not_finite(bad):
+    class Gap(LeastSquares):
+        def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
+            value, gradient = super().value_and_gradient(theta, rows)
+            gap = 0 in rows
+            return (bad, np.full_like(gradient, bad)) if gap else (value, gradient)
+
+    problem = Gap()
+    outcome, _ = minimize(Adam(learning_rate=0.1), problem)
+    np.testing.assert_allclose(outcome.theta, problem.optimum, atol=1e-2)
+
+
+@pytest.mark.parametrize("solver", [LBFGS(), Adam()])
+def test_the_monitor_stops_the_solver(solver):
+    _, values = minimize(solver, LeastSquares(noise=1.0), stop_after=2)
+    assert len(values) == 2
+
+
+@pytest.mark.parametrize("solver", [LBFGS(), Adam(learning_rate=0.1, weight_decay=1e-9)])
+def test_the_parameters_come_back_in_float64(solver):
+    problem = LeastSquares(dtype=np.float32)
+    outcome, _ = minimize(solver, problem)
+    assert outcome.theta.dtype == np.float64
+    np.testing.assert_allclose(outcome.theta, problem.optimum, atol=1e-2)
+
+
+def test_adam_works_in_the_dtype_of_the_problem():
+    problem = LeastSquares(dtype=np.float32)
+    minimize(Adam(weight_decay=0.1), problem, max_iter=2)
+    assert {theta.dtype for theta, *_ in problem.calls} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("solver", [LBFGS(), Adam(batch_size=10)])
+def test_the_start_is_left_as_it_is(solver):
+    problem, start = LeastSquares(), np.ones(5)
+    start.flags.writeable = False
+    solver.minimize(
+        problem,
+        start,
+        max_iter=3,
+        tol=1e-9,
+        patience=10,
+        random_state=np.random.RandomState(0),
+        monitor=lambda theta, value: False,
+    )
+    np.testing.assert_array_equal(start, 1)
+
+
+def test_advance_goes_on_where_the_pass_before_ended():
+    problem, rng = LeastSquares(), np.random.RandomState(0)
+    solver = Adam(learning_rate=0.1)
+    theta, state, values = np.ones(5), None, []
+    for _ in range(60):
+        outcome, value = solver.advance(problem, theta, state, rng)
+        theta, state = outcome.theta, outcome.state
+        values.append(value)
+    np.testing.assert_allclose(theta, problem.optimum, atol=1e-2)
+    assert values[-1] < 1e-3 * values[0]
+
+
+def test_advance_equals_a_constant_schedule():
+    solver = Adam(learning_rate=0.1, schedule="constant")
+    expected, values = minimize(solver, LeastSquares(), max_iter=3)
+    rng, theta, state, seen = np.random.RandomState(0), np.ones(5), None, []
+    for _ in range(3):
+        outcome, value = Adam(learning_rate=0.1).advance(LeastSquares(), theta, state, rng)
+        theta, state = outcome.theta, outcome.state
+        seen.append(value)
+    np.testing.assert_allclose(theta, expected.theta, rtol=1e-12)
+    np.testing.assert_allclose(seen, values, rtol=1e-12)
+
+
+def test_only_adam_takes_batches():
+    assert Adam.takes_batches
+    assert not LBFGS.takes_batches
+
+
+@pytest.mark.parametrize(
+    ("solver", "message"),
+    [
+        (LBFGS(memory=0), "memory=0 must be an integer >= 1"),
+        (LBFGS(memory=2.5), r"memory=2\.5 must be an integer"),
+        (Adam(learning_rate=0), r"learning_rate=0 must be a number in \(0, inf\)"),
+        (Adam(learning_rate="fast"), "learning_rate='fast' must be a number"),
+        (Adam(batch_size=0), "batch_size=0 must be an integer >= 1 or 'auto'"),
+        (Adam(batch_size="all"), "batch_size='all' must be an integer >= 1 or 'auto'"),
+        (Adam(dropout=1.0), r"dropout=1\.0 must be a number in \[0, 1\)"),
+        (Adam(dropout=-0.1), r"dropout=-0\.1 must be a number in \[0, 1\)"),
+        (Adam(weight_decay=-1), r"weight_decay=-1 must be a number in \[0, inf\)"),
+        (Adam(weight_decay=np.nan), "weight_decay=nan must be a number"),
+        (Adam(schedule="linear"), "schedule='linear' is unknown; .*'one_cycle', 'constant'"),
+        (Adam(beta_1=1.0), r"beta_1=1\.0 must be a number in \[0, 1\)"),
+        (Adam(beta_2=-0.5), r"beta_2=-0\.5 must be a number in \[0, 1\)"),
+        (Adam(epsilon=0.0), r"epsilon=0\.0 must be a number in \(0, inf\)"),
+    ],
+)
+def test_a_bad_parameter_is_refused_by_name_and_value(solver, message):
+    with pytest.raises(ValueError, match=message):
+        solver.check()
+
+
+@pytest.mark.parametrize("solver", [LBFGS(), Adam(), Adam(batch_size=np.int64(3), beta_1=0)])
+def test_good_parameters_pass(solver):
+    solver.check()

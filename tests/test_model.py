@@ -1,0 +1,189 @@
+"""The score function of a flat parameter vector, against the dense tensor."""
+
+import numpy as np
+import pytest
+
+from sktensornet._model import Model
+from sktensornet.networks import identity_start
+
+TREES = ["TT", "HT", "CP"]
+MAPS = ["affine", "relu", "polynomial", "trigonometric", "one_hot"]
+each_tree = pytest.mark.parametrize("tree", TREES)
+each_map = pytest.mark.parametrize("feature_map", MAPS)
+each_batched = pytest.mark.parametrize("batched", [False, True], ids=["joint", "separate"])
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def dense_scores(model, theta, X):
+    """Scores by contracting the dense tensor of the network with the features."""
+    features = model.fitted_map(theta).transform(model.sites.extract(X))
+    dense = model.network(theta).to_dense()
+    result = np.einsum("na,a...->n...", features[0], dense)
+    for array in features[1:]:
+        result = np.einsum("na,na...->n...", array, result)
+    return result
+
+
+@each_batched
+@each_map
+@each_tree
+def test_scores_are_those_of_the_dense_tensor(make_model, tree, feature_map, batched):
+    model, theta, X = make_model(tree, feature_map, batched=batched)
+    scores = model.scores(theta, X, 1)
+    assert scores.shape == (len(X), 3)
+    np.testing.assert_allclose(scores, dense_scores(model, theta, X), rtol=1e-10, atol=1e-10)
+
+
+@each_batched
+@each_tree
+def test_a_single_output_has_one_column(make_model, tree, batched):
+    model, theta, X = make_model(tree, n_outputs=1, batched=batched)
+    scores = model.scores(theta, X, 1)
+    assert scores.shape == (len(X), 1)
+    np.testing.assert_allclose(scores, dense_scores(model, theta, X), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("dropout", [None, 0.4], ids=["", "dropout"])
+@each_batched
+@each_map
+@each_tree
+def test_backward_is_the_derivative(
+    make_model, assert_derivative, tree, feature_map, batched, dropout
+):
+    model, theta, X = make_model(tree, feature_map, batched=batched)
+    weight = np.random.default_rng(0).standard_normal((len(X), 3))
+
+    def forward(theta):
+        noise = None if dropout is None else (dropout, np.random.default_rng(3))
+        cores, parameters = model.unpack(theta)
+        return model.forward(cores, parameters, X, noise)
+
+    scores, tape = forward(theta)
+    gradient = np.full(model.size, np.nan)
+    model.backward(*model.unpack(theta), tape, weight * np.cos(scores), gradient)
+    assert_derivative(
+        lambda theta: np.sum(weight * np.sin(forward(theta)[0])), theta, gradient, rtol=1e-5
+    )
+
+
+@each_batched
+@each_tree
+def test_packing_and_unpacking_are_inverse(make_model, tree, batched):
+    model, theta, _ = make_model(tree, batched=batched)
+    assert theta.shape == (model.size,)
+    cores, parameters = model.unpack(theta)
+    assert [core.shape for core in cores] == list(model.core_shapes)
+    np.testing.assert_array_equal(model.pack(cores, parameters), theta)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 3])
+@each_batched
+@each_tree
+def test_network_and_map_hold_all_parameters(make_model, tree, batched, n_outputs):
+    model, theta, X = make_model(tree, batched=batched, n_outputs=n_outputs)
+    network, fitted = model.network(theta), model.fitted_map(theta)
+    assert network.n_outputs == n_outputs
+    assert network.n_parameters + fitted.n_parameters == model.size
+    np.testing.assert_array_equal(model.theta_of(network, fitted), theta)
+    again = Model.from_fitted(model.sites, fitted, network)
+    assert again.same_shapes(model)
+    np.testing.assert_array_equal(again.scores(theta, X, 1), model.scores(theta, X, 1))
+
+
+def test_handed_out_parameters_do_not_follow_the_vector(make_model):
+    model, theta, _ = make_model()
+    network, fitted = model.network(theta), model.fitted_map(theta)
+    before = theta.copy()
+    theta[...] = 7
+    np.testing.assert_array_equal(model.theta_of(network, fitted), before)
+
+
+SHAPES = [
+    {},
+    {"tree": "CP"},
+    {"batched": True},
+    {"n_outputs": 2},
+    {"n_outputs": 1},
+    {"n_outputs": 1, "batched": True},
+    {"feature_map": "relu"},
+    {"feature_map": "one_hot"},
+]
+
+
+@pytest.mark.parametrize("one", range(len(SHAPES)))
+@pytest.mark.parametrize("other", range(len(SHAPES)))
+def test_only_equal_specifications_have_the_same_shapes(make_model, one, other):
+    a, b = make_model(**SHAPES[one])[0], make_model(**SHAPES[other])[0]
+    assert a.same_shapes(b) == (one == other)
+
+
+@each_dtype
+@each_map
+@each_tree
+def test_all_work_is_in_the_dtype_of_the_model(make_model, tree, feature_map, dtype):
+    model, theta, X = make_model(tree, feature_map, dtype=dtype)
+    assert theta.dtype == np.float64
+    assert model.scores(theta, X, 1).dtype == dtype
+    assert model.network(theta).dtype == dtype
+    assert all(array.dtype == dtype for array in model.fitted_map(theta).parameters)
+    cores, parameters = model.unpack(theta.astype(dtype))
+    noise = (0.5, np.random.default_rng(0))
+    scores, (_, masks, tape) = model.forward(cores, parameters, X, noise)
+    assert scores.dtype == np.float64
+    assert {array.dtype for array in (*masks, *tape.messages)} == {np.dtype(dtype)}
+    gradient = np.empty(model.size, dtype)
+    model.backward(cores, parameters, (_, masks, tape), np.ones_like(scores), gradient)
+    assert np.all(np.isfinite(gradient))
+
+
+@each_tree
+def test_float32_scores_are_close_to_float64(make_model, tree):
+    single, theta, X = make_model(tree, dtype=np.float32)
+    double, _, _ = make_model(tree)
+    expected = double.scores(theta, X.astype(np.float64), 1)
+    np.testing.assert_allclose(single.scores(theta, X, 1), expected, rtol=1e-3, atol=1e-3)
+
+
+@each_tree
+def test_scores_do_not_depend_on_threads_or_on_other_rows(make_model, tree):
+    model, theta, X = make_model(tree, n=600)
+    scores = model.scores(theta, X, 1)
+    np.testing.assert_array_equal(model.scores(theta, X, 3), scores)
+    assert model.chunk_size < len(X)
+    parts = [model.scores(theta, X[i : i + 1], 1) for i in (0, 299, 599)]
+    np.testing.assert_allclose(np.concatenate(parts), scores[[0, 299, 599]], rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("feature_map", ["affine", "polynomial", "one_hot"])
+@each_tree
+def test_dropout_never_drops_the_constant(make_model, tree, feature_map):
+    model, _, X = make_model(tree, feature_map)
+    bias = np.array([[1.0, -2.0, 3.0]])
+    cores = identity_start(model.contraction, model.feature_map.constants, bias, None)
+    noise = (0.9, np.random.default_rng(0))
+    scores, _ = model.forward(cores, model.feature_map.parameters, X, noise)
+    np.testing.assert_array_equal(scores, np.broadcast_to(bias, scores.shape))
+
+
+@each_map
+def test_dropout_keeps_the_mean_of_every_feature(make_model, feature_map):
+    model, theta, X = make_model("TT", feature_map)
+    repeated = np.repeat(X[:1], 4000, axis=0)
+    features = model.fitted_map(theta).transform(model.sites.extract(repeated))
+    dropped, _ = model._drop(features, 0.3, np.random.default_rng(0))
+    first = 1 if model.feature_map.has_constant else 0
+    for before, after in zip(features, dropped, strict=True):
+        noise = np.abs(before[0]) * np.sqrt(0.3 / 0.7 / len(before))
+        assert np.all(np.abs(after.mean(axis=0) - before[0]) <= 5 * noise)
+        share = np.mean(after[:, first:][before[:, first:] != 0] == 0)
+        assert share == pytest.approx(0.3, abs=0.03)
+
+
+def test_dropout_depends_on_the_generator_alone(make_model):
+    model, theta, X = make_model()
+    one, same, other = (
+        model.forward(*model.unpack(theta), X, (0.5, np.random.default_rng(seed)))[0]
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert np.any(one != other)
