@@ -6,11 +6,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_random_state, compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ._checks import check_real
 from ._estimator import BaseTensorNetwork
 from ._training import with_callbacks
 from ._validation import CLASSIFIER_CONSTRAINTS, validated
@@ -27,6 +28,10 @@ def _gives_probabilities(estimator) -> bool:
 
 
 def _takes_batches(estimator) -> bool:
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit is not available with early_stopping=True; set it to False."
+        )
     if not estimator._batch_solver().takes_batches:
         raise AttributeError(
             f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
@@ -69,8 +74,11 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         warm = self.warm_start and hasattr(self, "network_")
         self._set_classes(np.unique(y), keep=warm)
         y = np.searchsorted(self.classes_, y)
-        weight = weight * compute_sample_weight(self._class_weight_by_index(), y)
-        X, y, weight, held_out = self._hold_out(X, y, weight, random_state)
+        own_weight = weight
+        weight = self._weigh_classes(y, weight)
+        rows, held = self._split(y, random_state)
+        X_held, y_held, weight_held = X[held], y[held], weight[held]
+        X, y, weight = X[rows], y[rows], weight[rows]
         model = self._new_model(X, weight, random_state)
         self._bias = self._baseline(y, weight)
         if warm:
@@ -79,7 +87,6 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             start = self._start(model, random_state)
 
         def validation_score(theta) -> float:
-            X_held, y_held, weight_held = held_out
             scores = model.scores(theta, X_held, 1)
             return accuracy_score(y_held, _winner(scores), sample_weight=weight_held)
 
@@ -90,8 +97,13 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             y,
             weight,
             start=start,
-            validation_score=validation_score if held_out else None,
+            validation_score=validation_score if self.early_stopping else None,
             random_state=random_state,
+            shown={
+                "X": X,
+                "y": lambda: self.classes_[y],
+                "metadata": None if sample_weight is None else {"sample_weight": own_weight[rows]},
+            },
         )
         return self
 
@@ -120,8 +132,6 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             The fitted estimator.
         """
         first = not hasattr(self, "network_")
-        if self.early_stopping:
-            raise ValueError("early_stopping=True does not go with partial_fit; set it to False.")
         if isinstance(self.class_weight, str):
             raise ValueError(
                 f"class_weight={self.class_weight!r} does not go with partial_fit; pass the "
@@ -141,7 +151,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         if len(unknown):
             raise ValueError(f"y contains {unknown!r}, not in classes={self.classes_!r}.")
         y = np.searchsorted(self.classes_, y)
-        weight = weight * compute_sample_weight(self._class_weight_by_index(), y)
+        weight = self._weigh_classes(y, weight)
         if first:
             self._random_state = check_random_state(self.random_state)
             model = self._new_model(X, weight, self._random_state)
@@ -240,32 +250,55 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             )
         self.classes_ = classes
 
-    def _class_weight_by_index(self):
-        if not isinstance(self.class_weight, dict):
-            return self.class_weight
-        unknown = [label for label in self.class_weight if label not in self.classes_]
-        if unknown:
-            raise ValueError(
-                f"class_weight has label(s) {unknown!r} that are not in y; its keys must be "
-                f"among {self.classes_.tolist()!r}."
-            )
-        return {
-            index: self.class_weight.get(label, 1.0)
-            for index, label in enumerate(self.classes_.tolist())
-        }
-
-    def _hold_out(self, X, y, weight, random_state):
-        if not self.early_stopping:
-            return X, y, weight, None
-        X, X_held, y, y_held, weight, weight_held = train_test_split(
-            X,
-            y,
-            weight,
-            test_size=self.validation_fraction,
-            stratify=y,
-            random_state=random_state,
+    def _weigh_classes(self, y, weight):
+        """Weights of the samples times those of their classes; `y` holds indices."""
+        if self.class_weight is None:
+            return weight
+        by_index = self.class_weight
+        if isinstance(by_index, dict):
+            labels = self.classes_.tolist()
+            unknown = [label for label in by_index if label not in labels]
+            if unknown:
+                raise ValueError(
+                    f"class_weight has label(s) {unknown!r} that are not in y; its keys must be "
+                    f"among {labels!r}."
+                )
+            for label, value in by_index.items():
+                check_real(f"class_weight[{label!r}]", value, 0, low_allowed=True)
+            by_index = {labels.index(label): value for label, value in by_index.items()}
+        present = np.unique(y)
+        if isinstance(by_index, dict):
+            by_index = {index: by_index.get(index, 1.0) for index in present}
+        factors = np.zeros(len(self.classes_))
+        factors[present] = compute_class_weight(
+            by_index, classes=present, y=y, sample_weight=weight
         )
-        return X, y, weight, (X_held, y_held, weight_held)
+        weight = weight * factors[y]
+        if not weight.any():
+            raise ValueError(
+                f"class_weight={self.class_weight!r} and sample_weight leave every sample with "
+                "weight zero; at least one needs a positive weight."
+            )
+        return weight
+
+    def _split(self, y, random_state):
+        """Rows to train on, and rows that early stopping holds out."""
+        if not self.early_stopping:
+            return slice(None), slice(0)
+        try:
+            return train_test_split(
+                np.arange(len(y)),
+                test_size=self.validation_fraction,
+                stratify=y,
+                random_state=random_state,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={self.validation_fraction!r} needs "
+                f"at least two samples of each class and room for each class in both parts, but "
+                f"the classes have {np.bincount(y).tolist()} samples; use more samples, another "
+                "fraction, or early_stopping=False."
+            ) from error
 
     def _new_model(self, X, weight, random_state):
         n_classes = len(self.classes_)

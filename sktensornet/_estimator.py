@@ -20,7 +20,7 @@ from .networks import Tree, identity_start
 from .patches import SingleColumns, Sites
 from .solvers import LBFGS, SOLVERS, Adam, Solver
 
-LBFGS_LIMIT = 20_000_000
+LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
 LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:.0e}"
 
@@ -32,6 +32,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = NETWORK_CONSTRAINTS
+    _random_state: np.random.RandomState | None
 
     def _tree(self, sites: Sites) -> Tree:
         raise NotImplementedError
@@ -119,9 +120,10 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
                 pool=pool,
             )
             state = getattr(self, "_solver_state", None)
-            random_state = getattr(self, "_random_state", check_random_state(self.random_state))
-            outcome, value = solver.advance(objective, theta, state, random_state)
-        self._random_state, self._solver_state = random_state, outcome.state
+            if self._random_state is None:
+                self._random_state = check_random_state(self.random_state)
+            outcome, value = solver.advance(objective, theta, state, self._random_state)
+        self._solver_state = outcome.state
         self._set_fitted(model, outcome.theta)
         self.loss_curve_ = [*getattr(self, "loss_curve_", []), value]
         self.validation_scores_: list[float] | None = None
@@ -160,8 +162,12 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         start: FloatArray,
         validation_score,
         random_state,
+        shown: dict[str, Any],
     ) -> None:
-        """Minimise the objective and set the fitted attributes."""
+        """Minimise the objective and set the fitted attributes.
+
+        `shown` is what callbacks are given: X, y and metadata.
+        """
         solver = self._resolve_solver(len(X), model.size)
         max_iter = solver.default_max_iter if self.max_iter is None else self.max_iter
         stopping = None
@@ -182,8 +188,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
             )
             training = Training(
                 self,
-                X,
-                y,
+                shown,
                 max_iter=max_iter,
                 snapshot=lambda theta: self._fitted_attributes(model, theta),
                 start=start,
@@ -201,7 +206,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
             )
         theta = outcome.theta if stopping is None or stopping.best is None else stopping.best
         self._set_fitted(model, theta)
-        self._solver_state = None
+        self._solver_state = self._random_state = None
         self.loss_curve_ = training.loss_curve
         self.validation_scores_ = None if stopping is None else stopping.scores
         self.n_iter_ = len(training.loss_curve)

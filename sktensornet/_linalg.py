@@ -17,6 +17,21 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return copy
 
 
+class ReadOnlyArrays:
+    """Mixin of frozen dataclasses: the arrays they hold are read-only copies."""
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                object.__setattr__(self, name, read_only(value))
+            elif isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
+                object.__setattr__(self, name, tuple(map(read_only, value)))
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update(state)
+        ReadOnlyArrays.__post_init__(self)
+
+
 def weighted_moments(
     X: FloatArray, weight: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:

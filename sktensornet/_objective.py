@@ -133,5 +133,6 @@ class Objective:
         cores, _ = self.model.unpack(theta)
         norm, gradients = squared_norm_and_gradient(self.model.contraction, cores)
         flat = np.concatenate([gradient.ravel() for gradient in gradients])
-        total[: len(flat)] += 0.5 * self.alpha * flat
+        with np.errstate(over="ignore"):
+            total[: len(flat)] += 0.5 * self.alpha * flat
         return 0.5 * self.alpha * norm

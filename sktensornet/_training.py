@@ -60,8 +60,8 @@ class Training:
     Parameters
     ----------
     estimator : estimator with `CallbackSupportMixin`
-    X, y : ndarray
-        Training data, for the callbacks.
+    data : dict
+        X, y and metadata for the callbacks; a callable is called when one asks.
     max_iter : int
     snapshot : callable
         Fitted attributes for a parameter vector; called when a callback asks.
@@ -73,8 +73,7 @@ class Training:
     def __init__(
         self,
         estimator: Any,
-        X: FloatArray,
-        y: Any,
+        data: dict[str, Any],
         *,
         max_iter: int,
         snapshot: Callable[[FloatArray], dict[str, Any]],
@@ -82,7 +81,7 @@ class Training:
         early_stopping: EarlyStopping | None,
     ) -> None:
         self._estimator = estimator
-        self._data = {"X": X, "y": y}
+        self._data = data
         self._max_iter = max_iter
         self._snapshot = snapshot
         self._start = start

@@ -70,14 +70,15 @@ class AffineMap(FeatureMap):
         check_option("activation", self.activation, ACTIVATIONS)
         n_sites, site_size = columns.shape
         mean, variance = weighted_moments(X, sample_weight)
-        place_mean = mean[columns].mean(axis=0)
-        spread = variance[columns] + (mean[columns] - place_mean) ** 2
-        scale = positive_scale(spread.mean(axis=0), place_mean)
+        place_mean = (mean[columns] / n_sites).sum(axis=0)
+        with np.errstate(over="ignore"):
+            spread = variance[columns] + (mean[columns] - place_mean) ** 2
+            scale = positive_scale(spread.mean(axis=0), place_mean)
         matrix = random_state.standard_normal((site_size, size - 1))
         matrix *= site_size**-0.5
         return FittedAffineMap(
             mode_sizes=(size,) * n_sites,
-            constants=unit_covectors(n_sites, size),
+            constants=unit_covectors((size,) * n_sites, X.dtype),
             has_constant=True,
             parameters=(
                 matrix.astype(X.dtype),

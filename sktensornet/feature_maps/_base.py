@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._linalg import read_only
+from .._linalg import ReadOnlyArrays
 from .._typing import Features, FloatArray, IntArray
 
 LIMIT = 4.0
@@ -45,7 +45,7 @@ class FeatureMap(BaseEstimator, ABC):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class FittedMap(ABC):
+class FittedMap(ReadOnlyArrays, ABC):
     """A feature map that knows its scaling.
 
     Attributes
@@ -64,14 +64,6 @@ class FittedMap(ABC):
     constants: tuple[FloatArray, ...]
     has_constant: bool
     parameters: tuple[FloatArray, ...] = ()
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                object.__setattr__(self, field.name, read_only(value))
-            elif isinstance(value, tuple) and value and isinstance(value[0], np.ndarray):
-                object.__setattr__(self, field.name, tuple(map(read_only, value)))
 
     @property
     def n_parameters(self) -> int:
@@ -114,10 +106,9 @@ def standardise(sites: FloatArray, mean: FloatArray, scale: FloatArray) -> Float
     return np.clip(z, -LIMIT, LIMIT, out=z)
 
 
-def unit_covectors(n_sites: int, size: int) -> tuple[FloatArray, ...]:
-    """The covectors of maps whose first feature is the constant."""
-    unit = np.eye(size)[0]
-    return (unit,) * n_sites
+def unit_covectors(sizes: Sequence[int], dtype: np.dtype) -> tuple[FloatArray, ...]:
+    """The covectors of a map whose first feature is the constant."""
+    return tuple(np.eye(1, size, dtype=dtype)[0] for size in sizes)
 
 
 def least_squares_covector(features: FloatArray, weight: FloatArray | None) -> FloatArray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._base import FeatureMap, FittedMap
+from ._base import FeatureMap, FittedMap, unit_covectors
 
 
 class OneHotMap(FeatureMap):
@@ -42,9 +42,10 @@ class OneHotMap(FeatureMap):
             )
         seen = X if sample_weight is None else X[sample_weight > 0]
         categories = tuple(np.unique(seen[:, column]) for column in columns[:, 0])
+        sizes = tuple(len(values) + 1 for values in categories)
         return FittedOneHotMap(
-            mode_sizes=tuple(len(values) + 1 for values in categories),
-            constants=tuple(np.eye(1, len(values) + 1)[0] for values in categories),
+            mode_sizes=sizes,
+            constants=unit_covectors(sizes, X.dtype),
             has_constant=True,
             categories=categories,
         )

@@ -56,7 +56,7 @@ class PolynomialMap(FeatureMap):
         size = 1 + degree * site_size
         return FittedPolynomialMap(
             mode_sizes=(size,) * n_sites,
-            constants=unit_covectors(n_sites, size),
+            constants=unit_covectors((size,) * n_sites, X.dtype),
             has_constant=True,
             mean=mean[columns][:, None, :].astype(X.dtype),
             deviation=deviation[columns][:, None, :].astype(X.dtype),

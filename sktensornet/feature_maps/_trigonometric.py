@@ -64,7 +64,7 @@ class TrigonometricMap(FeatureMap):
         for site in range(n_sites):
             values = X[:, columns[site]][None]
             features = fitted.features_of(values, slice(site, site + 1))[0]
-            covectors.append(least_squares_covector(features, sample_weight))
+            covectors.append(least_squares_covector(features, sample_weight).astype(X.dtype))
         return replace(fitted, constants=tuple(covectors))
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .._linalg import read_only
+from .._linalg import ReadOnlyArrays
 from .._typing import FloatArray
 from ._tree import OUT, Tree
 
@@ -16,7 +16,7 @@ _DENSE_LIMIT = 10_000_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TensorNetwork:
+class TensorNetwork(ReadOnlyArrays):
     r"""A weight tensor stored as a tree of cores.
 
     .. math:: W^{i_1 \dots i_d}_c = \text{contraction of the cores over all bonds}
@@ -73,7 +73,7 @@ class TensorNetwork:
                 f"cores has {len(self.cores)} entries; a {self.tree.format} over "
                 f"{self.tree.n_sites} sites needs {len(self.tree.order)}."
             )
-        object.__setattr__(self, "cores", tuple(read_only(core) for core in self.cores))
+        super().__post_init__()
         self.message_sizes  # noqa: B018  raises on bonds that do not match
 
     @cached_property

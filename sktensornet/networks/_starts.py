@@ -27,8 +27,8 @@ def identity_start(
 ) -> list[FloatArray]:
     """Cores that pass their messages through, plus noise.
 
-    Channel 0 of every message stays exactly one. The other channels begin as
-    random linear readings of the features below, of standard deviation about
+    Channel 0 of every message stays exactly one, unless the rank is one. The
+    other channels begin as random linear readings of the features below, of standard deviation about
     `spread` whatever the number of sites; each core adds relative noise of
     `mixing` on top.
 
@@ -75,12 +75,16 @@ def identity_start(
             for covector, length in zip(covectors, lengths, strict=True)
         ]
         if index == tree.root:
-            core = mixing / np.sqrt(np.prod(lengths)) * draw(full)
+            core = mixing / np.sqrt(np.prod(lengths) * tree.n_sites) * draw(full)
             core += _outer(units)[..., None] * bias[(slice(None), *[None] * len(units))]
-        elif index in multiplied:
-            core = spread / np.sqrt(tree.n_sites * lengths[0]) * draw(full)
-            core += _outer(units)[..., None]
-            core[..., 0] = _outer(units)
+        elif index in multiplied or full[-1] == 1:
+            has_site = any(covector is not None for covector in covectors)
+            core = np.empty(full)
+            core[...] = _outer(units)[..., None]
+            first_noisy = 0 if full[-1] == 1 else 1
+            if has_site:
+                noise = spread / np.sqrt(tree.n_sites * np.prod(lengths)) * draw(full)
+                core[..., first_noisy:] += noise[..., first_noisy:]
         else:
             core = _pass_through(full, units, covectors, tree.n_sites, spread, mixing, draw)
         if node.out_first:

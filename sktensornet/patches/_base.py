@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._linalg import read_only
+from .._linalg import ReadOnlyArrays
 from .._typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
-class Sites:
+class Sites(ReadOnlyArrays):
     """The columns of each site, once the number of columns is known.
 
     Parameters
@@ -26,11 +26,6 @@ class Sites:
 
     columns: IntArray
     grid: IntArray | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", read_only(self.columns))
-        if self.grid is not None:
-            object.__setattr__(self, "grid", read_only(self.grid))
 
     @property
     def n_sites(self) -> int:

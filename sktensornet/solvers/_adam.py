@@ -39,7 +39,7 @@ class Adam(Solver):
 
     Parameters
     ----------
-    learning_rate : float, default=2e-3
+    learning_rate : float, default=3e-3
         Largest step size. Under the one-cycle schedule it is reached from below
         during the first fifth of all steps and then falls to zero as a cosine.
     batch_size : int or "auto", default="auto"
@@ -76,7 +76,7 @@ class Adam(Solver):
 
     def __init__(
         self,
-        learning_rate=2e-3,
+        learning_rate=3e-3,
         batch_size="auto",
         dropout=0.0,
         weight_decay=0.0,
@@ -160,15 +160,14 @@ class Adam(Solver):
                 theta, rows, self.dropout, seed + part.start
             )
             total += value * len(rows)
-            if np.isfinite(value):
-                rate = self._rate(moments.step, n_steps)
-                self._step(theta, gradient.astype(theta.dtype, copy=False), moments, rate, origin)
-            else:
-                moments.step += 1
+            rate = self._rate(moments.step, n_steps)
+            moments.step += 1
+            with np.errstate(over="ignore", invalid="ignore"):
+                if np.isfinite(value) and np.isfinite(gradient.sum()):
+                    self._step(theta, gradient, moments, rate, origin)
         return total / problem.n_samples
 
     def _step(self, theta, gradient, moments, rate, origin) -> None:
-        moments.step += 1
         scratch = moments.scratch
         if origin is not None:
             np.subtract(theta, origin, out=scratch)

@@ -1,0 +1,230 @@
+"""Training batch by batch."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from sktensornet import CPClassifier, HTClassifier, TTClassifier
+from sktensornet.solvers import LBFGS, Adam
+
+FORMATS = [TTClassifier, HTClassifier, CPClassifier]
+each_format = pytest.mark.parametrize("Format", FORMATS)
+STILL = Adam(learning_rate=1e-30)
+LABELS = ["a", "b", "c"]
+
+
+def blobs(n=60, seed=0):
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    return rng.normal(size=(n, 3)) + 3 * np.eye(3)[y], np.array(LABELS)[y]
+
+
+def batched(Format, **parameters):
+    return Format(**({"rank": 4, "solver": "adam", "random_state": 0} | parameters))
+
+
+def cores_of(model):
+    return np.concatenate([core.ravel() for core in model.network_.cores])
+
+
+def arrays_of(part):
+    return {name: value for name, value in vars(part).items() if isinstance(value, np.ndarray)}
+
+
+@each_format
+@pytest.mark.parametrize("solver", ["auto", "adam", Adam(batch_size=10)], ids=str)
+def test_learns_from_batches(Format, solver):
+    X, y = blobs(300)
+    model = batched(Format, solver=solver)
+    if isinstance(solver, str):
+        model.set_params(solver=solver)
+    for _ in range(8):
+        for part in np.array_split(np.arange(300), 3):
+            assert model.partial_fit(X[part], y[part], classes=LABELS) is model
+    assert model.score(X, y) > 0.9
+    assert model.classes_.tolist() == LABELS
+    assert len(model.loss_curve_) == model.n_iter_ == 24
+    assert model.validation_scores_ is None
+
+
+@each_format
+def test_first_batch_may_miss_classes_and_have_one_sample(Format):
+    X, y = blobs()
+    model = batched(Format).partial_fit(X[:1], y[:1], classes=LABELS)
+    assert model.classes_.tolist() == LABELS
+    assert np.isfinite(model.decision_function(X)).all()
+    assert model.decision_function(X).shape == (60, 3)
+    model.partial_fit(X[1:2], y[1:2])
+
+
+@each_format
+@pytest.mark.parametrize("feature_map", ["polynomial", "trigonometric", "affine", "one_hot"])
+def test_scaling_is_fixed_at_the_first_call(Format, feature_map):
+    X, y = blobs()
+    model = batched(Format, feature_map=feature_map, solver=STILL)
+    model.partial_fit(X, y, classes=LABELS)
+    before = arrays_of(model.feature_map_)
+    scores = model.decision_function(X)
+    model.partial_fit(100 * X + 7, y)
+    for name, value in arrays_of(model.feature_map_).items():
+        np.testing.assert_array_equal(value, before[name])
+    np.testing.assert_array_equal(model.decision_function(X), scores)
+
+
+@each_format
+@pytest.mark.parametrize(("batch_size", "steps"), [(60, 1), (20, 3), (7, 9)])
+def test_a_call_is_one_pass_at_the_full_learning_rate(Format, batch_size, steps):
+    """Adam moves a parameter by at most the rate a step, and by the rate in a first step."""
+    X, y = blobs()
+    model = batched(Format, solver=Adam(learning_rate=1e-30, batch_size=batch_size))
+    model.partial_fit(X, y, classes=LABELS)
+    before = cores_of(model)
+    model.set_params(solver__learning_rate=1e-6).partial_fit(X, y)
+    moved = np.abs(cores_of(model) - before).max() / 1e-6
+    assert steps - 1 < moved < steps * 1.3
+
+
+@each_format
+def test_moments_carry_over_from_call_to_call(Format):
+    """Two calls of one batch each differ from two starts of the optimiser."""
+    X, y = blobs()
+    model = batched(Format, solver=Adam(batch_size=60)).partial_fit(X, y, classes=LABELS)
+    before = cores_of(model)
+    model.set_params(solver__learning_rate=1e-6).partial_fit(X[::-1] * 0.3, y[::-1])
+    moved = np.abs(cores_of(model) - before) / 1e-6
+    assert np.median(moved[moved > 0]) < 0.999
+
+
+@each_format
+@pytest.mark.parametrize("solver", ["auto", "adam"])
+def test_continues_after_fit(Format, solver):
+    X, y = blobs()
+    model = batched(Format, solver="adam", max_iter=4).fit(X, y)
+    fitted = model.decision_function(X)
+    after = model.set_params(solver=STILL).partial_fit(X, y).decision_function(X)
+    np.testing.assert_allclose(after, fitted, rtol=1e-12, atol=1e-12)
+    model.set_params(solver=solver).partial_fit(X, y)
+    assert not np.allclose(model.decision_function(X), fitted)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
+@each_format
+def test_fit_starts_anew_after_partial_fit(Format):
+    X, y = blobs()
+    fresh = batched(Format, max_iter=3).fit(X, y)
+    used = batched(Format, max_iter=3).partial_fit(2 * X, y, classes=[*LABELS, "d"]).fit(X, y)
+    assert used.classes_.tolist() == LABELS
+    np.testing.assert_array_equal(cores_of(used), cores_of(fresh))
+    assert used.loss_curve_ == fresh.loss_curve_
+
+
+@each_format
+def test_random_state_decides_every_bit(Format):
+    X, y = blobs()
+
+    def trained(seed):
+        model = batched(Format, random_state=seed).partial_fit(X, y, classes=LABELS)
+        return cores_of(model.partial_fit(X, y))
+
+    assert np.array_equal(trained(0), trained(0))
+    assert not np.array_equal(trained(0), trained(1))
+
+
+@each_format
+def test_nothing_of_an_earlier_life_is_left_after_fit(Format):
+    """fit, then partial_fit, is the same whatever was done before fit."""
+    X, y = blobs()
+    fresh = batched(Format, max_iter=2).fit(X, y).partial_fit(X, y)
+    used = batched(Format, max_iter=2).partial_fit(X, y, classes=LABELS).fit(X, y)
+    np.testing.assert_array_equal(cores_of(used.partial_fit(X, y)), cores_of(fresh))
+
+
+@each_format
+def test_batches_differ_from_call_to_call(Format):
+    """The order of the samples is drawn again at every call, after fit too."""
+    X, y = blobs()
+    model = batched(Format, solver=Adam(batch_size=7), max_iter=1).fit(X, y)
+    losses = []
+    for _ in range(3):
+        model.set_params(solver=Adam(learning_rate=1e-30, batch_size=7, dropout=0.5))
+        model.partial_fit(X, y)
+        losses.append(model.loss_curve_[-1])
+    assert len(set(losses)) == 3
+
+
+@each_format
+def test_float32_stays_float32(Format):
+    X, y = blobs()
+    model = batched(Format).partial_fit(X.astype(np.float32), y, classes=LABELS)
+    model.partial_fit(X, y)  # a later batch of another precision follows the first
+    assert {core.dtype for core in model.network_.cores} == {np.dtype(np.float32)}
+    assert model.decision_function(X).dtype == np.float32
+
+
+@each_format
+def test_weights_and_class_weights_count(Format):
+    X, y = blobs()
+    weight = np.where(y == "b", 5.0, 1.0)
+    by_sample = batched(Format).partial_fit(X, y, classes=LABELS, sample_weight=weight)
+    by_class = batched(Format, class_weight={"b": 5.0}).partial_fit(X, y, classes=LABELS)
+    plain = batched(Format).partial_fit(X, y, classes=LABELS)
+    np.testing.assert_allclose(cores_of(by_class), cores_of(by_sample))
+    assert not np.allclose(cores_of(plain), cores_of(by_sample))
+
+
+@pytest.mark.parametrize(
+    ("solver", "exists"),
+    [("auto", True), ("adam", True), (Adam(), True), ("lbfgs", False), (LBFGS(), False)],
+)
+def test_exists_for_mini_batch_solvers(solver, exists):
+    assert hasattr(TTClassifier(solver=solver), "partial_fit") == exists
+
+
+@each_format
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"X": np.zeros((60, 2))}, ["2 features", "3 features"]),
+        ({"y": np.full(60, "z")}, ["y", "'z'", "classes", "'a'"]),
+        ({"classes": ["a", "b"]}, ["classes", "['a', 'b']", "first call"]),
+        ({"sample_weight": np.zeros(60)}, ["weight", "zero"]),
+        ({"sample_weight": -np.ones(60)}, ["sample_weight", "egative"]),
+        ({"y": np.arange(50)}, ["60", "50"]),
+        ({"X": np.full((60, 3), np.nan)}, ["NaN"]),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_later_calls_refuse_what_does_not_fit(Format, change, words):
+    X, y = blobs()
+    model = batched(Format).partial_fit(X, y, classes=LABELS)
+    before = cores_of(model)
+    with pytest.raises(ValueError) as error:  # noqa: PT011  the words are checked below
+        model.partial_fit(**({"X": X, "y": y} | change))
+    assert [word for word in words if word not in str(error.value)] == []
+    np.testing.assert_array_equal(cores_of(model), before)
+    model.partial_fit(X, y)
+
+
+@each_format
+@pytest.mark.parametrize(
+    ("parameters", "arguments", "words"),
+    [
+        ({}, {}, ["classes", "first call"]),
+        ({}, {"classes": ["a"]}, ["class"]),
+        ({"class_weight": "balanced"}, {"classes": LABELS}, ["class_weight='balanced'"]),
+        ({}, {"classes": ["a", "b"]}, ["'c'", "classes"]),
+    ],
+)
+def test_first_call_refuses_what_does_not_fit(Format, parameters, arguments, words):
+    X, y = blobs()
+    with pytest.raises(ValueError) as error:  # noqa: PT011  the words are checked below
+        batched(Format, **parameters).partial_fit(X, y, **arguments)
+    assert [word for word in words if word not in str(error.value)] == []
+
+
+@each_format
+def test_clone_forgets_the_batches(Format):
+    X, y = blobs()
+    model = batched(Format).partial_fit(X, y, classes=LABELS)
+    with pytest.raises(ValueError, match="first call"):
+        clone(model).partial_fit(X, y)

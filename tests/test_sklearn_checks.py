@@ -1,0 +1,83 @@
+"""scikit-learn's own checks, on the defaults and on many configurations."""
+
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.utils.estimator_checks import (
+    check_dataframe_column_names_consistency,
+    check_inplace_ensure_writeable,
+    check_param_validation,
+    parametrize_with_checks,
+)
+
+from sktensornet import CPClassifier, HTClassifier, TTClassifier
+from sktensornet.feature_maps import AffineMap, PolynomialMap
+from sktensornet.solvers import LBFGS, Adam
+
+# A short fit warns that it is short, in scikit-learn's own test suite too; all other warnings
+# are errors. The checks run in the default number of iterations only for the default instances.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+DEFAULTS = [TTClassifier(), HTClassifier(), CPClassifier()]
+
+FULL_BATCH = Adam(learning_rate=2e-2, batch_size=64)
+
+CONFIGURATIONS = [
+    TTClassifier(rank=1, max_iter=15),
+    HTClassifier(rank=3, tree="balanced", solver=LBFGS(memory=5), max_iter=15),
+    CPClassifier(rank=100, max_iter=15),
+    TTClassifier(rank=20, feature_map=PolynomialMap(degree=2), max_iter=15),
+    HTClassifier(feature_map="trigonometric", max_iter=15),
+    CPClassifier(feature_map=AffineMap(n_components=8, activation="tanh"), max_iter=15),
+    TTClassifier(feature_map="one_hot", rank=2, max_iter=15),
+    HTClassifier(loss="squared_error", n_jobs=2, max_iter=15),
+    TTClassifier(loss="squared_hinge", max_iter=15),
+    HTClassifier(class_tensors="separate", rank=1, max_iter=15),
+    CPClassifier(class_tensors="separate", loss="squared_error", rank=5, max_iter=15),
+    TTClassifier(solver=FULL_BATCH, feature_map="affine", penalty="start", alpha=1e-3),
+    CPClassifier(solver=Adam(2e-2, batch_size=14, dropout=0.05), rank=6, max_iter=10),
+    HTClassifier(early_stopping=True, validation_fraction=0.3, max_iter=15),
+]
+
+
+def expected_failures(estimator):
+    """Where rows are drawn at random a repetition is not a weight; the check has 15 rows."""
+    adam = estimator.solver if isinstance(estimator.solver, Adam) else FULL_BATCH
+    if not (adam.batch_size < 15 or estimator.early_stopping):
+        return {}
+    return {"check_sample_weight_equivalence_on_dense_data": "rows are drawn at random"}
+
+
+@parametrize_with_checks(DEFAULTS)
+def test_default_instance_passes(estimator, check):
+    check(estimator)
+
+
+@parametrize_with_checks(CONFIGURATIONS, expected_failed_checks=expected_failures)
+def test_configuration_passes(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", DEFAULTS, ids=repr)
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_param_validation,
+        check_dataframe_column_names_consistency,
+        check_inplace_ensure_writeable,
+    ],
+    ids=lambda check: check.__name__,
+)
+def test_passes_checks_that_third_parties_are_not_given(estimator, check):
+    check(type(estimator).__name__, clone(estimator).set_params(max_iter=20))
+
+
+@pytest.mark.parametrize("estimator", DEFAULTS, ids=repr)
+def test_html_and_dir_work_before_and_after_fit(estimator):
+    X, y = load_iris(return_X_y=True)
+    estimator = clone(estimator).set_params(max_iter=3)
+    for _ in range(2):
+        assert type(estimator).__name__ in estimator._repr_html_()
+        assert {"rank", "fit"} <= set(dir(estimator))
+        estimator.fit(X, y)
+    assert "network_" in dir(estimator)
