@@ -79,6 +79,12 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         rows, held = self._split(y, random_state)
         X_held, y_held, weight_held = X[held], y[held], weight[held]
         X, y, weight = X[rows], y[rows], weight[rows]
+        if self.early_stopping and not (weight.any() and weight_held.any()):
+            raise ValueError(
+                "early_stopping=True left only samples of weight zero to train on or to "
+                "validate with; pass sample_weight with more positive weights, or set "
+                "early_stopping=False."
+            )
         model = self._new_model(X, weight, random_state)
         self._bias = self._baseline(y, weight)
         if warm:

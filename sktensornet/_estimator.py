@@ -89,7 +89,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
     def _resume(self, model: Model) -> Model:
         """The fitted model, if it has the shapes of the one asked for."""
         fitted = self._fitted_model()
-        if not fitted.same_shapes(model):
+        if not fitted.same_kind(model):
             raise ValueError(
                 "warm_start=True needs a model of the same shape as before, but rank, patches, "
                 "feature_map, class_tensors or the data changed it; set warm_start=False to "

@@ -62,15 +62,20 @@ def weighted_moments(
     return mean, variance
 
 
-def positive_scale(variance: FloatArray, mean: FloatArray) -> FloatArray:
-    """Standard deviation, with 1 for columns that are constant up to rounding."""
-    limit = np.finfo(np.float64).max
-    scale = np.sqrt(np.minimum(variance, limit))
+def positive_scale(variance: FloatArray, mean: FloatArray, dtype: np.dtype) -> FloatArray:
+    """Standard deviation in a dtype, with 1 for columns constant up to rounding."""
+    limits = np.finfo(dtype)
+    deviation = np.sqrt(np.minimum(variance, np.finfo(np.float64).max))
     rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)
-    return np.where(scale <= np.maximum(rounding, np.finfo(np.float64).tiny), 1.0, scale)
+    constant = deviation <= np.maximum(rounding, limits.tiny)
+    return np.where(constant, 1.0, np.minimum(deviation, limits.max)).astype(dtype)
 
 
 def weighted_range(X: FloatArray, weight: FloatArray | None) -> tuple[FloatArray, FloatArray]:
     """Smallest and largest value of each column over rows of positive weight."""
-    seen = X if weight is None or np.all(weight > 0) else X[weight > 0]
-    return seen.min(axis=0).astype(np.float64), seen.max(axis=0).astype(np.float64)
+    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    for rows in chunks(X.shape[0], _ROWS):
+        seen = X[rows] if weight is None else X[rows][weight[rows] > 0]
+        low = np.minimum(low, seen.min(axis=0, initial=np.inf))
+        high = np.maximum(high, seen.max(axis=0, initial=-np.inf))
+    return low, high

@@ -76,12 +76,13 @@ class Model:
             network.dtype,
         )
 
-    def same_shapes(self, other: Model) -> bool:
+    def same_kind(self, other: Model) -> bool:
         """Whether parameter vectors mean the same in both models."""
         return (
             self.tree == other.tree
             and self._shapes == other._shapes
             and self.batched == other.batched
+            and self.feature_map.same_kind(other.feature_map)
             and np.array_equal(self.sites.columns, other.sites.columns)
         )
 
@@ -128,7 +129,8 @@ class Model:
         features, saved = self.feature_map.forward(parameters, self.sites.extract(X))
         masks = None
         if dropout is not None:
-            features, masks = self._drop(features, *dropout)
+            masks = self._masks(features, *dropout)
+            features = self._drop(features, masks)
         raw, tape = self.contraction.forward(cores, features)
         scores = raw[0] if raw.shape[0] == 1 else raw[..., 0].T
         return scores.astype(np.float64), (saved, masks, tape)
@@ -150,23 +152,37 @@ class Model:
         arrays: list[FloatArray] = list(by_core)
         if by_feature is not None:
             if masks is not None:
-                by_feature = [part * mask for part, mask in zip(by_feature, masks, strict=True)]
+                by_feature = self._drop(by_feature, masks)
             arrays += self.feature_map.backward(parameters, saved, by_feature)
         for part, array in zip(self._slices, arrays, strict=True):
             out[part] = array.ravel()
 
-    def _drop(self, features, rate: float, rng: np.random.Generator):
-        """Zero each local feature but the constant with probability `rate`."""
+    def _masks(self, features, rate: float, rng: np.random.Generator):
+        """Dropout masks of the local features; the constant is never dropped."""
         keep = 1.0 - rate
-        dropped, masks = [], []
+        masks = []
         for array in features:
-            mask = (rng.random(array.shape, dtype=np.float32) < keep).astype(self.dtype)
+            shape = array.shape if self.feature_map.has_constant else (array.shape[0], 1)
+            mask = (rng.random(shape, dtype=np.float32) < keep).astype(self.dtype)
             mask *= 1.0 / keep
             if self.feature_map.has_constant:
                 mask[:, 0] = 1
             masks.append(mask)
-            dropped.append(array * mask)
-        return dropped, masks
+        return masks
+
+    def _drop(self, arrays, masks):
+        """Apply masks to features, or to their derivatives: the map is symmetric.
+
+        Without a constant feature, all of a site but its part along the covector
+        of the constant is dropped at once.
+        """
+        if self.feature_map.has_constant:
+            return [array * mask for array, mask in zip(arrays, masks, strict=True)]
+        dropped = []
+        for array, mask, u in zip(arrays, masks, self.feature_map.constants, strict=True):
+            along = np.outer(array @ u, u / (u @ u))
+            dropped.append(along + mask * (array - along))
+        return dropped
 
     def scores(self, theta: FloatArray, X: FloatArray, n_threads: int) -> FloatArray:
         """Scores (n_samples, n_outputs) of all rows, in the model's dtype."""

@@ -131,7 +131,8 @@ class Objective:
             total += self.alpha * difference
             return 0.5 * self.alpha * float(difference @ difference)
         cores, _ = self.model.unpack(theta)
-        norm, gradients = squared_norm_and_gradient(self.model.contraction, cores)
+        constants = self.model.feature_map.constants
+        norm, gradients = squared_norm_and_gradient(self.model.contraction, cores, constants)
         flat = np.concatenate([gradient.ravel() for gradient in gradients])
         with np.errstate(over="ignore"):
             total[: len(flat)] += 0.5 * self.alpha * flat

@@ -86,7 +86,7 @@ def test_network_and_map_hold_all_parameters(make_model, tree, batched, n_output
     assert network.n_parameters + fitted.n_parameters == model.size
     np.testing.assert_array_equal(model.theta_of(network, fitted), theta)
     again = Model.from_fitted(model.sites, fitted, network)
-    assert again.same_shapes(model)
+    assert again.same_kind(model)
     np.testing.assert_array_equal(again.scores(theta, X, 1), model.scores(theta, X, 1))
 
 
@@ -112,9 +112,9 @@ SHAPES = [
 
 @pytest.mark.parametrize("one", range(len(SHAPES)))
 @pytest.mark.parametrize("other", range(len(SHAPES)))
-def test_only_equal_specifications_have_the_same_shapes(make_model, one, other):
+def test_only_equal_specifications_have_the_same_kind(make_model, one, other):
     a, b = make_model(**SHAPES[one])[0], make_model(**SHAPES[other])[0]
-    assert a.same_shapes(b) == (one == other)
+    assert a.same_kind(b) == (one == other)
 
 
 @each_dtype

@@ -73,7 +73,7 @@ class AffineMap(FeatureMap):
         place_mean = (mean[columns] / n_sites).sum(axis=0)
         with np.errstate(over="ignore"):
             spread = variance[columns] + (mean[columns] - place_mean) ** 2
-            scale = positive_scale(spread.mean(axis=0), place_mean)
+            scale = positive_scale(spread.mean(axis=0), place_mean, X.dtype)
         matrix = random_state.standard_normal((site_size, size - 1))
         matrix *= site_size**-0.5
         return FittedAffineMap(
@@ -85,7 +85,7 @@ class AffineMap(FeatureMap):
                 np.zeros(size - 1, dtype=X.dtype),
             ),
             mean=place_mean.astype(X.dtype),
-            scale=scale.astype(X.dtype),
+            scale=scale,
             activation=self.activation,
         )
 

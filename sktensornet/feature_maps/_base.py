@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._linalg import ReadOnlyArrays
+from .._parallel import chunks
 from .._typing import Features, FloatArray, IntArray
 
+_ROWS = 1024
 LIMIT = 4.0
 """Standardised inputs are limited to this many standard deviations either side."""
 
@@ -74,6 +76,14 @@ class FittedMap(ReadOnlyArrays, ABC):
         """Return a copy with other trainable parameters."""
         return replace(self, parameters=tuple(parameters))
 
+    def same_kind(self, other: FittedMap) -> bool:
+        """Whether two maps come from the same specification; scaling may differ."""
+        return type(self) is type(other) and all(
+            getattr(self, field.name) == getattr(other, field.name)
+            for field in fields(self)
+            if isinstance(getattr(self, field.name), (str, int, float))
+        )
+
     def transform(self, sites: FloatArray) -> Features:
         """Local features of every site.
 
@@ -111,17 +121,25 @@ def unit_covectors(sizes: Sequence[int], dtype: np.dtype) -> tuple[FloatArray, .
     return tuple(np.eye(1, size, dtype=dtype)[0] for size in sizes)
 
 
-def least_squares_covector(features: FloatArray, weight: FloatArray | None) -> FloatArray:
-    """Minimise the weighted mean of (<u, f> - 1)^2 over u, of least norm.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n_samples, m)
-    weight : ndarray of shape (n_samples,) or None
-    """
-    features = features.astype(np.float64)
-    weight = np.ones(len(features)) if weight is None else weight.astype(np.float64)
+def least_squares_covectors(
+    fitted: FittedMap,
+    X: FloatArray,
+    columns: IntArray,
+    weight: FloatArray | None,
+) -> tuple[FloatArray, ...]:
+    """For each site the u of least norm that minimises the mean of (<u, f(x)> - 1)^2."""
+    moments = [np.zeros((size, size)) for size in fitted.mode_sizes]
+    means = [np.zeros(size) for size in fitted.mode_sizes]
+    weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
     weight = weight / weight.sum()
-    moment = (features * weight[:, None]).T @ features
-    mean = weight @ features
-    return np.linalg.lstsq(moment, mean, rcond=1e-10)[0]
+    for rows in chunks(len(X), _ROWS):
+        sites = X[rows][:, columns].swapaxes(0, 1)
+        for k, features in enumerate(fitted.transform(sites)):
+            features = features.astype(np.float64)
+            weighted = features * weight[rows, None]
+            moments[k] += weighted.T @ features
+            means[k] += weighted.sum(axis=0)
+    return tuple(
+        np.linalg.lstsq(moment, mean, rcond=1e-10)[0].astype(X.dtype)
+        for moment, mean in zip(moments, means, strict=True)
+    )

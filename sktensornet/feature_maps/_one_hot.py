@@ -40,8 +40,8 @@ class OneHotMap(FeatureMap):
                 f"feature_map={self!r} needs sites of one column, but patches make sites of "
                 f"{columns.shape[1]}; use patches=None or another feature map."
             )
-        seen = X if sample_weight is None else X[sample_weight > 0]
-        categories = tuple(np.unique(seen[:, column]) for column in columns[:, 0])
+        rows = slice(None) if sample_weight is None else np.flatnonzero(sample_weight > 0)
+        categories = tuple(np.unique(X[rows, column]) for column in columns[:, 0])
         sizes = tuple(len(values) + 1 for values in categories)
         return FittedOneHotMap(
             mode_sizes=sizes,

@@ -8,7 +8,9 @@ import numpy as np
 
 from .._checks import check_integer, check_real
 from .._linalg import positive_scale, weighted_moments
-from ._base import FeatureMap, FittedMap, standardise, unit_covectors
+from ._base import LIMIT, FeatureMap, FittedMap, standardise, unit_covectors
+
+_LARGEST = 1e4
 
 
 class PolynomialMap(FeatureMap):
@@ -26,7 +28,8 @@ class PolynomialMap(FeatureMap):
         Highest power p.
     scale : float, default=1.0
         The factor s. In a penalty on ||W||^2 an interaction of order k costs
-        s^(-2 k), so a small scale is a prior for low orders.
+        s^(-2 k), so a small scale is a prior for low orders. Features must stay
+        small enough to be multiplied: (4 s)^p is at most 10,000.
 
     References
     ----------
@@ -50,16 +53,22 @@ class PolynomialMap(FeatureMap):
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
         degree = check_integer("degree", self.degree, 1)
         scale = check_real("scale", self.scale, 0)
+        largest = (LIMIT * scale) ** degree
+        if not largest <= _LARGEST:
+            raise ValueError(
+                f"degree={degree} with scale={scale:g} gives features up to {largest:.3g}; "
+                f"(4 * scale)**degree must be at most {_LARGEST:g}, so use a smaller one."
+            )
         n_sites, site_size = columns.shape
         mean, variance = weighted_moments(X, sample_weight)
-        deviation = positive_scale(variance, mean)
+        deviation = positive_scale(variance, mean, X.dtype)
         size = 1 + degree * site_size
         return FittedPolynomialMap(
             mode_sizes=(size,) * n_sites,
             constants=unit_covectors((size,) * n_sites, X.dtype),
             has_constant=True,
             mean=mean[columns][:, None, :].astype(X.dtype),
-            deviation=deviation[columns][:, None, :].astype(X.dtype),
+            deviation=deviation[columns][:, None, :],
             degree=degree,
             scale=scale,
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._checks import check_real
 from .._linalg import weighted_range
-from ._base import FeatureMap, FittedMap, least_squares_covector
+from ._base import FeatureMap, FittedMap, least_squares_covectors
 
 
 class TrigonometricMap(FeatureMap):
@@ -60,12 +60,8 @@ class TrigonometricMap(FeatureMap):
             width=width[columns][:, None, :].astype(X.dtype),
             scale=scale,
         )
-        covectors = []
-        for site in range(n_sites):
-            values = X[:, columns[site]][None]
-            features = fitted.features_of(values, slice(site, site + 1))[0]
-            covectors.append(least_squares_covector(features, sample_weight).astype(X.dtype))
-        return replace(fitted, constants=tuple(covectors))
+        covectors = least_squares_covectors(fitted, X, columns, sample_weight)
+        return replace(fitted, constants=covectors)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,12 +72,9 @@ class FittedTrigonometricMap(FittedMap):
     width: np.ndarray
     scale: float
 
-    def features_of(self, sites, which):
+    def forward(self, parameters, sites):
         with np.errstate(over="ignore"):
-            z = (sites - self.low[which]) / self.width[which]
+            z = (sites - self.low) / self.width
         angle = np.clip(z, 0.0, 1.0) * (self.scale * float(np.pi))
         pairs = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-        return pairs.reshape(*angle.shape[:2], -1)
-
-    def forward(self, parameters, sites):
-        return self.features_of(sites, slice(None)), None
+        return pairs.reshape(*angle.shape[:2], -1), None

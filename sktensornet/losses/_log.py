@@ -36,7 +36,8 @@ class LogLoss(ClassificationLoss):
         return -log_p[rows, y], gradient
 
     def baseline(self, frequency):
-        safe = np.maximum(frequency, np.finfo(np.float64).tiny)
+        # A class that has not been seen must not start out of reach.
+        safe = np.maximum(frequency, 1e-3)
         if len(frequency) == 2:
             return np.log(safe[1:]) - np.log(safe[:1])
         return np.log(safe) - np.log(safe).mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,11 +13,18 @@ from ._tree import Node
 
 
 def squared_norm_and_gradient(
-    contraction: Contraction, cores: Sequence[FloatArray]
+    contraction: Contraction,
+    cores: Sequence[FloatArray],
+    constants: Sequence[FloatArray] | None = None,
 ) -> tuple[float, list[FloatArray]]:
     r"""Squared Frobenius norm of the weight tensor and its derivative by core.
 
-    .. math:: R(W) = \|W\|_F^2 = \sum_{c, i_1 \dots i_d} (W_c^{i_1 \dots i_d})^2
+    .. math:: R(W) = \frac{\|W\|_F^2}{\prod_k \|u_k\|^2}, \qquad
+              \|W\|_F^2 = \sum_{c, i_1 \dots i_d} (W_c^{i_1 \dots i_d})^2
+
+    With the covectors u_k of the constant the norm is relative to that of the
+    constant function 1, so that it does not change when features are scaled.
+    They have norm one, and play no role, where a map has a constant feature.
 
     Every bond carries the Gram matrix of the subtree below it. The cost is that
     of contracting the network with itself, O(d m r^3) for a tensor train, in
@@ -26,6 +34,8 @@ def squared_norm_and_gradient(
     ----------
     contraction : Contraction
     cores : sequence of ndarray, as for `Contraction.forward`
+    constants : sequence of ndarray of shape (m_k,), or None
+        The covectors u_k; None leaves the denominator out.
 
     Returns
     -------
@@ -35,13 +45,15 @@ def squared_norm_and_gradient(
     nodes = contraction.tree.nodes
     core_of = contraction.tree.core_of
     working = [core.astype(np.float64) for core in contraction.working_cores(cores)]
+    shares = [1.0 if constants is None else _share(node, nodes, constants) for node in nodes]
     grams: list[FloatArray] = []
     raised: list[FloatArray] = []
     for index, node in enumerate(nodes):
         gram: FloatArray = np.empty(0)
         product: FloatArray = np.empty(0)
         if node.axes is not None:
-            core = product = working[core_of[index]]
+            core = working[core_of[index]]
+            product = shares[index] * core
             for child, axis in _bonds(node, nodes):
                 product = _mode_product(product, grams[child], axis)
             out = _out_axis(node, core)
@@ -63,7 +75,7 @@ def squared_norm_and_gradient(
             out = _out_axis(node, core)
             gradient = 2.0 * _mode_product(raised[index], environment, out)
             gradients[position] = gradient.reshape(contraction.core_shapes[position])
-            half = _mode_product(core, environment, out)
+            half = _mode_product(shares[index] * core, environment, out)
             bonds = _bonds(node, nodes)
             for child, axis in bonds:
                 others = half
@@ -80,6 +92,13 @@ def squared_norm_and_gradient(
                 above[child] = before * suffix
                 suffix = suffix * grams[child]
     return value, gradients
+
+
+def _share(node: Node, nodes: tuple[Node, ...], constants: Sequence[FloatArray]) -> float:
+    """What the sites at a node contribute to the denominator, inverted."""
+    sites = [nodes[child].site for child in node.children]
+    squares = [float(constants[site] @ constants[site]) for site in sites if site is not None]
+    return 1.0 / math.prod(squares)
 
 
 def _out_axis(node: Node, core: FloatArray) -> int:

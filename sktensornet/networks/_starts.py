@@ -28,9 +28,9 @@ def identity_start(
     """Cores that pass their messages through, plus noise.
 
     Channel 0 of every message stays exactly one, unless the rank is one. The
-    other channels begin as random linear readings of the features below, of standard deviation about
-    `spread` whatever the number of sites; each core adds relative noise of
-    `mixing` on top.
+    other channels begin as random linear readings of the features below, of
+    standard deviation about `spread` whatever the number of sites; each core
+    adds relative noise of `mixing` on top.
 
     Parameters
     ----------

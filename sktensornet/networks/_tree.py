@@ -286,7 +286,13 @@ def check_nested(nested, n_sites: int):
             )
         return int(branch)
 
-    tree = clean(nested)
+    try:
+        tree = clean(nested)
+    except RecursionError:
+        raise ValueError(
+            "tree is nested too deep; a tree that is a chain is a tensor train, so use "
+            "TTClassifier, or a tree of less depth."
+        ) from None
     found = sorted(_leaves(tree))
     wanted = list(range(n_sites))
     if found != wanted:

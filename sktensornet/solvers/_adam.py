@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from .._checks import check_integer, check_option, check_real
 from .._typing import FloatArray
@@ -153,19 +155,30 @@ class Adam(Solver):
         order = random_state.permutation(problem.n_samples)
         seed = int(random_state.randint(2**31))
         origin = problem.origin.astype(theta.dtype) if self.weight_decay else None
-        total = 0.0
-        for part in self._batches(problem.n_samples):
-            rows = order[part]
-            value, gradient = problem.value_and_gradient(
-                theta, rows, self.dropout, seed + part.start
-            )
-            total += value * len(rows)
-            rate = self._rate(moments.step, n_steps)
-            moments.step += 1
-            with np.errstate(over="ignore", invalid="ignore"):
-                if np.isfinite(value) and np.isfinite(gradient.sum()):
+        total, taken = 0.0, 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part in self._batches(problem.n_samples):
+                rows = order[part]
+                value, gradient = problem.value_and_gradient(
+                    theta, rows, self.dropout, seed + part.start
+                )
+                rate = self._rate(moments.step, n_steps)
+                moments.step += 1
+                if np.isfinite(value) and np.isfinite(gradient @ gradient):
                     self._step(theta, gradient, moments, rate, origin)
-        return total / problem.n_samples
+                    total += value * len(rows)
+                    taken += len(rows)
+        if taken < problem.n_samples:
+            skipped = f"{problem.n_samples - taken} of {problem.n_samples} samples"
+            advice = (
+                f"the objective was not finite in batches with {skipped} of a pass; use a smaller "
+                f"learning_rate than {self.learning_rate!r}, a smaller alpha, or a feature map "
+                "of smaller scale."
+            )
+            if taken == 0:
+                raise ValueError(advice)
+            warnings.warn(advice, ConvergenceWarning, stacklevel=2)
+        return total / taken
 
     def _step(self, theta, gradient, moments, rate, origin) -> None:
         scratch = moments.scratch

@@ -47,7 +47,12 @@ class LBFGS(Solver):
         check_integer("memory", self.memory, 1)
 
     def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
-        worst = 0.0
+        worst, _ = problem.value_and_gradient(start)
+        if not np.isfinite(worst):
+            raise ValueError(
+                f"the objective is {worst} at the start; use a smaller scale of the feature map, "
+                "or a smaller alpha."
+            )
 
         def function(theta):
             nonlocal worst
@@ -87,4 +92,4 @@ class LBFGS(Solver):
                 "ftol": 16 * float(np.finfo(problem.dtype).eps),
             },
         )
-        return Outcome(result.x, converged=settled or result.status != 1)
+        return Outcome(result.x, converged=settled or result.status == 0)
