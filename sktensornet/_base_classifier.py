@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
@@ -14,8 +17,10 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from ._checks import check_real
 from ._estimator import BaseTensorNetwork
 from ._training import with_callbacks
+from ._typing import FloatArray, IntArray
 from ._validation import CLASSIFIER_CONSTRAINTS, validated
-from .losses import CLASSIFICATION_LOSSES
+from .losses import CLASSIFICATION_LOSSES, ClassificationLoss
+from .solvers import Adam
 
 
 def _gives_probabilities(estimator) -> bool:
@@ -32,7 +37,7 @@ def _takes_batches(estimator) -> bool:
         raise AttributeError(
             "partial_fit is not available with early_stopping=True; set it to False."
         )
-    if not estimator._batch_solver().takes_batches:
+    if not estimator._resolve_solver(Adam).takes_batches:
         raise AttributeError(
             f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
         )
@@ -47,7 +52,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
     @with_callbacks
     @validated
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the network.
 
         Parameters
@@ -69,45 +74,45 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ValueError
             If the data or a parameter are not usable; the message names it.
         """
-        X, y, weight = self._check_data(X, y, sample_weight, reset=True)
+        data, labels, own_weight = self._check_data(X, y, sample_weight, reset=True)
         random_state = check_random_state(self.random_state)
         warm = self.warm_start and hasattr(self, "network_")
-        self._set_classes(np.unique(y), keep=warm)
-        y = np.searchsorted(self.classes_, y)
-        own_weight = weight
-        weight = self._weigh_classes(y, weight)
-        rows, held = self._split(y, random_state)
-        X_held, y_held, weight_held = X[held], y[held], weight[held]
-        X, y, weight = X[rows], y[rows], weight[rows]
-        if self.early_stopping and not (weight.any() and weight_held.any()):
+        self._set_classes(np.unique(labels), keep=warm)
+        self._check_rank()
+        indices = np.searchsorted(self.classes_, labels)
+        weights = self._weigh_classes(indices, own_weight)
+        rows, held = self._split(indices, random_state)
+        data_held, indices_held, weights_held = data[held], indices[held], weights[held]
+        data, indices, weights = data[rows], indices[rows], weights[rows]
+        if self.early_stopping and not (weights.any() and weights_held.any()):
             raise ValueError(
                 "early_stopping=True left only samples of weight zero to train on or to "
                 "validate with; pass sample_weight with more positive weights, or set "
                 "early_stopping=False."
             )
-        model = self._new_model(X, weight, random_state)
-        self._bias = self._baseline(y, weight)
+        model = self._new_model(data, weights, random_state)
+        self._bias = self._baseline(indices, weights)
         if warm:
             model, start = self._resume(model), self._fitted_theta()
         else:
             start = self._start(model, random_state)
 
-        def validation_score(theta) -> float:
-            scores = model.scores(theta, X_held, 1)
-            return accuracy_score(y_held, _winner(scores), sample_weight=weight_held)
+        def validation_score(theta: FloatArray) -> float:
+            winners = _winner(model.scores(theta, data_held, 1))
+            return float(accuracy_score(indices_held, winners, sample_weight=weights_held))
 
         self._train(
             model,
             self._loss(),
-            X,
-            y,
-            weight,
+            data,
+            indices,
+            weights,
             start=start,
             validation_score=validation_score if self.early_stopping else None,
             random_state=random_state,
             shown={
-                "X": X,
-                "y": lambda: self.classes_[y],
+                "X": data,
+                "y": lambda: self.classes_[indices],
                 "metadata": None if sample_weight is None else {"sample_weight": own_weight[rows]},
             },
         )
@@ -115,7 +120,13 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
     @available_if(_takes_batches)
     @validated
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Train on one more batch of samples, by one pass of mini-batches.
 
         The scaling of the inputs and the classes are fixed at the first call.
@@ -148,6 +159,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             if classes is None:
                 raise ValueError("classes must be passed at the first call to partial_fit.")
             self._set_classes(np.unique(classes), keep=False)
+            self._check_rank()
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"classes={classes!r} is not the same as at the first call to partial_fit: "
@@ -168,7 +180,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         self._advance(model, self._loss(), X, y, weight, theta)
         return self
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> FloatArray:
         """Scores of the classes.
 
         Parameters
@@ -185,7 +197,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         scores = self._raw_scores(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Predict class labels.
 
         Parameters
@@ -202,7 +214,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         return self.classes_[_winner(scores)]
 
     @available_if(_gives_probabilities)
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities of the classes.
 
         Parameters
@@ -218,7 +230,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         return np.exp(self.predict_log_proba(X))
 
     @available_if(_gives_probabilities)
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Logarithms of the probabilities of the classes.
 
         Parameters
@@ -234,10 +246,13 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         scores = self._raw_scores(X)
         return self._loss().log_probabilities(scores.astype(np.float64)).astype(scores.dtype)
 
-    def _loss(self):
+    def _check_rank(self) -> None:
+        """Warn if the format needs a larger rank for this number of classes."""
+
+    def _loss(self) -> ClassificationLoss:
         return CLASSIFICATION_LOSSES[self.loss]()
 
-    def _check_data(self, X, y, sample_weight, reset):
+    def _check_data(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Any]:
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], reset=reset)
         check_classification_targets(y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -322,5 +337,6 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         return bias[:, None] if self.class_tensors == "separate" else bias[None]
 
 
-def _winner(scores):
+def _winner(scores: FloatArray) -> IntArray:
+    """Index of the predicted class of each row of scores."""
     return (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)

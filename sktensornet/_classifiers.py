@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
+
 from ._base_classifier import BaseTensorNetworkClassifier
 from ._docs import documented
 from ._estimator import LBFGS_LIMIT_TEXT
 from ._validation import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS
+from .feature_maps import FeatureMap
 from .networks import (
+    Tree,
     balanced,
     balanced_grid,
     canonical_polyadic,
@@ -16,6 +20,8 @@ from .networks import (
     hierarchical_tucker,
     tensor_train,
 )
+from .patches import Patches, Sites
+from .solvers import Solver
 
 
 @documented(auto_limit=LBFGS_LIMIT_TEXT)
@@ -53,7 +59,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
     References
     ----------
     Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
-    networks", ICLR 2018, equations 5 to 8; Oseledets, "Tensor-train
+    networks", ICLR 2018, table 1; Oseledets, "Tensor-train
     decomposition", SIAM J. Sci. Comput. 33 (2011) 2295-2317.
 
     Examples
@@ -70,26 +76,26 @@ class TTClassifier(BaseTensorNetworkClassifier):
 
     def __init__(
         self,
-        rank=8,
+        rank: int = 8,
         *,
-        patches=None,
-        feature_map="auto",
-        class_tensors="joint",
-        loss="log_loss",
-        alpha=1e-4,
-        penalty="frobenius",
-        solver="auto",
-        max_iter=None,
-        tol=1e-4,
-        init="identity",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        class_weight=None,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-    ):
+        patches: Patches | None = None,
+        feature_map: str | FeatureMap = "auto",
+        class_tensors: str = "joint",
+        loss: str = "log_loss",
+        alpha: float = 1e-4,
+        penalty: str = "frobenius",
+        solver: str | Solver = "auto",
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        init: str = "identity",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        class_weight: dict | str | None = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.rank = rank
         self.patches = patches
         self.feature_map = feature_map
@@ -109,7 +115,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def _tree(self, sites):
+    def _tree(self, sites: Sites) -> Tree:
         return tensor_train(sites.n_sites)
 
 
@@ -133,8 +139,9 @@ class HTClassifier(BaseTensorNetworkClassifier):
     rank : int, default=8
         Largest bond dimension r, the number of channels at each node.
     tree : "balanced" or nested tuples of int, default="balanced"
-        Which sites are merged first: ``((0, 1), (2, 3))`` for four sites.
-        "balanced" halves the chain of sites again and again; on the patches of
+        Which sites are merged first: ``((0, 1), (2, 3))`` for four sites; a
+        node may also join more than two. Sites are numbered in the order of
+        ``patches``. "balanced" halves the chain of sites again and again; on the patches of
         an image it merges spatial neighbours, alternating the axes.
     {parameters}
 
@@ -150,7 +157,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
     References
     ----------
     Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
-    networks", ICLR 2018, section 3; Cohen, Sharir, Shashua, "On the expressive
+    networks", ICLR 2018, table 1; Cohen, Sharir, Shashua, "On the expressive
     power of deep learning", COLT 2016; Grasedyck, "Hierarchical singular value
     decomposition of tensors", SIAM J. Matrix Anal. Appl. 31 (2010) 2029-2054.
 
@@ -170,27 +177,27 @@ class HTClassifier(BaseTensorNetworkClassifier):
 
     def __init__(
         self,
-        rank=8,
+        rank: int = 8,
         *,
-        tree="balanced",
-        patches=None,
-        feature_map="auto",
-        class_tensors="joint",
-        loss="log_loss",
-        alpha=1e-4,
-        penalty="frobenius",
-        solver="auto",
-        max_iter=None,
-        tol=1e-4,
-        init="identity",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        class_weight=None,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-    ):
+        tree: str | tuple = "balanced",
+        patches: Patches | None = None,
+        feature_map: str | FeatureMap = "auto",
+        class_tensors: str = "joint",
+        loss: str = "log_loss",
+        alpha: float = 1e-4,
+        penalty: str = "frobenius",
+        solver: str | Solver = "auto",
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        init: str = "identity",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        class_weight: dict | str | None = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.rank = rank
         self.tree = tree
         self.patches = patches
@@ -211,7 +218,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def _tree(self, sites):
+    def _tree(self, sites: Sites) -> Tree:
         if isinstance(self.tree, str):
             grid = sites.grid
             nested = balanced(sites.n_sites) if grid is None else balanced_grid(grid)
@@ -250,7 +257,7 @@ class CPClassifier(BaseTensorNetworkClassifier):
     References
     ----------
     Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
-    networks", ICLR 2018, equation 4.
+    networks", ICLR 2018, table 1.
 
     Examples
     --------
@@ -266,26 +273,26 @@ class CPClassifier(BaseTensorNetworkClassifier):
 
     def __init__(
         self,
-        rank=32,
+        rank: int = 32,
         *,
-        patches=None,
-        feature_map="auto",
-        class_tensors="joint",
-        loss="log_loss",
-        alpha=1e-4,
-        penalty="frobenius",
-        solver="auto",
-        max_iter=None,
-        tol=1e-4,
-        init="identity",
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        class_weight=None,
-        warm_start=False,
-        n_jobs=None,
-        random_state=None,
-    ):
+        patches: Patches | None = None,
+        feature_map: str | FeatureMap = "auto",
+        class_tensors: str = "joint",
+        loss: str = "log_loss",
+        alpha: float = 1e-4,
+        penalty: str = "frobenius",
+        solver: str | Solver = "auto",
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        init: str = "identity",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        class_weight: dict | str | None = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.rank = rank
         self.patches = patches
         self.feature_map = feature_map
@@ -305,13 +312,15 @@ class CPClassifier(BaseTensorNetworkClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def _tree(self, sites):
+    def _check_rank(self) -> None:
         n_classes = len(self.classes_)
-        if self.class_tensors == "joint" and self.rank < n_classes > 2:
+        if self.class_tensors == "joint" and n_classes > 2 and self.rank < n_classes:
             warnings.warn(
                 f"rank={self.rank} of a CPClassifier is less than the {n_classes} classes; its "
                 "scores are then linearly dependent. Use rank >= n_classes.",
                 UserWarning,
                 stacklevel=5,
             )
+
+    def _tree(self, sites: Sites) -> Tree:
         return canonical_polyadic(sites.n_sites)

@@ -26,9 +26,12 @@ alpha : float, default=1e-4
     loss plus ``alpha / 2`` times the penalty, so it does not depend on the
     number of samples.
 penalty : {"frobenius", "start"}, default="frobenius"
-    The squared Frobenius norm of the weight tensor, which does not depend on
-    how the network stores it; or the squared distance of all parameters to the
-    start without noise, which is cheaper in mini-batches.
+    "frobenius" is the squared Frobenius norm ||W||_F^2 of the weight tensor,
+    relative to that of the constant function 1, by contraction. It does not
+    depend on how the network stores W, and leaves the parameters of a trained
+    feature map free. "start" is the squared distance of all parameters, those
+    of the map included, to the start without noise; it is cheaper in
+    mini-batches.
 solver : {"auto", "lbfgs", "adam"} or Solver, default="auto"
     "lbfgs" is deterministic and uses all samples in every step, "adam" uses
     mini-batches. "auto" takes "lbfgs" as long as n_samples * n_parameters is at
@@ -38,8 +41,8 @@ max_iter : int or None, default=None
     the solver documents.
 tol : float, default=1e-4
     "lbfgs" stops when no component of the gradient exceeds it, or when the
-    last ``n_iter_no_change`` steps have lowered the objective by no more than
-    that. With ``early_stopping``, the least improvement of the validation score
+    last ``n_iter_no_change`` steps have lowered the objective F by no more than
+    ``tol * max(1, F)``. With ``early_stopping``, the least improvement of the validation score
     that counts. "adam" without ``early_stopping`` runs its whole schedule.
 init : {"identity"}, default="identity"
     The start: every core passes its messages through on the constant feature,
@@ -74,7 +77,8 @@ feature_map_ : FittedMap
 patches_ : Sites
     The columns of each site.
 loss_curve_ : list of float
-    Objective after each iteration.
+    Objective after each iteration; for "adam" its mean over the mini-batches of
+    the pass, dropout included.
 validation_scores_ : list of float or None
     Validation accuracy after each iteration, with ``early_stopping``.
 n_iter_ : int

@@ -22,7 +22,7 @@ from .solvers import LBFGS, SOLVERS, Adam, Solver
 
 LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
-LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:.0e}"
+LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
 
 
 class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
@@ -44,14 +44,11 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
             return PolynomialMap() if self.patches is None else AffineMap()
         return FEATURE_MAPS[self.feature_map]()
 
-    def _resolve_solver(self, n_samples: int, n_parameters: int) -> Solver:
+    def _resolve_solver(self, automatic: type[Solver]) -> Solver:
         if isinstance(self.solver, Solver):
             solver = self.solver
-        elif self.solver == "auto":
-            small = n_samples * n_parameters <= LBFGS_LIMIT
-            solver = LBFGS() if small else Adam()
         else:
-            solver = SOLVERS[self.solver]()
+            solver = automatic() if self.solver == "auto" else SOLVERS[self.solver]()
         solver.check()
         return solver
 
@@ -100,28 +97,27 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
     def _fitted_theta(self) -> FloatArray:
         return self._fitted_model().theta_of(self.network_, self.feature_map_)
 
-    def _batch_solver(self) -> Solver:
-        """The solver of `partial_fit`."""
-        return Adam() if self.solver == "auto" else self._resolve_solver(0, 0)
+    def _objective(self, model: Model, loss, X, y, weight, pool: ChunkPool) -> Objective:
+        return Objective(
+            model,
+            loss,
+            X,
+            y,
+            weight,
+            alpha=self.alpha,
+            penalty=self.penalty,
+            origin=self._start(model, None),
+            pool=pool,
+        )
 
     def _advance(self, model: Model, loss, X, y, weight, theta: FloatArray) -> None:
         """One pass over a batch of samples."""
-        solver = self._batch_solver()
+        solver = self._resolve_solver(Adam)
+        if self._random_state is None:
+            self._random_state = check_random_state(self.random_state)
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
-            objective = Objective(
-                model,
-                loss,
-                X,
-                y,
-                weight,
-                alpha=self.alpha,
-                penalty=self.penalty,
-                origin=self._start(model, None),
-                pool=pool,
-            )
+            objective = self._objective(model, loss, X, y, weight, pool)
             state = getattr(self, "_solver_state", None)
-            if self._random_state is None:
-                self._random_state = check_random_state(self.random_state)
             outcome, value = solver.advance(objective, theta, state, self._random_state)
         self._solver_state = outcome.state
         self._set_fitted(model, outcome.theta)
@@ -168,28 +164,19 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
 
         `shown` is what callbacks are given: X, y and metadata.
         """
-        solver = self._resolve_solver(len(X), model.size)
+        solver = self._resolve_solver(LBFGS if len(X) * model.size <= LBFGS_LIMIT else Adam)
         max_iter = solver.default_max_iter if self.max_iter is None else self.max_iter
         stopping = None
         if validation_score is not None:
             stopping = EarlyStopping(validation_score, self.tol, self.n_iter_no_change)
 
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
-            objective = Objective(
-                model,
-                loss,
-                X,
-                y,
-                weight,
-                alpha=self.alpha,
-                penalty=self.penalty,
-                origin=self._start(model, None),
-                pool=pool,
-            )
+            objective = self._objective(model, loss, X, y, weight, pool)
             training = Training(
                 self,
                 shown,
                 max_iter=max_iter,
+                iteration_name=solver.iteration_name,
                 snapshot=lambda theta: self._fitted_attributes(model, theta),
                 start=start,
                 early_stopping=stopping,

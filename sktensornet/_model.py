@@ -34,6 +34,8 @@ class Model:
     message_sizes : tuple of int
     n_batch : int
         Number of classes with one tensor each, or 1.
+    batched : bool
+        Whether networks handed out have a leading class axis on every core.
     dtype : dtype
         Type of all per-sample work.
     """

@@ -13,6 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._typing import FloatArray
 
+_USER_FRAME = 6
+"""Frames from `Training.warn_if_unfinished` up to the line that called fit."""
+
 __all__ = ["CallbackSupportMixin", "EarlyStopping", "Training", "with_callbacks"]
 
 
@@ -63,6 +66,8 @@ class Training:
     data : dict
         X, y and metadata for the callbacks; a callable is called when one asks.
     max_iter : int
+    iteration_name : str
+        What an iteration of the solver is called.
     snapshot : callable
         Fitted attributes for a parameter vector; called when a callback asks.
     start : ndarray
@@ -76,6 +81,7 @@ class Training:
         data: dict[str, Any],
         *,
         max_iter: int,
+        iteration_name: str,
         snapshot: Callable[[FloatArray], dict[str, Any]],
         start: FloatArray,
         early_stopping: EarlyStopping | None,
@@ -83,6 +89,7 @@ class Training:
         self._estimator = estimator
         self._data = data
         self._max_iter = max_iter
+        self._iteration_name = iteration_name
         self._snapshot = snapshot
         self._start = start
         self.early_stopping = early_stopping
@@ -120,7 +127,7 @@ class Training:
         return stop
 
     def _begin(self, theta: FloatArray):
-        iteration = self._root.subcontext(task_name="iteration")
+        iteration = self._root.subcontext(task_name=self._iteration_name)
         return iteration.call_on_fit_task_begin(
             estimator=self._estimator,
             **self._data,
@@ -134,5 +141,5 @@ class Training:
                 f"{solver} stopped after max_iter={self._max_iter} iterations before it "
                 "converged. Increase max_iter, or raise tol or alpha.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=_USER_FRAME,
             )

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._objective import PENALTIES
 from .feature_maps import FEATURE_MAPS, FeatureMap
 from .losses import CLASSIFICATION_LOSSES
 from .patches import Patches
@@ -21,7 +22,7 @@ NETWORK_CONSTRAINTS: dict[str, list] = {
     "patches": [Patches, None],
     "feature_map": [StrOptions({"auto", *FEATURE_MAPS}), FeatureMap],
     "alpha": [Interval(Real, 0, None, closed="left")],
-    "penalty": [StrOptions({"frobenius", "start"})],
+    "penalty": [StrOptions(set(PENALTIES))],
     "solver": [StrOptions({"auto", *SOLVERS}), Solver],
     "max_iter": [Interval(Integral, 1, None, closed="left"), None],
     "tol": [Interval(Real, 0, None, closed="left")],

@@ -48,16 +48,22 @@ def test_a_huge_row_of_weight_zero_is_not_there():
 @pytest.mark.parametrize("n", [2, 7, 1500])
 def test_constant_columns_have_scale_one(value, n):
     mean, variance = weighted_moments(np.full((n, 1), value), np.random.default_rng(0).random(n))
-    np.testing.assert_array_equal(positive_scale(variance, mean), [1.0])
+    np.testing.assert_array_equal(positive_scale(variance, mean, np.float64), [1.0])
 
 
 @pytest.mark.parametrize("size", [1e-100, 1.0, 1e150, 1e300])
 def test_scales_are_positive_and_finite(size):
     mean, variance = weighted_moments(size * data())
-    scale = positive_scale(variance, mean)
+    scale = positive_scale(variance, mean, np.float64)
     assert np.all((scale > 0) & np.isfinite(scale))
     if size <= 1:
         np.testing.assert_allclose(scale, size * data().std(axis=0), rtol=1e-9)
+
+
+def test_scales_too_small_for_float32_count_as_constant():
+    scale = positive_scale(np.array([1e-90, 4.0]), np.zeros(2), np.float32)
+    np.testing.assert_array_equal(scale, np.array([1, 2], np.float32))
+    assert scale.dtype == np.float32
 
 
 def test_range_is_that_of_rows_of_positive_weight():

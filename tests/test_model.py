@@ -170,13 +170,27 @@ def test_dropout_keeps_the_mean_of_every_feature(make_model, feature_map):
     model, theta, X = make_model("TT", feature_map)
     repeated = np.repeat(X[:1], 4000, axis=0)
     features = model.fitted_map(theta).transform(model.sites.extract(repeated))
-    dropped, _ = model._drop(features, 0.3, np.random.default_rng(0))
-    first = 1 if model.feature_map.has_constant else 0
-    for before, after in zip(features, dropped, strict=True):
-        noise = np.abs(before[0]) * np.sqrt(0.3 / 0.7 / len(before))
+    masks = model._masks(features, 0.3, np.random.default_rng(0))
+    dropped = model._drop(features, masks)
+    for k, (before, after) in enumerate(zip(features, dropped, strict=True)):
+        noise = np.linalg.norm(before[0]) * np.sqrt(0.3 / 0.7 / len(before))
         assert np.all(np.abs(after.mean(axis=0) - before[0]) <= 5 * noise)
-        share = np.mean(after[:, first:][before[:, first:] != 0] == 0)
-        assert share == pytest.approx(0.3, abs=0.03)
+        first = 1 if model.feature_map.has_constant else 0
+        assert np.mean(masks[k][:, first:] == 0) == pytest.approx(0.3, abs=0.03)
+        constant = model.feature_map.constants[k]
+        np.testing.assert_allclose(after @ constant, before @ constant, rtol=1e-12)
+
+
+@each_map
+def test_dropout_is_a_symmetric_map(make_model, feature_map):
+    model, theta, X = make_model("TT", feature_map)
+    features = model.fitted_map(theta).transform(model.sites.extract(X))
+    masks = model._masks(features, 0.3, np.random.default_rng(0))
+    others = [np.random.default_rng(1).standard_normal(part.shape) for part in features]
+    for dropped, other, part, back in zip(
+        model._drop(features, masks), others, features, model._drop(others, masks), strict=True
+    ):
+        assert np.sum(dropped * other) == pytest.approx(np.sum(part * back))
 
 
 def test_dropout_depends_on_the_generator_alone(make_model):

@@ -49,7 +49,7 @@ class AffineMap(FeatureMap):
     References
     ----------
     Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
-    networks", ICLR 2018, section 2: f(x) = sigma(A x + b).
+    networks", ICLR 2018: f(x) = sigma(A x + b).
 
     Examples
     --------
@@ -59,7 +59,7 @@ class AffineMap(FeatureMap):
     TTClassifier(feature_map=AffineMap(n_components=8))
     """
 
-    def __init__(self, n_components=16, activation="relu"):
+    def __init__(self, n_components: int = 16, activation: str = "relu") -> None:
         self.n_components = n_components
         self.activation = activation
 
@@ -90,7 +90,7 @@ class AffineMap(FeatureMap):
         )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedAffineMap(FittedMap):
     """Fitted `AffineMap`; ``parameters`` are A (p, m - 1) and b (m - 1,)."""
 

@@ -46,7 +46,7 @@ class FeatureMap(BaseEstimator, ABC):
         """
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedMap(ReadOnlyArrays, ABC):
     """A feature map that knows its scaling.
 
@@ -66,6 +66,14 @@ class FittedMap(ReadOnlyArrays, ABC):
     constants: tuple[FloatArray, ...]
     has_constant: bool
     parameters: tuple[FloatArray, ...] = ()
+
+    def __repr__(self) -> str:
+        sizes = sorted(set(self.mode_sizes))
+        shown = f"{sizes[0]}..{sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
+        return (
+            f"{type(self).__name__}(n_sites={len(self.mode_sizes)}, mode_size={shown}, "
+            f"n_parameters={self.n_parameters})"
+        )
 
     @property
     def n_parameters(self) -> int:

@@ -20,8 +20,8 @@ class OneHotMap(FeatureMap):
 
     References
     ----------
-    Novikov, Trofimov, Oseledets, "Exponential Machines", arXiv 1605.03795,
-    section 8: a categorical feature is one core with K + 1 slices.
+    Novikov, Trofimov, Oseledets, "Exponential Machines", arXiv 1605.03795: a
+    categorical feature is one core with K + 1 slices.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class OneHotMap(FeatureMap):
         )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedOneHotMap(FittedMap):
     """Fitted `OneHotMap`; ``categories`` are the values of each site."""
 

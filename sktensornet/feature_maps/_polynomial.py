@@ -46,7 +46,7 @@ class PolynomialMap(FeatureMap):
            [ 1.,  1.,  1.]])
     """
 
-    def __init__(self, degree=1, scale=1.0):
+    def __init__(self, degree: int = 1, scale: float = 1.0) -> None:
         self.degree = degree
         self.scale = scale
 
@@ -74,7 +74,7 @@ class PolynomialMap(FeatureMap):
         )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedPolynomialMap(FittedMap):
     """Fitted `PolynomialMap`."""
 

@@ -42,7 +42,7 @@ class TrigonometricMap(FeatureMap):
            [0., 1.]])
     """
 
-    def __init__(self, scale=0.5):
+    def __init__(self, scale: float = 0.5) -> None:
         self.scale = scale
 
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
@@ -64,7 +64,7 @@ class TrigonometricMap(FeatureMap):
         return replace(fitted, constants=covectors)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedTrigonometricMap(FittedMap):
     """Fitted `TrigonometricMap`."""
 

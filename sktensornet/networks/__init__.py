@@ -1,11 +1,14 @@
-"""Tensor networks: topologies, contraction, adjoint, norm, starts."""
+"""Tensor networks: topologies, contraction, adjoint, norm, starts.
 
-from ._contraction import Contraction, Tape
+`TensorNetwork` and the constructors of its topologies are for users; the other
+names serve the layers above.
+"""
+
+from ._contraction import Contraction
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
 from ._starts import identity_start
 from ._tree import (
-    Node,
     Tree,
     balanced,
     balanced_grid,
@@ -17,8 +20,6 @@ from ._tree import (
 
 __all__ = [
     "Contraction",
-    "Node",
-    "Tape",
     "TensorNetwork",
     "Tree",
     "balanced",

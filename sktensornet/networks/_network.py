@@ -51,7 +51,7 @@ class TensorNetwork(ReadOnlyArrays):
     References
     ----------
     Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
-    networks", ICLR 2018, section 3 and figures 3 and 4.
+    networks", ICLR 2018, table 1.
 
     Examples
     --------
@@ -115,25 +115,29 @@ class TensorNetwork(ReadOnlyArrays):
                         "chain must have length 1."
                     )
         for index, node in enumerate(self.tree.nodes):
-            if node.children and node.axes is None:
+            if node.is_product:
                 for child in node.children:
                     learn(child, sizes[index], "a factor of an element-wise product")
         return tuple(sizes)
 
     @property
     def format(self) -> str:
+        """The name of the format: "TT", "HT" or "CP"."""
         return self.tree.format
 
     @property
     def n_sites(self) -> int:
+        """Number of sites d."""
         return self.tree.n_sites
 
     @property
     def n_outputs(self) -> int:
+        """Number of scores."""
         return self.cores[0].shape[0] if self.batched else self.message_sizes[-1]
 
     @property
     def mode_sizes(self) -> tuple[int, ...]:
+        """Number of local features of each site."""
         sizes = {
             node.site: self.message_sizes[index]
             for index, node in enumerate(self.tree.nodes)
@@ -143,18 +147,22 @@ class TensorNetwork(ReadOnlyArrays):
 
     @property
     def n_parameters(self) -> int:
+        """Number of entries of all cores."""
         return sum(core.size for core in self.cores)
 
     @property
     def nbytes(self) -> int:
+        """Bytes of all cores."""
         return sum(core.nbytes for core in self.cores)
 
     @property
     def dtype(self) -> np.dtype:
+        """Type of the cores."""
         return self.cores[0].dtype
 
     @property
     def ranks(self) -> tuple[int, ...]:
+        """Size of every bond."""
         return self.tree.bond_ranks(self.message_sizes)
 
     def to_dense(self) -> FloatArray:
@@ -193,7 +201,7 @@ class TensorNetwork(ReadOnlyArrays):
                 continue
             below = [site for child in node.children for site in sites[child]]
             parts = [tensors[child] for child in node.children]
-            if node.axes is None:
+            if node.is_product:
                 dense = parts[0]
                 for part in parts[1:]:
                     dense = dense[(..., *[None] * (part.ndim - 1), slice(None))] * part

@@ -28,9 +28,10 @@ def identity_start(
     """Cores that pass their messages through, plus noise.
 
     Channel 0 of every message stays exactly one, unless the rank is one. The
-    other channels begin as random linear readings of the features below, of
-    standard deviation about `spread` whatever the number of sites; each core
-    adds relative noise of `mixing` on top.
+    other channels begin as random readings of the features below, of standard
+    deviation about `spread` whatever the number of sites: linear ones in trees,
+    products of readings near one in front of an element-wise product. Each core
+    of a tree adds relative noise of `mixing` on top.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def identity_start(
         The scores at the start.
     random_state : RandomState or None
         None leaves all noise out: the network is the constant function `bias`.
+        The random readings of leaf frames and merges count as noise, the
+        identity along a chain does not.
     spread, mixing : float
         The two scales of the noise.
 
@@ -51,16 +54,10 @@ def identity_start(
     References
     ----------
     Novikov, Trofimov, Oseledets, "Exponential Machines", arXiv 1605.03795,
-    section 6 (start from a linear model).
+    theorem 2 (start from a linear model).
     """
     tree = contraction.tree
     draw = _zeros if random_state is None else random_state.standard_normal
-    multiplied = {
-        child
-        for node in tree.nodes
-        if node.children and node.axes is None
-        for child in node.children
-    }
     cores = []
     for index, shape in zip(tree.order, contraction.core_shapes, strict=True):
         node = tree.nodes[index]
@@ -77,7 +74,7 @@ def identity_start(
         if index == tree.root:
             core = mixing / np.sqrt(np.prod(lengths) * tree.n_sites) * draw(full)
             core += _outer(units)[..., None] * bias[(slice(None), *[None] * len(units))]
-        elif index in multiplied or full[-1] == 1:
+        elif index in tree.multiplied or full[-1] == 1:
             has_site = any(covector is not None for covector in covectors)
             core = np.empty(full)
             core[...] = _outer(units)[..., None]

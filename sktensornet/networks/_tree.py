@@ -11,6 +11,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeAlias
+
+from .._typing import IntArray
+
+Nested: TypeAlias = "int | tuple[Nested, ...]"
+"""A dimension tree: a site, or the branches that a node joins."""
 
 OUT = -1
 """Marks the axis of a core that carries its outgoing message."""
@@ -38,6 +44,11 @@ class Node:
     children: tuple[int, ...] = ()
     site: int | None = None
     axes: tuple[int, ...] | None = None
+
+    @property
+    def is_product(self) -> bool:
+        """Whether the node multiplies its messages, having no core."""
+        return self.site is None and self.axes is None
 
     @property
     def out_first(self) -> bool:
@@ -79,6 +90,11 @@ class Tree:
         """Position of the core of each core node in the network's cores."""
         return {node: position for position, node in enumerate(self.order)}
 
+    @cached_property
+    def multiplied(self) -> frozenset[int]:
+        """Nodes whose message goes into an element-wise product."""
+        return frozenset(child for node in self.nodes if node.is_product for child in node.children)
+
     def message_sizes(
         self, mode_sizes: tuple[int, ...], rank: int, n_outputs: int
     ) -> tuple[int, ...]:
@@ -95,19 +111,13 @@ class Tree:
             else:
                 log_inside.append(sum(log_inside[child] for child in node.children))
         log_all = log_inside[-1] + math.log(n_outputs)
-        multiplied = {
-            child
-            for node in self.nodes
-            if node.children and node.axes is None
-            for child in node.children
-        }
         sizes = []
         for index, node in enumerate(self.nodes):
             if node.site is not None:
                 sizes.append(mode_sizes[node.site])
             elif index == self.root:
                 sizes.append(n_outputs)
-            elif index in multiplied or node.axes is None:
+            elif index in self.multiplied or node.is_product:
                 sizes.append(rank)
             else:
                 log_cap = min(log_inside[index], log_all - log_inside[index])
@@ -117,9 +127,8 @@ class Tree:
 
     def bond_ranks(self, message_sizes: tuple[int, ...]) -> tuple[int, ...]:
         """Size of every bond between cores; the bonds of a product count once."""
-        products = [i for i, node in enumerate(self.nodes) if node.children and node.axes is None]
-        multiplied = {child for product in products for child in self.nodes[product].children}
-        ends = [i for i in self.order if i != self.root and i not in multiplied]
+        products = [i for i, node in enumerate(self.nodes) if node.is_product]
+        ends = [i for i in self.order if i != self.root and i not in self.multiplied]
         return tuple(message_sizes[i] for i in ends + products)
 
     def core_shapes(self, message_sizes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
@@ -160,6 +169,17 @@ def tensor_train(n_sites: int, centre: int | None = None) -> Tree:
     -------
     Tree
         Two half chains that meet at the centre.
+
+    References
+    ----------
+    Oseledets, "Tensor-train decomposition", SIAM J. Sci. Comput. 33 (2011).
+
+    Examples
+    --------
+    >>> from sktensornet.networks import tensor_train
+    >>> tree = tensor_train(4)
+    >>> tree.core_shapes(tree.message_sizes((2, 2, 2, 2), rank=3, n_outputs=5))
+    ((1, 2, 2), (2, 2, 3), (3, 2, 2, 5), (2, 2, 1))
     """
     centre = n_sites // 2 if centre is None else centre
     build = _Builder(n_sites)
@@ -189,7 +209,7 @@ def tensor_train(n_sites: int, centre: int | None = None) -> Tree:
     return build.build(order, "TT")
 
 
-def hierarchical_tucker(nested) -> Tree:
+def hierarchical_tucker(nested: Nested) -> Tree:
     """Tree of transfer cores (left, right, out) over leaf frames (m, out).
 
     Parameters
@@ -203,6 +223,18 @@ def hierarchical_tucker(nested) -> Tree:
     Tree
         The leaf frames come first, in site order, then the inner nodes from the
         leaves to the root, which holds the class leg.
+
+    References
+    ----------
+    Grasedyck, "Hierarchical singular value decomposition of tensors", SIAM J.
+    Matrix Anal. Appl. 31 (2010).
+
+    Examples
+    --------
+    >>> from sktensornet.networks import hierarchical_tucker
+    >>> tree = hierarchical_tucker(((0, 1), (2, 3)))
+    >>> tree.core_shapes(tree.message_sizes((2, 2, 2, 2), rank=3, n_outputs=5))
+    ((2, 2), (2, 2), (2, 2), (2, 2), (2, 2, 3), (2, 2, 3), (3, 3, 5))
     """
     sites = _leaves(nested)
     build = _Builder(len(sites))
@@ -211,7 +243,7 @@ def hierarchical_tucker(nested) -> Tree:
     frames = [build.add(site, axes=(0, OUT)) for site in range(len(sites))]
     inner: list[int] = []
 
-    def visit(branch) -> int:
+    def visit(branch: Nested) -> int:
         if not isinstance(branch, tuple):
             return frames[branch]
         children = [visit(part) for part in branch]
@@ -224,7 +256,25 @@ def hierarchical_tucker(nested) -> Tree:
 
 
 def canonical_polyadic(n_sites: int) -> Tree:
-    """Factors (m, r) into one element-wise product, then a readout (r, C)."""
+    """Factors (m, r) into one element-wise product, then a readout (r, C).
+
+    Parameters
+    ----------
+    n_sites : int
+        Number of sites d.
+
+    Returns
+    -------
+    Tree
+        The factors come first, in site order, then the readout.
+
+    Examples
+    --------
+    >>> from sktensornet.networks import canonical_polyadic
+    >>> tree = canonical_polyadic(3)
+    >>> tree.core_shapes(tree.message_sizes((2, 2, 2), rank=4, n_outputs=5))
+    ((2, 4), (2, 4), (2, 4), (4, 5))
+    """
     build = _Builder(n_sites)
     factors = [build.add(site, axes=(0, OUT)) for site in range(n_sites)]
     product = build.add(*factors, axes=None)
@@ -232,16 +282,16 @@ def canonical_polyadic(n_sites: int) -> Tree:
     return build.build([*factors, readout], "CP")
 
 
-def _leaves(nested) -> list[int]:
+def _leaves(nested: Nested) -> list[int]:
     if isinstance(nested, tuple):
         return [site for part in nested for site in _leaves(part)]
     return [nested]
 
 
-def balanced(n_sites: int):
+def balanced(n_sites: int) -> Nested:
     """Nested tuples that halve the chain of sites again and again."""
 
-    def split(first: int, last: int):
+    def split(first: int, last: int) -> Nested:
         if last - first == 1:
             return first
         middle = (first + last + 1) // 2
@@ -250,7 +300,7 @@ def balanced(n_sites: int):
     return split(0, n_sites)
 
 
-def balanced_grid(site_grid):
+def balanced_grid(site_grid: IntArray) -> Nested:
     """Nested tuples that halve a grid of sites, its longer axis first.
 
     Parameters
@@ -268,10 +318,10 @@ def balanced_grid(site_grid):
     return (balanced_grid(site_grid[:, :middle]), balanced_grid(site_grid[:, middle:]))
 
 
-def check_nested(nested, n_sites: int):
+def check_nested(nested: Any, n_sites: int) -> Nested:
     """Return `nested` with lists made tuples, or raise what is wrong with it."""
 
-    def clean(branch):
+    def clean(branch: Any) -> Nested:
         if isinstance(branch, (tuple, list)):
             if len(branch) < 2:
                 raise ValueError(

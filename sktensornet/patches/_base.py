@@ -12,7 +12,7 @@ from .._linalg import ReadOnlyArrays
 from .._typing import FloatArray, IntArray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sites(ReadOnlyArrays):
     """The columns of each site, once the number of columns is known.
 
@@ -26,6 +26,9 @@ class Sites(ReadOnlyArrays):
 
     columns: IntArray
     grid: IntArray | None = None
+
+    def __repr__(self) -> str:
+        return f"Sites(n_sites={self.n_sites}, site_size={self.site_size})"
 
     @property
     def n_sites(self) -> int:

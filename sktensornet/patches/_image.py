@@ -53,7 +53,14 @@ class ImagePatches(Patches):
     array([ 2,  3,  4,  5, 10, 11])
     """
 
-    def __init__(self, image_shape, patch_shape, stride=None, order="raster", uncovered="raise"):
+    def __init__(
+        self,
+        image_shape: tuple[int, ...],
+        patch_shape: tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        order: str = "raster",
+        uncovered: str = "raise",
+    ) -> None:
         self.image_shape = image_shape
         self.patch_shape = patch_shape
         self.stride = stride
@@ -79,12 +86,10 @@ class ImagePatches(Patches):
         """
         shape = _positive_integers("image_shape", self.image_shape, (2, 3))
         patch = _positive_integers("patch_shape", self.patch_shape, (2,))
-        stride = self.stride
-        if stride is None:
-            stride = patch
-        elif isinstance(stride, Integral):
-            stride = (stride, stride)
-        stride = _positive_integers("stride", stride, (2,))
+        asked = patch if self.stride is None else self.stride
+        if isinstance(asked, Integral):
+            asked = (int(asked), int(asked))
+        stride = _positive_integers("stride", asked, (2,))
         order = check_option("order", self.order, ORDERS)
         uncovered = check_option("uncovered", self.uncovered, ("raise", "ignore"))
         pixels = int(np.prod(shape))

@@ -22,8 +22,8 @@ def snake(rows: int, columns: int) -> IntArray:
 def hilbert(rows: int, columns: int) -> IntArray:
     """Along the Hilbert curve of the smallest power-of-two square around the grid.
 
-    Places outside the grid are left out. Neighbours on the curve are neighbours
-    in the image, and nearby sites stay nearby.
+    Places outside the grid are left out. Nearby sites stay nearby; on a square
+    whose side is a power of two every step has length 1.
 
     References
     ----------

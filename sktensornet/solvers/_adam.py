@@ -74,19 +74,20 @@ class Adam(Solver):
     """
 
     default_max_iter = 30
+    iteration_name = "epoch"
     takes_batches = True
 
     def __init__(
         self,
-        learning_rate=3e-3,
-        batch_size="auto",
-        dropout=0.0,
-        weight_decay=0.0,
-        schedule="one_cycle",
-        beta_1=0.9,
-        beta_2=0.99,
-        epsilon=1e-8,
-    ):
+        learning_rate: float = 3e-3,
+        batch_size: int | str = "auto",
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
+        schedule: str = "one_cycle",
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        epsilon: float = 1e-8,
+    ) -> None:
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.dropout = dropout
@@ -96,7 +97,7 @@ class Adam(Solver):
         self.beta_2 = beta_2
         self.epsilon = epsilon
 
-    def check(self):
+    def check(self) -> None:
         if self.batch_size != "auto":
             check_integer("batch_size", self.batch_size, 1, " or 'auto'")
         check_option("schedule", self.schedule, SCHEDULES)
@@ -118,28 +119,13 @@ class Adam(Solver):
         return Outcome(theta.astype(np.float64), converged=True)
 
     def advance(self, problem, start, state, random_state) -> tuple[Outcome, float]:
-        """One pass over the data at a constant step size.
-
-        Parameters
-        ----------
-        problem, start, random_state
-            As for `minimize`.
-        state : object or None
-            ``Outcome.state`` of the pass before.
-
-        Returns
-        -------
-        Outcome
-        value : float
-            Mean objective over the batches.
-        """
         theta = start.astype(problem.dtype)
         moments = state or _Moments(np.zeros_like(theta), np.zeros_like(theta))
         value = self._epoch(problem, theta, moments, random_state, None)
         return Outcome(theta.astype(np.float64), converged=True, state=moments), value
 
     def _batches(self, n: int) -> list[slice]:
-        size = min(128, -(-n // 8)) if self.batch_size == "auto" else self.batch_size
+        size = min(128, -(-n // 8)) if self.batch_size == "auto" else int(self.batch_size)
         return [slice(first, first + size) for first in range(0, n, size)]
 
     def _rate(self, step: int, n_steps: int | None) -> float:

@@ -47,7 +47,7 @@ class Outcome:
     converged : bool
         False if the solver wanted more iterations than it was given.
     state : object
-        What `Solver.minimize` needs to go on from here, or None.
+        What `Solver.advance` needs to go on from here, or None.
     """
 
     theta: FloatArray
@@ -56,9 +56,15 @@ class Outcome:
 
 
 class Solver(BaseEstimator, ABC):
-    """Base class of the solvers."""
+    """Base class of the solvers.
+
+    A subclass sets `default_max_iter` and writes `check` and `minimize`; it may
+    ask the problem for no more than `Problem` names. One with ``takes_batches``
+    also has `advance`, which serves ``partial_fit``.
+    """
 
     default_max_iter: int
+    iteration_name = "iteration"
     takes_batches = False
 
     @abstractmethod
@@ -98,3 +104,27 @@ class Solver(BaseEstimator, ABC):
         -------
         Outcome
         """
+
+    def advance(
+        self,
+        problem: Problem,
+        start: FloatArray,
+        state: Any,
+        random_state: np.random.RandomState,
+    ) -> tuple[Outcome, float]:
+        """One pass over the samples of `problem`, at a constant step size.
+
+        Parameters
+        ----------
+        problem, start, random_state
+            As for `minimize`.
+        state : object or None
+            ``Outcome.state`` of the pass before.
+
+        Returns
+        -------
+        Outcome
+        value : float
+            Mean objective over the batches.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not take mini-batches.")

@@ -40,10 +40,10 @@ class LBFGS(Solver):
 
     default_max_iter = 500
 
-    def __init__(self, memory=10):
+    def __init__(self, memory: int = 10) -> None:
         self.memory = memory
 
-    def check(self):
+    def check(self) -> None:
         check_integer("memory", self.memory, 1)
 
     def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):

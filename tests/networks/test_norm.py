@@ -8,6 +8,7 @@ from sktensornet.networks import (
     balanced,
     canonical_polyadic,
     hierarchical_tucker,
+    identity_start,
     squared_norm_and_gradient,
     tensor_train,
 )
@@ -69,3 +70,28 @@ def test_norm_of_a_long_rank_one_network(tree):
     np.testing.assert_allclose(value, expected, rtol=1e-10)
     for core, gradient in zip(cores, gradients, strict=True):
         np.testing.assert_allclose(np.sum(core * gradient), 2 * value, rtol=1e-10)
+
+
+def test_norm_relative_to_the_constant_is_that_of_scaled_tensors(case):
+    rng = np.random.default_rng(1)
+    contraction, nodes = case.contraction, case.contraction.tree.nodes
+    sizes = {node.site: contraction.message_sizes[i] for i, node in enumerate(nodes)}
+    constants = [rng.standard_normal(sizes[site]) for site in range(contraction.tree.n_sites)]
+    share = np.prod([u @ u for u in constants])
+    value, gradients = squared_norm_and_gradient(contraction, case.cores)
+    relative, relative_gradients = squared_norm_and_gradient(contraction, case.cores, constants)
+    np.testing.assert_allclose(relative, value / share, rtol=1e-11)
+    for gradient, expected in zip(relative_gradients, gradients, strict=True):
+        np.testing.assert_allclose(gradient, expected / share, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "tree", [tensor_train(3000), hierarchical_tucker(balanced(3000)), canonical_polyadic(3000)]
+)
+def test_norm_of_the_constant_function_is_one_whatever_the_covectors(tree):
+    contraction = Contraction(tree, tree.message_sizes((2,) * 3000, 3, 1))
+    constants = [np.array([0.9, 0.7])] * 3000
+    cores = identity_start(contraction, constants, np.ones((1, 1)), None)
+    value, gradients = squared_norm_and_gradient(contraction, cores, constants)
+    np.testing.assert_allclose(value, 1.0, rtol=1e-9)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)

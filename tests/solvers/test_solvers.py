@@ -4,6 +4,7 @@ from math import ceil
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from sktensornet.solvers import LBFGS, SOLVERS, Adam
 
@@ -224,8 +225,19 @@ def test_adam_passes_over_batches_that_are_not_finite(bad):
             return (bad, np.full_like(gradient, bad)) if gap else (value, gradient)
 
     problem = Gap()
-    outcome, _ = minimize(Adam(learning_rate=0.1), problem)
+    with pytest.warns(ConvergenceWarning, match=r"learning_rate than 0\.1"):
+        outcome, _ = minimize(Adam(learning_rate=0.1), problem)
     np.testing.assert_allclose(outcome.theta, problem.optimum, atol=1e-2)
+
+
+@pytest.mark.parametrize("solver", [LBFGS(), Adam()])
+def test_an_objective_that_is_never_finite_raises(solver):
+    class Nowhere(LeastSquares):
+        def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
+            return np.inf, np.zeros_like(theta)
+
+    with pytest.raises(ValueError, match="smaller"):
+        minimize(solver, Nowhere())
 
 
 @pytest.mark.parametrize("solver", [LBFGS(), Adam()])
