@@ -4,7 +4,9 @@
 names serve the layers above.
 """
 
+from ._algebra import add, inner, norm
 from ._contraction import Contraction
+from ._gauge import orthogonalise, round_network
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
 from ._starts import identity_start
@@ -22,12 +24,17 @@ __all__ = [
     "Contraction",
     "TensorNetwork",
     "Tree",
+    "add",
     "balanced",
     "balanced_grid",
     "canonical_polyadic",
     "check_nested",
     "hierarchical_tucker",
     "identity_start",
+    "inner",
+    "norm",
+    "orthogonalise",
+    "round_network",
     "squared_norm_and_gradient",
     "tensor_train",
 ]

@@ -137,3 +137,25 @@ def case(request, topology):
     """A network with three classes, in one tensor or in three."""
     n_batch, n_outputs = (1, 3) if request.param == "joint" else (3, 1)
     return Case(*topology, n_batch, n_outputs)
+
+
+TREES = [name for name in TOPOLOGIES if not name.startswith("CP")]
+
+
+@pytest.fixture(params=TREES)
+def joint_tree(request):
+    """A tree with a class leg of three classes."""
+    return Case(*TOPOLOGIES[request.param], 1, 3)
+
+
+@pytest.fixture(params=TREES)
+def separate_trees(request):
+    """Three trees, one for each class."""
+    return Case(*TOPOLOGIES[request.param], 3, 1)
+
+
+@pytest.fixture(params=[(name, n_batch) for name in TREES for n_batch in (1, 3)], ids=str)
+def tree_case(request):
+    """Either of the two."""
+    name, n_batch = request.param
+    return Case(*TOPOLOGIES[name], n_batch, 1 if n_batch > 1 else 3)
