@@ -130,7 +130,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         """Train on one more batch of samples, by one pass of mini-batches.
 
         The scaling of the inputs and the classes are fixed at the first call.
-        The step size stays constant.
+        The step size stays constant; weights count relative to the others of
+        the same call. Callbacks are not called.
 
         Parameters
         ----------

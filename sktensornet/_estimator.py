@@ -66,7 +66,6 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         feature_map = self._resolve_feature_map().fit(X, sites.columns, weight, random_state)
         tree = self._tree(sites)
         n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
-        n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
         sizes = tree.message_sizes(feature_map.mode_sizes, self.rank, leg)
         return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
 

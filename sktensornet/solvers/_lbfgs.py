@@ -47,21 +47,21 @@ class LBFGS(Solver):
         check_integer("memory", self.memory, 1)
 
     def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
-        worst, _ = problem.value_and_gradient(start)
-        if not np.isfinite(worst):
-            raise ValueError(
-                f"the objective is {worst} at the start; use a smaller scale of the feature map, "
-                "or a smaller alpha."
-            )
+        seen: list[float] = []
 
         def function(theta):
-            nonlocal worst
             value, gradient = problem.value_and_gradient(theta)
-            if not (np.isfinite(value) and np.isfinite(gradient).all()):
-                # A line search interpolates: far larger values would break it.
-                return worst + max(1.0, abs(worst)), np.zeros_like(theta)
-            worst = max(worst, value)
-            return value, gradient.astype(np.float64, copy=False)
+            if np.isfinite(value) and np.isfinite(gradient).all():
+                seen.append(value)
+                return value, gradient.astype(np.float64, copy=False)
+            if not seen:
+                raise ValueError(
+                    f"the objective is {value} at the start; use a smaller scale of the feature "
+                    "map, or a smaller alpha."
+                )
+            # A line search interpolates: far larger values would break it.
+            worst = max(seen)
+            return worst + max(1.0, abs(worst)), np.zeros_like(theta)
 
         values: list[float] = []
         settled = False
