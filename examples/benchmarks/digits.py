@@ -53,7 +53,8 @@ def main() -> None:
         for name, model in MODELS.items():
             for rate in (0.2, 0.3, 0.4, 0.5):
                 model.set_params(solver__dropout=rate, random_state=0)
-                scores = cross_val_score(model, X[rows], y[rows], cv=3)
+                inner = StratifiedKFold(3, shuffle=True, random_state=1)
+                scores = cross_val_score(model, X[rows], y[rows], cv=inner)
                 print(f"{name} dropout {rate}: {scores.mean():.4f}", flush=True)
         return
     for name, model in MODELS.items():
