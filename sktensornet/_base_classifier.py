@@ -97,8 +97,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         else:
             start = self._start(model, random_state)
 
-        def validation_score(theta: FloatArray) -> float:
-            winners = _winner(model.scores(theta, data_held, 1))
+        def accuracy(scores: FloatArray) -> float:
+            winners = _winner(scores)
             return float(accuracy_score(indices_held, winners, sample_weight=weights_held))
 
         self._train(
@@ -108,7 +108,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             indices,
             weights,
             start=start,
-            validation_score=validation_score if self.early_stopping else None,
+            held=(data_held, accuracy) if self.early_stopping else None,
             random_state=random_state,
             shown={
                 "X": data,

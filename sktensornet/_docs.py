@@ -10,11 +10,12 @@ Class = TypeVar("Class", bound=type)
 _PARAMETERS = """\
 patches : ImagePatches or None, default=None
     Which columns of X form a site. None makes every column a site.
-feature_map : {"auto", "affine", "polynomial", "trigonometric", "one_hot"} or FeatureMap, \
-default="auto"
+feature_map : {"auto", "affine", "pca", "polynomial", "trigonometric", "one_hot"} or \
+FeatureMap, default="auto"
     Map from a site to its local features; a name takes its default settings.
     "auto" is ``PolynomialMap()``, i.e. ``[1, x]`` standardised, for single
-    columns and ``AffineMap()``, which is trained, for patches.
+    columns, and for patches ``AffineMap()``, which is trained, or, where the
+    solver needs a fixed map, ``PCAMap()``.
 class_tensors : {"joint", "separate"}, default="joint"
     One tensor with a class leg, or one tensor per class as in the paper. Two
     classes have one output either way.
@@ -32,18 +33,20 @@ penalty : {"frobenius", "start"}, default="frobenius"
     feature map free. "start" is the squared distance of all parameters, those
     of the map included, to the start without noise; it is cheaper in
     mini-batches.
-solver : {"auto", "lbfgs", "adam"} or Solver, default="auto"
+solver : {"auto", "lbfgs", "adam", "als"} or Solver, default="auto"
     "lbfgs" is deterministic and uses all samples in every step, "adam" uses
-    mini-batches. "auto" takes "lbfgs" as long as n_samples * n_parameters is at
-    most {auto_limit} and "adam" above.
+    mini-batches, "als" optimises one core after the other in closed form and
+    needs a fixed feature map and the Frobenius penalty. "auto" takes "lbfgs"
+    as long as n_samples * n_parameters is at most {auto_limit} and "adam" above.
 max_iter : int or None, default=None
-    Steps of "lbfgs", passes over the data of "adam". None is the default that
+    Steps of "lbfgs", passes over the data of "adam", sweeps of "als". None is the default that
     the solver documents.
 tol : float, default=1e-4
     "lbfgs" stops when no component of the gradient exceeds it, or when the
     last ``n_iter_no_change`` steps have lowered the objective F by no more than
-    ``tol * max(1, F)``. With ``early_stopping``, the least improvement of the validation score
-    that counts. "adam" without ``early_stopping`` runs its whole schedule.
+    ``tol * max(1, F)``; "als" when its last sweep has. With ``early_stopping``,
+    the least improvement of the validation score that counts. "adam" without
+    ``early_stopping`` runs its whole schedule.
 init : {"identity"}, default="identity"
     The start: every core passes its messages through on the constant feature,
     so that the network begins near a linear model.
@@ -81,6 +84,10 @@ loss_curve_ : list of float
     the pass, dropout included.
 validation_scores_ : list of float or None
     Validation accuracy after each iteration, with ``early_stopping``.
+sweeps_ : list of SweepRecord or None
+    For "als" the objective, ranks, truncation loss and singular values of every
+    sweep. The network is that of the sweep with the least objective, or with
+    ``early_stopping`` with the best score.
 n_iter_ : int
     Number of iterations.
 n_features_in_ : int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
+from ._sweeps import SweepProblem, SweepRecord
 from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._typing import FloatArray
 from ._validation import NETWORK_CONSTRAINTS
-from .feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, PolynomialMap
-from .networks import Tree, identity_start
+from .feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, FittedMap, PCAMap, PolynomialMap
+from .networks import TensorNetwork, Tree, identity_start
 from .patches import SingleColumns, Sites
 from .solvers import LBFGS, SOLVERS, Adam, Solver
 
@@ -41,8 +43,16 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         if isinstance(self.feature_map, FeatureMap):
             return self.feature_map
         if self.feature_map == "auto":
-            return PolynomialMap() if self.patches is None else AffineMap()
+            if self.patches is None:
+                return PolynomialMap()
+            return PCAMap() if self._sweeps else AffineMap()
         return FEATURE_MAPS[self.feature_map]()
+
+    @property
+    def _sweeps(self) -> bool:
+        """Whether the solver needs a fixed feature map."""
+        solver = SOLVERS.get(self.solver) if isinstance(self.solver, str) else self.solver
+        return solver is not None and solver.sweeps
 
     def _resolve_solver(self, automatic: type[Solver]) -> Solver:
         if isinstance(self.solver, Solver):
@@ -64,6 +74,17 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         """A model for the data; `batched` is one tensor for each output."""
         sites = (self.patches or SingleColumns()).fit(X.shape[1])
         feature_map = self._resolve_feature_map().fit(X, sites.columns, weight, random_state)
+        if self._sweeps and feature_map.parameters:
+            raise ValueError(
+                f"feature_map={self.feature_map!r} is trained together with the network, which "
+                f"solver={self.solver!r} cannot do; use a fixed map such as PCAMap() for patches "
+                "and PolynomialMap() or TrigonometricMap() for columns, or solver='adam'."
+            )
+        if self._sweeps and self.penalty != "frobenius":
+            raise ValueError(
+                f"solver={self.solver!r} penalises the Frobenius norm of the weight tensor, so "
+                f"penalty={self.penalty!r} must be 'frobenius'; or use solver='lbfgs' or 'adam'."
+            )
         tree = self._tree(sites)
         n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
         sizes = tree.message_sizes(feature_map.mode_sizes, self.rank, leg)
@@ -85,7 +106,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
     def _resume(self, model: Model) -> Model:
         """The fitted model, if it has the shapes of the one asked for."""
         fitted = self._fitted_model()
-        if not fitted.same_kind(model):
+        if not fitted.same_kind(model, any_rank=self._sweeps or self.sweeps_ is not None):
             raise ValueError(
                 "warm_start=True needs a model of the same shape as before, but rank, patches, "
                 "feature_map, class_tensors or the data changed it; set warm_start=False to "
@@ -119,22 +140,21 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
             state = getattr(self, "_solver_state", None)
             outcome, value = solver.advance(objective, theta, state, self._random_state)
         self._solver_state = outcome.state
-        self._set_fitted(model, outcome.theta)
+        self._set_fitted(model, *objective.fitted(outcome.point))
         self.loss_curve_ = [*getattr(self, "loss_curve_", []), value]
+        self.sweeps_: list[SweepRecord] | None = None
         self.validation_scores_: list[float] | None = None
         self.n_iter_ = len(self.loss_curve_)
 
-    def _set_fitted(self, model: Model, theta: FloatArray) -> None:
-        for name, value in self._fitted_attributes(model, theta).items():
+    def _set_fitted(self, model: Model, network: TensorNetwork, feature_map: FittedMap) -> None:
+        for name, value in self._fitted_attributes(model, network, feature_map).items():
             setattr(self, name, value)
 
     @staticmethod
-    def _fitted_attributes(model: Model, theta: FloatArray) -> dict[str, Any]:
-        return {
-            "network_": model.network(theta),
-            "feature_map_": model.fitted_map(theta),
-            "patches_": model.sites,
-        }
+    def _fitted_attributes(
+        model: Model, network: TensorNetwork, feature_map: FittedMap
+    ) -> dict[str, Any]:
+        return {"network_": network, "feature_map_": feature_map, "patches_": model.sites}
 
     def _fitted_model(self) -> Model:
         return Model.from_fitted(self.patches_, self.feature_map_, self.network_)
@@ -155,45 +175,59 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         weight: FloatArray,
         *,
         start: FloatArray,
-        validation_score,
+        held: tuple[FloatArray, Callable[[FloatArray], float]] | None,
         random_state,
         shown: dict[str, Any],
     ) -> None:
         """Minimise the objective and set the fitted attributes.
 
-        `shown` is what callbacks are given: X, y and metadata.
+        `held` is the X that early stopping judges by, and a function from its
+        scores to the accuracy. `shown` is what callbacks are given: X, y and
+        metadata.
         """
         solver = self._resolve_solver(LBFGS if len(X) * model.size <= LBFGS_LIMIT else Adam)
         max_iter = solver.default_max_iter if self.max_iter is None else self.max_iter
-        stopping = None
-        if validation_score is not None:
-            stopping = EarlyStopping(validation_score, self.tol, self.n_iter_no_change)
-
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
-            objective = self._objective(model, loss, X, y, weight, pool)
+            problem: Any
+            if solver.sweeps:
+                problem = SweepProblem(
+                    model, loss, X, y, weight, alpha=self.alpha, rank=self.rank, pool=pool
+                )
+            else:
+                problem = self._objective(model, loss, X, y, weight, pool)
+            point = problem.start(start)
+            stopping = None
+            if held is not None:
+                X_held, accuracy = held
+                stopping = EarlyStopping(
+                    lambda point: accuracy(problem.scores(point, X_held)),
+                    self.tol,
+                    self.n_iter_no_change,
+                )
             training = Training(
                 self,
                 shown,
                 max_iter=max_iter,
                 iteration_name=solver.iteration_name,
-                snapshot=lambda theta: self._fitted_attributes(model, theta),
-                start=start,
+                snapshot=lambda point: self._fitted_attributes(model, *problem.fitted(point)),
+                start=point,
                 early_stopping=stopping,
             )
             training.begin()
             outcome = solver.minimize(
-                objective,
-                start,
+                problem,
+                point,
                 max_iter=max_iter,
                 tol=self.tol,
                 patience=self.n_iter_no_change,
                 random_state=random_state,
                 monitor=training,
             )
-        theta = outcome.theta if stopping is None or stopping.best is None else stopping.best
-        self._set_fitted(model, theta)
+        point = outcome.point if stopping is None or stopping.best is None else stopping.best
+        self._set_fitted(model, *problem.fitted(point))
         self._solver_state = self._random_state = None
         self.loss_curve_ = training.loss_curve
+        self.sweeps_ = outcome.records if solver.sweeps else None
         self.validation_scores_ = None if stopping is None else stopping.scores
         self.n_iter_ = len(training.loss_curve)
         training.warn_if_unfinished(outcome.converged, type(solver).__name__)

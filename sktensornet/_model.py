@@ -53,6 +53,7 @@ class Model:
         self.sites = sites
         self.feature_map = feature_map
         self.tree = tree
+        self.message_sizes = message_sizes
         self.batched = batched
         self.dtype = np.dtype(dtype)
         self.contraction = Contraction(tree, message_sizes, n_batch)
@@ -78,11 +79,14 @@ class Model:
             network.dtype,
         )
 
-    def same_kind(self, other: Model) -> bool:
-        """Whether parameter vectors mean the same in both models."""
+    def same_kind(self, other: Model, any_rank: bool = False) -> bool:
+        """Whether parameter vectors, or networks of any rank, mean the same in both."""
         return (
             self.tree == other.tree
-            and self._shapes == other._shapes
+            and self.feature_map.mode_sizes == other.feature_map.mode_sizes
+            and self.message_sizes[-1] == other.message_sizes[-1]
+            and self.contraction.n_batch == other.contraction.n_batch
+            and (any_rank or self._shapes == other._shapes)
             and self.batched == other.batched
             and self.feature_map.same_kind(other.feature_map)
             and np.array_equal(self.sites.columns, other.sites.columns)

@@ -7,8 +7,9 @@ import numpy as np
 from ._model import Model
 from ._parallel import ChunkPool, chunks
 from ._typing import FloatArray, IntArray
+from .feature_maps import FittedMap
 from .losses import ClassificationLoss
-from .networks import squared_norm_and_gradient
+from .networks import TensorNetwork, squared_norm_and_gradient
 
 PENALTIES = ("frobenius", "start")
 _CHUNKS_PER_BATCH = 2
@@ -62,6 +63,18 @@ class Objective:
         self.penalty = penalty
         self.origin = origin
         self.pool = pool
+
+    def start(self, theta: FloatArray) -> FloatArray:
+        """The point of a parameter vector of the model: itself."""
+        return theta
+
+    def fitted(self, point: FloatArray) -> tuple[TensorNetwork, FittedMap]:
+        """The network and the feature map at a point."""
+        return self.model.network(point), self.model.fitted_map(point)
+
+    def scores(self, point: FloatArray, X: FloatArray) -> FloatArray:
+        """Scores of other samples at a point."""
+        return self.model.scores(point, X, 1)
 
     @property
     def n_samples(self) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, reduce
 from typing import Any, TypeVar
 
 import joblib
@@ -120,6 +121,10 @@ class ChunkPool:
             waiting.append(self._pool.submit(function, item))
         while waiting:
             yield waiting.popleft().result()
+
+    def sum(self, function: Callable[[Item], Any], items: Iterable[Item]) -> Any:
+        """Sum of ``function(item)`` over the items, in order."""
+        return reduce(operator.add, self.map(function, items))
 
 
 def chunks(n: int, size: int) -> list[slice]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-
-from ._typing import FloatArray
 
 _USER_FRAME = 6
 """Frames from `Training.warn_if_unfinished` up to the line that called fit."""
@@ -26,28 +25,28 @@ class EarlyStopping:
     Parameters
     ----------
     score : callable
-        Validation score of a parameter vector.
+        Validation score of a point.
     tol : float
         An improvement counts if it is larger than this.
     patience : int
         Iterations without improvement after which training stops.
     """
 
-    score: Callable[[FloatArray], float]
+    score: Callable[[Any], float]
     tol: float
     patience: int
     scores: list[float] = field(default_factory=list)
-    best: FloatArray | None = None
+    best: Any = None
     _best_score: float = -np.inf
     _reference: float = -np.inf
     _waited: int = 0
 
-    def update(self, theta: FloatArray) -> bool:
+    def update(self, point: Any) -> bool:
         """Score the state; True if training should stop."""
-        score = self.score(theta)
+        score = self.score(point)
         self.scores.append(score)
         if score > self._best_score:
-            self._best_score, self.best = score, theta.copy()
+            self._best_score, self.best = score, copy(point)
         if score > self._reference + self.tol:
             self._reference, self._waited = score, 0
         else:
@@ -69,9 +68,9 @@ class Training:
     iteration_name : str
         What an iteration of the solver is called.
     snapshot : callable
-        Fitted attributes for a parameter vector; called when a callback asks.
-    start : ndarray
-        Parameters before the first iteration.
+        Fitted attributes for a point; called when a callback asks.
+    start : object
+        The point before the first iteration.
     early_stopping : EarlyStopping or None
     """
 
@@ -82,8 +81,8 @@ class Training:
         *,
         max_iter: int,
         iteration_name: str,
-        snapshot: Callable[[FloatArray], dict[str, Any]],
-        start: FloatArray,
+        snapshot: Callable[[Any], dict[str, Any]],
+        start: Any,
         early_stopping: EarlyStopping | None,
     ) -> None:
         self._estimator = estimator
@@ -110,28 +109,28 @@ class Training:
             estimator=self._estimator, **self._data, reconstruction_attributes={}
         )
 
-    def __call__(self, theta: FloatArray, value: float) -> bool:
+    def __call__(self, point: Any, value: float) -> bool:
         """Record an iteration; True asks the solver to stop."""
         self.loss_curve.append(value)
-        stop = self.early_stopping is not None and self.early_stopping.update(theta)
+        stop = self.early_stopping is not None and self.early_stopping.update(point)
         if self._iteration is not None:
             stop |= self._iteration.call_on_fit_task_end(
                 estimator=self._estimator,
                 **self._data,
-                reconstruction_attributes=lambda: self._snapshot(theta),
+                reconstruction_attributes=lambda: self._snapshot(point),
             )
             self._iteration = None
         self.stopped = stop
         if not stop and len(self.loss_curve) < self._max_iter:
-            self._iteration = self._begin(theta)
+            self._iteration = self._begin(point)
         return stop
 
-    def _begin(self, theta: FloatArray):
+    def _begin(self, point: Any):
         iteration = self._root.subcontext(task_name=self._iteration_name)
         return iteration.call_on_fit_task_begin(
             estimator=self._estimator,
             **self._data,
-            reconstruction_attributes=lambda: self._snapshot(theta),
+            reconstruction_attributes=lambda: self._snapshot(point),
         )
 
     def warn_if_unfinished(self, converged: bool, solver: str) -> None:

@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import (
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
 from sktensornet.feature_maps import AffineMap, PolynomialMap
-from sktensornet.solvers import LBFGS, Adam
+from sktensornet.solvers import ALS, LBFGS, Adam
 
 # A short fit warns that it is short, in scikit-learn's own test suite too; all other warnings
 # are errors. The checks run in the default number of iterations only for the default instances.
@@ -37,11 +37,28 @@ CONFIGURATIONS = [
     TTClassifier(solver=FULL_BATCH, feature_map="affine", penalty="start", alpha=1e-3),
     CPClassifier(solver=Adam(2e-2, batch_size=14, dropout=0.05), rank=6, max_iter=10),
     HTClassifier(early_stopping=True, validation_fraction=0.3, max_iter=15),
+    TTClassifier(solver="als", max_iter=3),
+    CPClassifier(solver="als", loss="squared_error", rank=4, max_iter=3),
+    TTClassifier(solver="als", loss="squared_error", alpha=1e-2, max_iter=3),
+    HTClassifier(solver="als", loss="squared_error", alpha=1e-2, max_iter=3),
+    TTClassifier(
+        solver="als", loss="squared_error", alpha=1e-2, class_tensors="separate", max_iter=2
+    ),
+    HTClassifier(solver=ALS(sweep="two_site", rank_tol=1e-3), loss="squared_error", max_iter=3),
+    TTClassifier(solver=ALS(class_leg="fixed", local_iter=1), alpha=1.0, max_iter=1),
+    CPClassifier(solver="als", loss="squared_hinge", class_tensors="separate", max_iter=3),
+    HTClassifier(solver="als", early_stopping=True, validation_fraction=0.3, max_iter=3),
 ]
 
 
 def expected_failures(estimator):
-    """Where rows are drawn at random a repetition is not a weight; the check has 15 rows."""
+    """Where rows are drawn at random a repetition is not a weight; the check has 15 rows.
+
+    They are separable, and far fewer than the parameters: local solves that stop before they
+    are at their minimum let rounding errors grow from one core to the next.
+    """
+    if estimator.solver == "als" and estimator.loss != "squared_error":
+        return {"check_sample_weight_equivalence_on_dense_data": "unfinished local solves"}
     adam = estimator.solver if isinstance(estimator.solver, Adam) else FULL_BATCH
     if not (adam.batch_size < 15 or estimator.early_stopping):
         return {}

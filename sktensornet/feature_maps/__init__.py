@@ -3,11 +3,13 @@
 from ._affine import AffineMap
 from ._base import FeatureMap, FittedMap
 from ._one_hot import OneHotMap
+from ._pca import PCAMap
 from ._polynomial import PolynomialMap
 from ._trigonometric import TrigonometricMap
 
 FEATURE_MAPS: dict[str, type[FeatureMap]] = {
     "affine": AffineMap,
+    "pca": PCAMap,
     "polynomial": PolynomialMap,
     "trigonometric": TrigonometricMap,
     "one_hot": OneHotMap,
@@ -19,6 +21,7 @@ __all__ = [
     "FeatureMap",
     "FittedMap",
     "OneHotMap",
+    "PCAMap",
     "PolynomialMap",
     "TrigonometricMap",
 ]

@@ -17,6 +17,10 @@ class ClassificationLoss(ABC):
     """
 
     has_probabilities = False
+    is_quadratic = False
+    """Whether the loss is a quadratic function of the scores."""
+    shift_free = False
+    """Whether the same number may be added to all scores of a sample."""
 
     @abstractmethod
     def value_and_gradient(self, scores: FloatArray, y: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -33,6 +37,24 @@ class ClassificationLoss(ABC):
         value : ndarray of shape (n_samples,)
         gradient : ndarray of shape (n_samples, n_outputs)
         """
+
+    @abstractmethod
+    def curvature(self, scores: FloatArray, y: IntArray, direction: FloatArray) -> FloatArray:
+        """Second derivative of the loss of each sample along a direction.
+
+        Parameters
+        ----------
+        scores, direction : ndarray of shape (n_samples, n_outputs)
+        y : ndarray of int, shape (n_samples,)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+
+    @abstractmethod
+    def curvature_bound(self, n_outputs: int) -> float:
+        """Largest eigenvalue that the second derivative by the scores can have."""
 
     @abstractmethod
     def baseline(self, frequency: FloatArray) -> FloatArray:

@@ -23,6 +23,7 @@ class LogLoss(ClassificationLoss):
     """
 
     has_probabilities = True
+    shift_free = True
 
     def value_and_gradient(self, scores, y):
         if scores.shape[1] == 1:
@@ -34,6 +35,18 @@ class LogLoss(ClassificationLoss):
         gradient = np.exp(log_p)
         gradient[rows, y] -= 1
         return -log_p[rows, y], gradient
+
+    def curvature(self, scores, y, direction):
+        if scores.shape[1] == 1:
+            p = np.exp(-np.logaddexp(0, -scores))
+            return (p * (1 - p) * direction * direction)[:, 0]
+        p = np.exp(self.log_probabilities(scores))
+        mean = (p * direction).sum(axis=1, keepdims=True)
+        return (p * (direction - mean) ** 2).sum(axis=1)
+
+    def curvature_bound(self, n_outputs):
+        # Boehning, Ann. Inst. Statist. Math. 44 (1992): diag(p) - p p' <= (I - 11'/C) / 2.
+        return 0.25 if n_outputs == 1 else 0.5
 
     def baseline(self, frequency):
         # A class that has not been seen must not start out of reach.

@@ -20,9 +20,17 @@ class SquaredError(ClassificationLoss):
     (array([0.5]), array([[-1.]]))
     """
 
+    is_quadratic = True
+
     def value_and_gradient(self, scores, y):
         residual = scores - signs(scores, y)
         return 0.5 * (residual * residual).sum(axis=1), residual
+
+    def curvature(self, scores, y, direction):
+        return (direction * direction).sum(axis=1)
+
+    def curvature_bound(self, n_outputs):
+        return 1.0
 
     def baseline(self, frequency):
         return 2.0 * one_vs_rest_frequency(frequency) - 1.0
@@ -45,6 +53,13 @@ class SquaredHinge(ClassificationLoss):
         target = signs(scores, y)
         slack = np.maximum(0.0, 1.0 - target * scores)
         return (slack * slack).sum(axis=1), -2.0 * target * slack
+
+    def curvature(self, scores, y, direction):
+        inside = signs(scores, y) * scores < 1.0
+        return 2.0 * (inside * direction * direction).sum(axis=1)
+
+    def curvature_bound(self, n_outputs):
+        return 2.0
 
     def baseline(self, frequency):
         return 2.0 * one_vs_rest_frequency(frequency) - 1.0

@@ -5,11 +5,14 @@ names serve the layers above.
 """
 
 from ._algebra import add, inner, norm
+from ._blocks import Block
 from ._contraction import Contraction
 from ._gauge import orthogonalise, round_network
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
+from ._product_sweep import ProductSweep
 from ._starts import identity_start
+from ._sweep import Sweep, SweepOptions
 from ._tree import (
     Tree,
     balanced,
@@ -19,11 +22,17 @@ from ._tree import (
     hierarchical_tucker,
     tensor_train,
 )
+from ._tree_sweep import TreeSweep
 
 __all__ = [
+    "Block",
     "Contraction",
+    "ProductSweep",
+    "Sweep",
+    "SweepOptions",
     "TensorNetwork",
     "Tree",
+    "TreeSweep",
     "add",
     "balanced",
     "balanced_grid",

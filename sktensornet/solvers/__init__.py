@@ -1,9 +1,10 @@
 """Solvers: strangers to formats, maps and losses."""
 
 from ._adam import Adam
+from ._als import ALS
 from ._base import Outcome, Problem, Solver
 from ._lbfgs import LBFGS
 
-SOLVERS: dict[str, type[Solver]] = {"lbfgs": LBFGS, "adam": Adam}
+SOLVERS: dict[str, type[Solver]] = {"lbfgs": LBFGS, "adam": Adam, "als": ALS}
 
-__all__ = ["LBFGS", "SOLVERS", "Adam", "Outcome", "Problem", "Solver"]
+__all__ = ["ALS", "LBFGS", "SOLVERS", "Adam", "Outcome", "Problem", "Solver"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,12 +12,12 @@ from sklearn.base import BaseEstimator
 
 from .._typing import FloatArray, IntArray
 
-Monitor = Callable[[FloatArray, float], bool]
-"""Called after each iteration with the parameters and the objective; True stops."""
+Monitor = Callable[[Any, float], bool]
+"""Called after each iteration with the point and the objective; True stops."""
 
 
 class Problem(Protocol):
-    """What a gradient solver may ask of an objective."""
+    """What a gradient solver may ask of an objective; points are flat vectors."""
 
     origin: FloatArray
 
@@ -36,36 +36,70 @@ class Problem(Protocol):
     ) -> tuple[float, FloatArray]: ...
 
 
+class LocalProblem(Protocol):
+    """The objective as a function of one block, all else being fixed."""
+
+    def start(self) -> Any: ...
+
+    def gradient(self, state: Any) -> FloatArray: ...
+
+    def preconditioner(self) -> tuple[Callable[[FloatArray], FloatArray], bool]: ...
+
+    def search(self, state: Any, direction: FloatArray) -> Any: ...
+
+    def finish(self, state: Any) -> None: ...
+
+
+class SweepingProblem(Protocol):
+    """What a sweeping solver may ask of an objective; points are networks."""
+
+    def open(self, start: Any, **options: Any) -> None: ...
+
+    def begin(self) -> Iterator[LocalProblem]: ...
+
+    def sweep(self) -> Iterator[LocalProblem]: ...
+
+    def point(self) -> Any: ...
+
+    def record(self, objective: float) -> Any: ...
+
+
 @dataclass
 class Outcome:
     """Where a solver ended.
 
     Parameters
     ----------
-    theta : ndarray
-        The parameters.
+    point : object
+        The parameters, as the problem represents them.
     converged : bool
         False if the solver wanted more iterations than it was given.
     state : object
         What `Solver.advance` needs to go on from here, or None.
+    records : list
+        What the problem records of every iteration, if it does.
     """
 
-    theta: FloatArray
+    point: Any
     converged: bool
     state: Any = None
+    records: list = field(default_factory=list)
 
 
 class Solver(BaseEstimator, ABC):
     """Base class of the solvers.
 
     A subclass sets `default_max_iter` and writes `check` and `minimize`; it may
-    ask the problem for no more than `Problem` names. One with ``takes_batches``
-    also has `advance`, which serves ``partial_fit``.
+    ask the problem for no more than `Problem` names, or, with ``sweeps``, than
+    `SweepingProblem` does. One with ``takes_batches`` also has `advance`, which
+    serves ``partial_fit``.
     """
 
     default_max_iter: int
     iteration_name = "iteration"
     takes_batches = False
+    sweeps = False
+    """Whether it visits one block after the other, with a fixed feature map."""
 
     @abstractmethod
     def check(self) -> None:
@@ -74,8 +108,8 @@ class Solver(BaseEstimator, ABC):
     @abstractmethod
     def minimize(
         self,
-        problem: Problem,
-        start: FloatArray,
+        problem: Any,
+        start: Any,
         *,
         max_iter: int,
         tol: float,
@@ -87,8 +121,9 @@ class Solver(BaseEstimator, ABC):
 
         Parameters
         ----------
-        problem : Problem
-        start : ndarray of shape (n_parameters,), float64
+        problem : Problem or SweepingProblem
+        start : object
+            A point of the problem: a float64 vector, or a network.
         max_iter : int
             Iterations: steps of a full-batch solver, passes over the data of a
             mini-batch solver.
@@ -98,7 +133,7 @@ class Solver(BaseEstimator, ABC):
             that judges its own progress stops.
         random_state : RandomState
         monitor : callable
-            ``monitor(theta, value)`` after each iteration; True stops.
+            ``monitor(point, value)`` after each iteration; True stops.
 
         Returns
         -------

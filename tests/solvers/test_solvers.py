@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from sktensornet.solvers import LBFGS, SOLVERS, Adam
+from sktensornet.solvers import ALS, LBFGS, SOLVERS, Adam
 
 
 class LeastSquares:
@@ -75,7 +75,7 @@ def minimize(solver, problem, *, max_iter=60, tol=1e-8, patience=10, seed=0, sto
 
 
 def test_registry_has_every_solver_by_name():
-    assert {"lbfgs": LBFGS, "adam": Adam} == SOLVERS
+    assert {"lbfgs": LBFGS, "adam": Adam, "als": ALS} == SOLVERS
 
 
 @pytest.mark.parametrize("memory", [1, 10])
@@ -83,7 +83,7 @@ def test_registry_has_every_solver_by_name():
 def test_lbfgs_finds_the_minimum(noise, memory):
     problem = LeastSquares(noise=noise)
     outcome, values = minimize(LBFGS(memory=memory), problem)
-    np.testing.assert_allclose(outcome.theta, problem.optimum, atol=1e-5)
+    np.testing.assert_allclose(outcome.point, problem.optimum, atol=1e-5)
     assert outcome.converged
     assert np.all(np.diff(values) <= 0)
 
@@ -97,7 +97,7 @@ def test_lbfgs_looks_at_all_samples_without_dropout():
 def test_lbfgs_stops_at_a_small_gradient():
     problem = LeastSquares()
     outcome, _ = minimize(LBFGS(), problem, tol=1e-2)
-    gradient = problem.value_and_gradient(outcome.theta)[1]
+    gradient = problem.value_and_gradient(outcome.point)[1]
     assert outcome.converged
     assert 1e-9 < np.abs(gradient).max() <= 1e-2
 
@@ -128,7 +128,7 @@ def test_lbfgs_steps_back_from_where_the_objective_is_not_finite(bad):
             return float(np.sum(theta - 0.01 * np.log(theta))), 1 - 0.01 / theta
 
     outcome, values = minimize(LBFGS(), Barrier(), max_iter=200)
-    np.testing.assert_allclose(outcome.theta, 0.01, rtol=1e-3)
+    np.testing.assert_allclose(outcome.point, 0.01, rtol=1e-3)
     assert np.all(np.isfinite(values))
     assert beyond
 
@@ -136,7 +136,7 @@ def test_lbfgs_steps_back_from_where_the_objective_is_not_finite(bad):
 def test_adam_finds_the_minimum():
     problem = LeastSquares()
     outcome, values = minimize(Adam(learning_rate=0.1), problem)
-    np.testing.assert_allclose(outcome.theta, problem.optimum, atol=1e-3)
+    np.testing.assert_allclose(outcome.point, problem.optimum, atol=1e-3)
     assert outcome.converged
     assert len(values) == 60
     assert values[-1] < 1e-4 * values[0]
@@ -163,7 +163,7 @@ def step_sizes(solver, max_iter):
     """How far each step goes where the slope is the same everywhere."""
     problem = Slope()
     outcome, _ = minimize(solver, problem, max_iter=max_iter)
-    thetas = [theta for theta, *_ in problem.calls] + [outcome.theta]
+    thetas = [theta for theta, *_ in problem.calls] + [outcome.point]
     return -np.diff(np.stack(thetas), axis=0)[:, 0]
 
 
@@ -194,16 +194,16 @@ def test_weight_decay_pulls_towards_the_origin():
     problem.origin = np.full(5, 3.0)
     solver = Adam(learning_rate=0.1, weight_decay=0.5, schedule="constant", batch_size=30)
     outcome, _ = minimize(solver, problem, max_iter=4)
-    np.testing.assert_allclose(outcome.theta, 3 + (1 - 3) * (1 - 0.1 * 0.5) ** 8, rtol=1e-12)
+    np.testing.assert_allclose(outcome.point, 3 + (1 - 3) * (1 - 0.1 * 0.5) ** 8, rtol=1e-12)
 
 
 def test_without_weight_decay_or_slope_nothing_moves():
     outcome, _ = minimize(Adam(), Flat(), max_iter=3)
-    np.testing.assert_array_equal(outcome.theta, 1)
+    np.testing.assert_array_equal(outcome.point, 1)
 
 
 def test_the_random_state_decides_the_batches():
-    one, same, other = (minimize(Adam(), LeastSquares(), seed=seed)[0].theta for seed in (0, 0, 1))
+    one, same, other = (minimize(Adam(), LeastSquares(), seed=seed)[0].point for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert np.any(one != other)
 
@@ -227,7 +227,7 @@ def test_adam_passes_over_batches_that_are_not_finite(bad):
     problem = Gap()
     with pytest.warns(ConvergenceWarning, match=r"learning_rate than 0\.1"):
         outcome, _ = minimize(Adam(learning_rate=0.1), problem)
-    np.testing.assert_allclose(outcome.theta, problem.optimum, atol=1e-2)
+    np.testing.assert_allclose(outcome.point, problem.optimum, atol=1e-2)
 
 
 @pytest.mark.parametrize("solver", [LBFGS(), Adam()])
@@ -250,8 +250,8 @@ def test_the_monitor_stops_the_solver(solver):
 def test_the_parameters_come_back_in_float64(solver):
     problem = LeastSquares(dtype=np.float32)
     outcome, _ = minimize(solver, problem)
-    assert outcome.theta.dtype == np.float64
-    np.testing.assert_allclose(outcome.theta, problem.optimum, atol=1e-2)
+    assert outcome.point.dtype == np.float64
+    np.testing.assert_allclose(outcome.point, problem.optimum, atol=1e-2)
 
 
 def test_adam_works_in_the_dtype_of_the_problem():
@@ -282,7 +282,7 @@ def test_advance_goes_on_where_the_pass_before_ended():
     theta, state, values = np.ones(5), None, []
     for _ in range(60):
         outcome, value = solver.advance(problem, theta, state, rng)
-        theta, state = outcome.theta, outcome.state
+        theta, state = outcome.point, outcome.state
         values.append(value)
     np.testing.assert_allclose(theta, problem.optimum, atol=1e-2)
     assert values[-1] < 1e-3 * values[0]
@@ -294,9 +294,9 @@ def test_advance_equals_a_constant_schedule():
     rng, theta, state, seen = np.random.RandomState(0), np.ones(5), None, []
     for _ in range(3):
         outcome, value = Adam(learning_rate=0.1).advance(LeastSquares(), theta, state, rng)
-        theta, state = outcome.theta, outcome.state
+        theta, state = outcome.point, outcome.state
         seen.append(value)
-    np.testing.assert_allclose(theta, expected.theta, rtol=1e-12)
+    np.testing.assert_allclose(theta, expected.point, rtol=1e-12)
     np.testing.assert_allclose(seen, values, rtol=1e-12)
 
 

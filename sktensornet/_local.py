@@ -1,0 +1,289 @@
+"""The objective as a function of one block of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+from ._parallel import ChunkPool, chunks
+from ._typing import FloatArray
+from .losses import ClassificationLoss
+from .networks import Block
+
+_CHUNK_BYTES = 2_000_000
+_LINE_EVALUATIONS = 8
+_DAMPING = 2.0**-52
+"""Share of its mean that is added to the diagonal of a matrix before it is factored."""
+_ALWAYS_FACTORED, _NEVER_FACTORED = 128, 4_000
+"""Sizes of local systems that are factored whatever it costs, or never."""
+_PRODUCTS, _PRODUCTS_IF_EXACT = 12, 20
+"""How many products with a matrix its factors are worth."""
+
+
+@dataclass
+class State:
+    """A value of the block with what is known about it.
+
+    Attributes
+    ----------
+    value : ndarray
+        The block.
+    scores : ndarray of shape (n_samples, n_outputs)
+    objective : float
+    score_gradient : ndarray of shape (n_samples, n_outputs)
+        Derivative of the mean loss by the scores.
+    """
+
+    value: FloatArray
+    scores: FloatArray
+    objective: float
+    score_gradient: FloatArray
+
+
+class LocalProblem:
+    r"""Weighted mean loss plus penalty, as a function of one block.
+
+    .. math:: F(T) = \frac{1}{n} \sum_i w_i \, \ell(A_i T, y_i)
+              + \frac{\alpha}{2} \langle T, H T \rangle
+
+    Parameters
+    ----------
+    block : Block
+    n_outputs : int
+        Number of scores of a sample.
+    loss : ClassificationLoss
+    y : ndarray of shape (n_samples, ...)
+    weight : ndarray of shape (n_samples,)
+        Of mean one.
+    alpha : float
+    pool : ChunkPool
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        n_outputs: int,
+        loss: ClassificationLoss,
+        y: np.ndarray,
+        weight: FloatArray,
+        alpha: float,
+        pool: ChunkPool,
+    ) -> None:
+        self._block = block
+        self._n_outputs = n_outputs
+        self._loss = loss
+        self._y = y
+        self._weight = weight
+        self._alpha = alpha
+        self._pool = pool
+
+    def start(self) -> State:
+        """The block as it is, less what the loss cannot see."""
+        value = self._block.value
+        if self._loss.shift_free and self._block.shares_system:
+            value = value - value.mean(axis=-1, keepdims=True)
+        scores = self.scores(value)
+        loss, gradient = self._evaluate(scores)
+        return State(value, scores, loss + self._penalty(value, value), gradient)
+
+    def finish(self, state: State) -> None:
+        """Give the block its new value."""
+        self._block.value = state.value
+
+    def scores(self, value: FloatArray) -> FloatArray:
+        """The scores of all samples, linear in the value."""
+        rows = self._chunks()
+        parts = self._pool.map(lambda part: self._block.scores(value, part), rows)
+        return np.concatenate(list(parts))
+
+    def gradient(self, state: State) -> FloatArray:
+        """Derivative of the objective by the block."""
+
+        def chunk(rows: slice) -> FloatArray:
+            return self._block.adjoint(state.score_gradient[rows], rows)
+
+        total = self._pool.sum(chunk, self._chunks())
+        return total + self._alpha * self._block.penalty(state.value)
+
+    def preconditioner(self) -> tuple[Callable[[FloatArray], FloatArray], bool]:
+        r"""Inverse of the matrix that majorises the second derivative, or about it.
+
+        .. math:: M = \kappa N + \alpha H
+
+        N are the normal matrices and kappa bounds the curvature of the loss;
+        for a quadratic loss this is the second derivative itself. It is
+        factored if it has at most 128 rows, or at most 48 (80 for a quadratic
+        loss) for each column that shares it, and never above 4,000; otherwise N
+        is replaced by the Kronecker product of the Gram matrices of the block's
+        legs. The rule does not depend on the number of samples, so that weights
+        are repetitions.
+
+        Returns
+        -------
+        solve : callable
+        is_exact : bool
+            Whether M is the second derivative itself.
+        """
+        block = self._block
+        worth = _PRODUCTS_IF_EXACT if self._loss.is_quadratic else _PRODUCTS
+        # Forming N takes p^2 operations a sample, a product with it 4 p for each column.
+        limit = 4 * worth * block.value.shape[-1]
+        if block.n_unknowns <= max(_ALWAYS_FACTORED, min(limit, _NEVER_FACTORED)):
+            return self._cholesky(), self._loss.is_quadratic
+        return self._kronecker(), False
+
+    def _cholesky(self) -> Callable[[FloatArray], FloatArray]:
+        block = self._block
+        weight = self._weight * (1.0 / len(self._weight))
+        size = block.n_unknowns
+
+        def chunk(rows: slice) -> FloatArray:
+            return block.normal(weight, rows, self._loss.shift_free)
+
+        normal = self._pool.sum(chunk, self._chunks(size))
+        normal *= self._loss.curvature_bound(self._n_outputs)
+        penalty = self._alpha * block.penalty_matrix()
+        width = penalty.shape[-1]
+        tiles = normal.reshape(len(normal), size // width, width, size // width, width)
+        for j in range(size // width):
+            tiles[:, j, :, j, :] += penalty
+        factors = [_factor(matrix, _DAMPING) for matrix in normal]
+        shape = block.value.shape
+
+        def solve(gradient: FloatArray) -> FloatArray:
+            columns = gradient.reshape(len(factors), size, -1)
+            solved = [lapack.dpotrs(f, c, lower=1)[0] for f, c in zip(factors, columns)]
+            return np.reshape(solved, shape)
+
+        return solve
+
+    def _kronecker(self) -> Callable[[FloatArray], FloatArray]:
+        block = self._block
+        weight = self._weight * (1.0 / len(self._weight))
+
+        def chunk(rows: slice) -> list[FloatArray]:
+            return block.grams(weight, rows, self._loss.shift_free)
+
+        grams = [sum(parts) for parts in zip(*self._pool.map(chunk, self._chunks()))]
+        scale = self._loss.curvature_bound(self._n_outputs)
+        penalty = self._alpha * block.penalty_matrix()
+        shape = block.value.shape
+        bases, spectra = [], []
+        for gram in grams[:-1]:
+            values, vectors = np.linalg.eigh(gram)
+            bases.append(vectors)
+            spectra.append(np.maximum(values, 0.0))
+        # (x) G_j + H = B^-T (kron of diagonals + 1) B^-1 with H = L L^T on the last leg.
+        width = penalty.shape[-1]
+        level = np.trace(penalty, axis1=1, axis2=2)[:, None, None] / width
+        top = scale * np.prod([np.trace(g, axis1=1, axis2=2).mean() for g in grams])
+        floor = max(1e-10 * top, np.finfo(np.float64).tiny)
+        half = np.linalg.cholesky(penalty + (1e-12 * level + floor) * np.eye(width))
+        inverse = np.linalg.inv(half)
+        values, vectors = np.linalg.eigh(inverse @ (scale * grams[-1]) @ inverse.mT)
+        bases.append(inverse.mT @ vectors)
+        spectra.append(np.maximum(values, 0.0))
+        diagonal = spectra[0]
+        for values in spectra[1:]:
+            diagonal = diagonal[..., :, None] * values[..., None, :].reshape(
+                len(values), *[1] * (diagonal.ndim - 1), -1
+            )
+        diagonal = 1.0 / (diagonal + 1.0)
+
+        def solve(gradient: FloatArray) -> FloatArray:
+            z = gradient
+            for axis, basis in enumerate(bases, start=1):
+                z = _along(z, basis.mT, axis)
+            z = z * diagonal[..., None]
+            for axis, basis in enumerate(bases, start=1):
+                z = _along(z, basis, axis)
+            return z.reshape(shape)
+
+        return solve
+
+    def search(self, state: State, direction: FloatArray) -> State:
+        """The least objective along a direction, or the state itself.
+
+        The scores are linear along the direction, so that an evaluation needs
+        no contraction. Two steps of Newton's method, or as many steps with
+        bisection as it takes to descend: a number that does not depend on
+        rounding. The result is never worse than the state.
+        """
+        along = self.scores(direction)
+        cross = self._penalty(state.value, direction)
+        square = self._penalty(direction, direction)
+        slope = float(np.vdot(state.score_gradient, along)) + 2 * cross
+        if not slope < 0:
+            return state
+        low, high, step = 0.0, np.inf, 0.0
+        scores, best = state.scores, state
+        for evaluation in range(1 if self._loss.is_quadratic else _LINE_EVALUATIONS):
+            curvature = self._curvature(scores, along) + 2 * square
+            newton = step - slope / curvature if curvature > 0 else np.inf
+            if not low < newton < high:
+                newton = 0.5 * (low + high) if np.isfinite(high) else 2 * max(step, 1.0)
+            step = newton
+            scores = state.scores + step * along
+            loss, gradient = self._evaluate(scores)
+            value = state.value + step * direction
+            objective = loss + self._penalty(value, value)
+            slope = float(np.vdot(gradient, along)) + 2 * (cross + step * square)
+            if objective < best.objective:
+                best = State(value, scores, objective, gradient)
+            if evaluation > 0 and best is not state:
+                break
+            low, high = (low, step) if slope > 0 else (step, high)
+        return best
+
+    def _penalty(self, a: FloatArray, b: FloatArray) -> float:
+        return 0.5 * self._alpha * float(np.vdot(a, self._block.penalty(b)))
+
+    def _evaluate(self, scores: FloatArray) -> tuple[float, FloatArray]:
+        n = len(self._weight)
+
+        def chunk(rows: slice) -> tuple[float, FloatArray]:
+            values, gradient = self._loss.value_and_gradient(scores[rows], self._y[rows])
+            weight = self._weight[rows] / n
+            return float(weight @ values), gradient * weight[:, None]
+
+        parts = list(self._pool.map(chunk, self._chunks(self._y_width(scores))))
+        return sum(value for value, _ in parts), np.concatenate([g for _, g in parts])
+
+    def _curvature(self, scores: FloatArray, along: FloatArray) -> float:
+        def chunk(rows: slice) -> float:
+            second = self._loss.curvature(scores[rows], self._y[rows], along[rows])
+            return float(self._weight[rows] @ second)
+
+        parts = self._pool.map(chunk, self._chunks(self._y_width(scores)))
+        return sum(parts) / len(self._weight)
+
+    @staticmethod
+    def _y_width(scores: FloatArray) -> int:
+        return 4 * scores.shape[1]
+
+    def _chunks(self, width: int | None = None) -> list[slice]:
+        """Rows whose intermediates stay in the cache."""
+        width = self._block.n_unknowns if width is None else width
+        rows = _CHUNK_BYTES // (8 * width * self._block.n_systems)
+        return chunks(len(self._weight), max(64, rows))
+
+
+def _factor(matrix: FloatArray, damping: float) -> FloatArray:
+    """Lower Cholesky factor, damped as much as it takes."""
+    level = max(float(np.trace(matrix)) / len(matrix), np.finfo(np.float64).tiny)
+    while True:
+        damped = matrix + damping * level * np.eye(len(matrix))
+        factor, info = lapack.dpotrf(damped, lower=1)
+        if info == 0:
+            return factor
+        damping *= 100
+
+
+def _along(tensor: FloatArray, matrices: FloatArray, axis: int) -> FloatArray:
+    """Multiply one axis of a batch of tensors by a batch of matrices."""
+    moved = np.moveaxis(tensor, axis, -1)
+    product = moved.reshape(len(moved), -1, moved.shape[-1]) @ matrices.mT
+    return np.moveaxis(product.reshape(*moved.shape[:-1], -1), -1, axis)

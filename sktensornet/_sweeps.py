@@ -1,0 +1,175 @@
+"""The objective of a sweeping solver: one local problem after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._local import LocalProblem
+from ._model import Model
+from ._parallel import ChunkPool, chunks
+from ._typing import Features, FloatArray, IntArray
+from .feature_maps import FittedMap
+from .losses import ClassificationLoss
+from .networks import ProductSweep, Sweep, SweepOptions, TensorNetwork, TreeSweep
+
+_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """What one sweep did.
+
+    Parameters
+    ----------
+    objective : float
+        At the end of the sweep.
+    ranks : tuple of int
+        The ranks at the end of the sweep.
+    truncation_loss : float
+        Root of the sum over all bonds of the squared relative truncations.
+    spectra : tuple of ndarray
+        Singular values at each bond in the order of the sweep, in the norm in
+        which it truncates; for CP the norms of the rank-one terms.
+    """
+
+    objective: float
+    ranks: tuple[int, ...]
+    truncation_loss: float
+    spectra: tuple[FloatArray, ...]
+
+
+class SweepProblem:
+    r"""Weighted mean loss plus penalty, for a solver that visits block by block.
+
+    .. math:: F = \frac{\sum_i w_i \, \ell(s(X_i), y_i)}{\sum_i w_i}
+              + \frac{\alpha}{2} \frac{\|W\|_F^2}{\prod_k \|u_k\|^2}
+
+    The objective is that of `Objective`. Features are scaled by the norms of
+    the covectors u_k of the constant, so that the norm is a plain one.
+
+    Parameters
+    ----------
+    model : Model
+        With a fixed feature map.
+    loss : ClassificationLoss
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of int, shape (n_samples,)
+    sample_weight : ndarray of shape (n_samples,)
+    alpha : float
+    rank : int
+        Cap of every rank.
+    pool : ChunkPool
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        loss: ClassificationLoss,
+        X: FloatArray,
+        y: IntArray,
+        sample_weight: FloatArray,
+        *,
+        alpha: float,
+        rank: int,
+        pool: ChunkPool,
+    ) -> None:
+        self._model = model
+        self._loss = loss
+        self._y = y
+        self._weight = sample_weight.astype(np.float64)
+        self._weight *= 1.0 / self._weight.mean()
+        self._alpha = alpha
+        self._rank = rank
+        self._pool = pool
+        self._norms = [float(np.linalg.norm(u)) for u in model.feature_map.constants]
+        self._features = self._extract(X)
+
+    def open(self, start: TensorNetwork, **options) -> None:
+        """Begin at a network; the options are those of `SweepOptions`."""
+        has_products = bool(self._model.tree.multiplied)
+        if has_products and (options["two_site"] or options["rank_tol"] > 0):
+            raise ValueError(
+                f"a {start.format} network has no bonds to split or truncate; use ALS with "
+                "sweep='one_site' and rank_tol=0, or a tensor train or hierarchical Tucker tree."
+            )
+        kind = ProductSweep if has_products else TreeSweep
+        self._n_outputs = start.n_outputs
+        scaled = self._rescaled(start, [1.0 / norm for norm in self._norms])
+        self._sweep: Sweep = kind(
+            scaled,
+            self._features,
+            self._weight,
+            self._pool,
+            SweepOptions(rank=self._rank, **options),
+        )
+
+    def start(self, theta: FloatArray) -> TensorNetwork:
+        """The point of a parameter vector of the model."""
+        return self._model.network(theta)
+
+    def fitted(self, point: TensorNetwork) -> tuple[TensorNetwork, FittedMap]:
+        """The network and the feature map at a point."""
+        return point, self._model.feature_map
+
+    def scores(self, point: TensorNetwork, X: FloatArray) -> FloatArray:
+        """Scores of other samples at a point."""
+        model = Model.from_fitted(self._model.sites, self._model.feature_map, point)
+        return model.scores(model.theta_of(point, model.feature_map), X, 1)
+
+    def begin(self) -> Iterator[LocalProblem]:
+        """The local problems before the first sweep."""
+        return map(self._local, self._sweep.begin())
+
+    def sweep(self) -> Iterator[LocalProblem]:
+        """The local problems of the next sweep; each must be finished in turn."""
+        return map(self._local, self._sweep.sweep())
+
+    def point(self) -> TensorNetwork:
+        """The network at the end of a sweep."""
+        return self._rescaled(self._sweep.network(), self._norms)
+
+    def record(self, objective: float) -> SweepRecord:
+        """What the last sweep did."""
+        sweep = self._sweep
+        return SweepRecord(objective, sweep.network().ranks, sweep.truncation_loss, sweep.spectra)
+
+    def _local(self, block) -> LocalProblem:
+        return LocalProblem(
+            block,
+            self._n_outputs,
+            self._loss,
+            self._y,
+            self._weight,
+            self._alpha,
+            self._pool,
+        )
+
+    def _extract(self, X: FloatArray) -> Features:
+        """Scaled features of all samples, one array (n_samples, m_k) per site."""
+        model = self._model
+        sizes = model.feature_map.mode_sizes
+        features = [np.empty((len(X), size), model.dtype) for size in sizes]
+
+        def chunk(rows: slice) -> None:
+            block = X[rows].astype(model.dtype, copy=False)
+            parts = model.feature_map.transform(model.sites.extract(block))
+            for out, part, norm in zip(features, parts, self._norms, strict=True):
+                np.multiply(part, norm, out=out[rows])
+
+        for _ in self._pool.map(chunk, chunks(len(X), _ROWS)):
+            pass
+        return features
+
+    @staticmethod
+    def _rescaled(network: TensorNetwork, factors: list[float]) -> TensorNetwork:
+        """Multiply the core of each site by a factor."""
+        tree = network.tree
+        cores = []
+        for core, index in zip(network.cores, tree.order, strict=True):
+            sites = [tree.nodes[child].site for child in tree.nodes[index].children]
+            factor = float(np.prod([factors[site] for site in sites if site is not None]))
+            cores.append(core * core.dtype.type(factor))
+        return TensorNetwork(tree, tuple(cores), network.batched)

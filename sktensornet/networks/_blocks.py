@@ -1,0 +1,214 @@
+"""Blocks of a sweep: what the scores are as a linear function of one core."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from .._typing import FloatArray
+from ._kernels import apply_core, khatri_rao
+
+
+class Block(ABC):
+    r"""Scores that are linear in one array, all else being fixed.
+
+    .. math:: s_{nc}(T) = \sum_p A_{nc,p} T_p, \qquad R(T) = \langle T, H T \rangle
+
+    Attributes
+    ----------
+    value : ndarray of float64, shape (b, i_1, ..., i_k, c)
+        The array. A solver assigns the new one.
+    n_systems, n_unknowns : int
+        The normal equations are this many systems of this size.
+    shares_system : bool
+        Whether there is a class leg whose entries share one system.
+    """
+
+    value: FloatArray
+
+    def __init__(self, value: FloatArray) -> None:
+        self.value = value
+
+    @property
+    def n_systems(self) -> int:
+        return self.value.shape[0]
+
+    @property
+    def n_unknowns(self) -> int:
+        return math.prod(self.value.shape[1:-1])
+
+    @property
+    def shares_system(self) -> bool:
+        return self.value.shape[-1] > 1
+
+    @abstractmethod
+    def scores(self, value: FloatArray, rows: slice) -> FloatArray:
+        """Scores (n_rows, n_outputs) in float64."""
+
+    @abstractmethod
+    def adjoint(self, gradient: FloatArray, rows: slice) -> FloatArray:
+        """Derivative by the value, given that by the scores of some rows."""
+
+    @abstractmethod
+    def normal(self, weight: FloatArray, rows: slice, shift_free: bool) -> FloatArray:
+        r"""Contribution of some rows to the normal matrices, (n_systems, p, p).
+
+        .. math:: N = \sum_n w_n \sum_c (\Pi A_n)_c^\top (\Pi A_n)_c
+
+        Pi takes the mean over the classes out if `shift_free`.
+        """
+
+    @abstractmethod
+    def grams(self, weight: FloatArray, rows: slice, shift_free: bool) -> list[FloatArray]:
+        """Contributions to Gram matrices whose Kronecker product is about N."""
+
+    @abstractmethod
+    def penalty(self, value: FloatArray) -> FloatArray:
+        """H applied to the value."""
+
+    @abstractmethod
+    def penalty_matrix(self) -> FloatArray:
+        """H on the last of the factors of `grams`, (n_systems or 1, i_k, i_k)."""
+
+
+class CoreBlock(Block):
+    """One core of a tree, or two neighbours merged, in canonical gauge.
+
+    Parameters
+    ----------
+    value : ndarray of shape (b, i_1, ..., i_k, c)
+        ``b`` is the number of tensors; with a class leg, c is its length.
+    messages : list of ndarray of shape (1 or n_batch, n_samples, i_j)
+        What arrives at each leg. With ``b = 1`` and a longer leading axis here,
+        the class leg is elsewhere and its index is that axis.
+    ridge : ndarray of shape (1 or b,) or (1 or b, i_k, i_k), or float
+        H, a multiple of the identity or a matrix on the last leg.
+    """
+
+    def __init__(self, value, messages: list[FloatArray], ridge) -> None:
+        super().__init__(value)
+        self.messages = messages
+        self.ridge = ridge
+
+    def _at(self, rows: slice) -> list[FloatArray]:
+        return [message[:, rows] for message in self.messages]
+
+    def scores(self, value, rows):
+        messages = self._at(rows)
+        raw, _ = apply_core(value.astype(messages[0].dtype, copy=False), messages)
+        return (raw[0] if len(raw) == 1 else raw[..., 0].T).astype(np.float64)
+
+    def adjoint(self, gradient, rows):
+        messages = self._at(rows)
+        g = gradient.astype(messages[0].dtype)
+        n_batch = max(len(self.value), *(len(message) for message in messages))
+        g = g[None] if n_batch == 1 else g.T[..., None]
+        for message in messages[:1:-1]:
+            g = khatri_rao(message, g)
+        design = messages[0] if len(messages) == 1 else khatri_rao(*messages[:2])
+        result = np.matmul(design.swapaxes(1, 2), g).astype(np.float64)
+        if len(result) > len(self.value):
+            result = result.sum(axis=0, keepdims=True)
+        return result.reshape(self.value.shape)
+
+    def normal(self, weight, rows, shift_free):
+        messages = self._at(rows)
+        root = np.sqrt(weight[rows]).astype(messages[0].dtype)[:, None]
+        design = messages[0] * root
+        for message in messages[1:]:
+            design = khatri_rao(design, message)
+        if len(design) > len(self.value):
+            if shift_free:
+                design = design - design.mean(axis=0)
+            design = design.reshape(1, -1, design.shape[-1])
+        return np.matmul(design.swapaxes(1, 2), design).astype(np.float64)
+
+    def grams(self, weight, rows, shift_free):
+        grams = []
+        for message in self._at(rows):
+            weighted = message * weight[rows].astype(message.dtype)[:, None]
+            gram = np.matmul(weighted.swapaxes(1, 2), message).astype(np.float64)
+            if len(gram) > len(self.value):
+                gram = gram.mean(axis=0, keepdims=True)
+            grams.append(gram)
+        return grams
+
+    def penalty(self, value):
+        if np.ndim(self.ridge) == 0:
+            return self.ridge * value
+        flat = value.reshape(len(value), -1, self.ridge.shape[-1], value.shape[-1])
+        return np.matmul(self.ridge[:, None], flat).reshape(value.shape)
+
+    def penalty_matrix(self):
+        if np.ndim(self.ridge) == 0:
+            return self.ridge * np.eye(self.value.shape[-2])[None]
+        return self.ridge
+
+
+class FactorBlock(Block):
+    r"""One factor of a canonical polyadic sum.
+
+    .. math:: s_{nc}(V) = \sum_a \Big( \sum_i f_{ni} V_{ia} \Big) z_{na} \lambda_{ac}
+
+    Parameters
+    ----------
+    value : ndarray of shape (b, m, r, 1)
+        The factor V.
+    features : ndarray of shape (1, n_samples, m)
+    others : ndarray of shape (b, n_samples, r)
+        Product z of the readings of all other sites.
+    readout : ndarray of shape (b, r, c)
+    ridge : ndarray of shape (b, r, r)
+        Hadamard product of the Gram matrices of all other factors and of the
+        readout.
+    """
+
+    def __init__(self, value, features, others, readout, ridge) -> None:
+        super().__init__(value)
+        self.features = features
+        self.others = others
+        self.readout = readout
+        self.ridge = ridge
+
+    def scores(self, value, rows):
+        dtype = self.others.dtype
+        hidden = np.matmul(self.features[:, rows], value[..., 0].astype(dtype))
+        raw = np.matmul(hidden * self.others[:, rows], self.readout.astype(dtype))
+        return (raw[0] if len(raw) == 1 else raw[..., 0].T).astype(np.float64)
+
+    def adjoint(self, gradient, rows):
+        dtype = self.others.dtype
+        g = gradient.astype(dtype)
+        g = g[None] if len(self.value) == 1 else g.T[..., None]
+        hidden = np.matmul(g, self.readout.swapaxes(1, 2).astype(dtype)) * self.others[:, rows]
+        result = np.matmul(self.features[:, rows].swapaxes(1, 2), hidden)
+        return result[..., None].astype(np.float64)
+
+    def normal(self, weight, rows, shift_free):
+        root = np.sqrt(weight[rows]).astype(self.others.dtype)[:, None]
+        design = khatri_rao(self.features[:, rows] * root, self.others[:, rows])
+        gram = np.matmul(design.swapaxes(1, 2), design).astype(np.float64)
+        m, r = self.value.shape[1:3]
+        gram = gram.reshape(-1, m, r, m, r) * self._coupling(shift_free)[:, None, :, None, :]
+        return gram.reshape(-1, m * r, m * r)
+
+    def grams(self, weight, rows, shift_free):
+        features, others = self.features[:, rows], self.others[:, rows]
+        w = weight[rows].astype(others.dtype)[:, None]
+        by_feature = np.matmul((features * w).swapaxes(1, 2), features).astype(np.float64)
+        by_rank = np.matmul((others * w).swapaxes(1, 2), others).astype(np.float64)
+        return [by_feature, by_rank * self._coupling(shift_free)]
+
+    def _coupling(self, shift_free: bool) -> FloatArray:
+        readout = self.readout
+        if shift_free and readout.shape[-1] > 1:
+            readout = readout - readout.mean(axis=-1, keepdims=True)
+        return np.matmul(readout, readout.swapaxes(1, 2))
+
+    def penalty(self, value):
+        return np.matmul(value[..., 0], self.ridge)[..., None]
+
+    def penalty_matrix(self):
+        return self.ridge
