@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -9,12 +10,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, compute_class_weight
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ._checks import check_real
+from ._class_weight import weigh_classes
 from ._estimator import BaseTensorNetwork
 from ._training import with_callbacks
 from ._typing import FloatArray, IntArray
@@ -181,6 +182,79 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         self._advance(model, self._loss(), X, y, weight, theta)
         return self
 
+    def compress(
+        self,
+        rank: int | None = None,
+        rank_tol: float | None = None,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        r"""Return a classifier with a smaller network.
+
+        .. math:: \tilde W \approx W, \qquad \operatorname{rank} \tilde W \le r
+
+        Without data the weight tensor is rounded: trees by the hierarchical
+        SVD, with an error within the root of the number of truncated bonds of
+        the best, and a canonical polyadic sum by keeping the terms that matter
+        most. With data, the truncation that changes the scores least competes
+        with it, and a sweep of `solvers.ALS` polishes the better one, core by
+        core, for the estimator's loss and ``alpha``; the feature map stays as
+        it is.
+
+        Parameters
+        ----------
+        rank : int or None, default=None
+            Cap of all ranks.
+        rank_tol : float or None, default=None
+            Relative error allowed at each bond.
+        X : array-like of shape (n_samples, n_features) or None, default=None
+            Samples to truncate and polish with, such as the training data.
+        y : array-like of shape (n_samples,) or None, default=None
+            Their labels, all of them in ``classes_``.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Their weights.
+
+        Returns
+        -------
+        object
+            A fitted estimator of the same class; this one does not change.
+
+        Raises
+        ------
+        ValueError
+            If neither `rank` nor `rank_tol` is given, one is out of range, or
+            only one of `X` and `y` is given.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from sktensornet import TTClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> clf = TTClassifier(rank=8, solver="als", max_iter=2, tol=1.0).fit(X, y)
+        >>> small = clf.compress(rank=3, X=X, y=y)
+        >>> max(clf.network_.ranks), max(small.network_.ranks), small.score(X, y) > 0.95
+        (8, 3, True)
+        """
+        check_is_fitted(self)
+        data = None
+        if X is not None and y is not None:
+            samples, labels, weight = self._check_data(X, y, sample_weight, reset=False)
+            unknown = np.setdiff1d(labels, self.classes_)
+            if len(unknown):
+                raise ValueError(f"y contains {unknown!r}, not in classes_={self.classes_!r}.")
+            indices = np.searchsorted(self.classes_, labels)
+            samples = samples.astype(self.network_.dtype, copy=False)
+            data = self._loss(), samples, indices, self._weigh_classes(indices, weight)
+        elif not (X is None and y is None and sample_weight is None):
+            raise ValueError("X and y must both be given, or neither of X, y and sample_weight.")
+        smaller = copy(self)
+        smaller.network_ = self._compressed(rank, rank_tol, data)
+        smaller._solver_state = None
+        if rank is not None:
+            smaller.rank = rank
+        return smaller
+
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Scores of the classes.
 
@@ -272,36 +346,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             )
         self.classes_ = classes
 
-    def _weigh_classes(self, y, weight):
-        """Weights of the samples times those of their classes; `y` holds indices."""
-        if self.class_weight is None:
-            return weight
-        by_index = self.class_weight
-        if isinstance(by_index, dict):
-            labels = self.classes_.tolist()
-            unknown = [label for label in by_index if label not in labels]
-            if unknown:
-                raise ValueError(
-                    f"class_weight has label(s) {unknown!r} that are not in y; its keys must be "
-                    f"among {labels!r}."
-                )
-            for label, value in by_index.items():
-                check_real(f"class_weight[{label!r}]", value, 0, low_allowed=True)
-            by_index = {labels.index(label): value for label, value in by_index.items()}
-        present = np.unique(y)
-        if isinstance(by_index, dict):
-            by_index = {index: by_index.get(index, 1.0) for index in present}
-        factors = np.zeros(len(self.classes_))
-        factors[present] = compute_class_weight(
-            by_index, classes=present, y=y, sample_weight=weight
-        )
-        weight = weight * factors[y]
-        if not weight.any():
-            raise ValueError(
-                f"class_weight={self.class_weight!r} and sample_weight leave every sample with "
-                "weight zero; at least one needs a positive weight."
-            )
-        return weight
+    def _weigh_classes(self, y: IntArray, weight: FloatArray) -> FloatArray:
+        return weigh_classes(self.class_weight, self.classes_, y, weight)
 
     def _split(self, y, random_state):
         """Rows to train on, and rows that early stopping holds out."""

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._checks import check_integer, check_real
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
@@ -18,9 +19,9 @@ from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._typing import FloatArray
 from ._validation import NETWORK_CONSTRAINTS
 from .feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, FittedMap, PCAMap, PolynomialMap
-from .networks import TensorNetwork, Tree, identity_start
+from .networks import TensorNetwork, Tree, identity_start, round_network
 from .patches import SingleColumns, Sites
-from .solvers import LBFGS, SOLVERS, Adam, Solver
+from .solvers import ALS, LBFGS, SOLVERS, Adam, Solver
 
 LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
@@ -145,6 +146,39 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         self.sweeps_: list[SweepRecord] | None = None
         self.validation_scores_: list[float] | None = None
         self.n_iter_ = len(self.loss_curve_)
+
+    def _compressed(self, rank, rank_tol, data) -> TensorNetwork:
+        """A smaller network; `data` is None, or a loss, X, y and weights to polish with."""
+        if rank is None and rank_tol is None:
+            raise ValueError("compress needs rank, rank_tol or both; pass a cap or a tolerance.")
+        cap = None if rank is None else check_integer("rank", rank, 1)
+        tolerance = 0.0
+        if rank_tol is not None:
+            tolerance = check_real("rank_tol", rank_tol, 0, 1, low_allowed=True)
+        if data is None:
+            return round_network(self.network_, cap, tolerance)
+        loss, X, y, weight = data
+        with ChunkPool(effective_threads(self.n_jobs)) as pool:
+            problem = SweepProblem(
+                self._fitted_model(),
+                loss,
+                X,
+                y,
+                weight,
+                alpha=self.alpha,
+                rank=max(self.network_.ranks, default=1) if cap is None else cap,
+                pool=pool,
+            )
+            outcome = ALS(class_leg="fixed", local_iter=1).minimize(
+                problem,
+                problem.reduce(self.network_, tolerance),
+                max_iter=1,
+                tol=0.0,
+                patience=1,
+                random_state=None,
+                monitor=lambda point, value: True,
+            )
+        return outcome.point
 
     def _set_fitted(self, model: Model, network: TensorNetwork, feature_map: FittedMap) -> None:
         for name, value in self._fitted_attributes(model, network, feature_map).items():

@@ -13,7 +13,15 @@ from ._parallel import ChunkPool, chunks
 from ._typing import Features, FloatArray, IntArray
 from .feature_maps import FittedMap
 from .losses import ClassificationLoss
-from .networks import ProductSweep, Sweep, SweepOptions, TensorNetwork, TreeSweep
+from .networks import (
+    ProductSweep,
+    Sweep,
+    SweepOptions,
+    TensorNetwork,
+    TreeSweep,
+    keep_terms,
+    round_network,
+)
 
 _ROWS = 1024
 
@@ -78,6 +86,7 @@ class SweepProblem:
     ) -> None:
         self._model = model
         self._loss = loss
+        self._X = X
         self._y = y
         self._weight = sample_weight.astype(np.float64)
         self._weight *= 1.0 / self._weight.mean()
@@ -90,7 +99,8 @@ class SweepProblem:
     def open(self, start: TensorNetwork, **options) -> None:
         """Begin at a network; the options are those of `SweepOptions`."""
         has_products = bool(self._model.tree.multiplied)
-        if has_products and (options["two_site"] or options["rank_tol"] > 0):
+        asked = SweepOptions(rank=self._rank, **options)
+        if has_products and (asked.two_site or asked.rank_tol > 0):
             raise ValueError(
                 f"a {start.format} network has no bonds to split or truncate; use ALS with "
                 "sweep='one_site' and rank_tol=0, or a tensor train or hierarchical Tucker tree."
@@ -103,7 +113,7 @@ class SweepProblem:
             self._features,
             self._weight,
             self._pool,
-            SweepOptions(rank=self._rank, **options),
+            asked,
         )
 
     def start(self, theta: FloatArray) -> TensorNetwork:
@@ -118,6 +128,34 @@ class SweepProblem:
         """Scores of other samples at a point."""
         model = Model.from_fitted(self._model.sites, self._model.feature_map, point)
         return model.scores(model.theta_of(point, model.feature_map), X, 1)
+
+    def objective(self, network: TensorNetwork) -> float:
+        """The objective of a network."""
+        self.open(network)
+        return next(self.begin()).start().objective
+
+    def reduce(self, network: TensorNetwork, rank_tol: float) -> TensorNetwork:
+        """Truncate a network by the weight tensor or by the scores, whichever is better."""
+        by_weight = round_network(network, self._rank, rank_tol)
+        by_scores = self._truncate(network, rank_tol)
+        return min(by_weight, by_scores, key=self.objective)
+
+    def _truncate(self, network: TensorNetwork, rank_tol: float) -> TensorNetwork:
+        """Truncate all bonds, or the terms of a sum, by the change of the scores."""
+        if not network.tree.multiplied:
+            self.open(network, rank_tol=rank_tol)
+            for _ in (*self._sweep.begin(), *self._sweep.sweep()):
+                pass
+            return self.point()
+        *factors, readout = network.cores
+        identity = np.eye(readout.shape[-2 + network.batched], dtype=network.dtype)
+        grams = []
+        for tensor in range(len(readout) if network.batched else 1):
+            own = [factor[tensor] if network.batched else factor for factor in factors]
+            terms = self.scores(TensorNetwork(network.tree, (*own, identity)), self._X)
+            terms = terms.astype(np.float64)
+            grams.append((terms * self._weight[:, None]).T @ terms)
+        return keep_terms(network, self._rank, rank_tol, np.stack(grams))
 
     def begin(self) -> Iterator[LocalProblem]:
         """The local problems before the first sweep."""

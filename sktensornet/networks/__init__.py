@@ -8,11 +8,14 @@ from ._algebra import add, inner, norm
 from ._blocks import Block
 from ._contraction import Contraction
 from ._gauge import orthogonalise, round_network
+from ._hierarchical_svd import hierarchical_svd
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
 from ._product_sweep import ProductSweep
 from ._starts import identity_start
 from ._sweep import Sweep, SweepOptions
+from ._tensorly import from_tensorly, to_tensorly
+from ._terms import keep_terms
 from ._tree import (
     Tree,
     balanced,
@@ -38,12 +41,16 @@ __all__ = [
     "balanced_grid",
     "canonical_polyadic",
     "check_nested",
+    "from_tensorly",
+    "hierarchical_svd",
     "hierarchical_tucker",
     "identity_start",
     "inner",
+    "keep_terms",
     "norm",
     "orthogonalise",
     "round_network",
     "squared_norm_and_gradient",
     "tensor_train",
+    "to_tensorly",
 ]

@@ -13,6 +13,7 @@ from .._checks import check_integer, check_real
 from .._typing import FloatArray
 from ._algebra import close_cores, open_axes, open_core
 from ._network import TensorNetwork
+from ._terms import keep_terms
 from ._tree import OUT
 
 
@@ -74,34 +75,35 @@ def orthogonalise(network: TensorNetwork, towards: int | None = None) -> TensorN
 def round_network(
     network: TensorNetwork, rank: int | None = None, rank_tol: float = 0.0
 ) -> TensorNetwork:
-    r"""Truncate all bonds of a tree by the hierarchical SVD.
+    r"""Truncate all bonds of a tree by the hierarchical SVD, or the terms of a sum.
 
     .. math:: \|W - \tilde W\|^2 \le \sum_{\text{bonds}} \sum_{j > r} \sigma_j^2
               \le n_{\text{bonds}} \, \|W - W_{\text{best}}\|^2
 
     with the singular values of the matricization at each bond, the class leg
-    included.
+    included. In a canonical polyadic sum, which has no such bound, the terms
+    that matter most are kept, and their readout is refitted.
 
     Parameters
     ----------
     network : TensorNetwork
-        A tensor train or hierarchical Tucker tree.
     rank : int or None, default=None
         Cap of every rank.
     rank_tol : float, default=0.0
         On every bond, singular values are dropped as long as the root of their
-        sum of squares stays within `rank_tol` times the norm.
+        sum of squares stays within `rank_tol` times the norm. In a sum it
+        bounds the whole error.
 
     Returns
     -------
     TensorNetwork
-        In canonical gauge towards the core that holds the class leg up to the
-        truncation.
+        A tree is in canonical gauge towards the core that holds the class leg,
+        up to the truncation.
 
     Raises
     ------
     ValueError
-        If the network has element-wise products (CP).
+        If a parameter is out of range.
 
     References
     ----------
@@ -119,6 +121,8 @@ def round_network(
     """
     cap = None if rank is None else check_integer("rank", rank, 1)
     tolerance = check_real("rank_tol", rank_tol, 0, 1, low_allowed=True)
+    if network.tree.multiplied:
+        return keep_terms(network, cap, tolerance)
     cores, bonds = _open(orthogonalise(network))
     tree = network.tree
     root = tree.core_of[tree.root]
@@ -135,7 +139,7 @@ def round_network(
         factor = np.linalg.qr(matrix)[1]
         factors[position] = factor
         _, values, right = np.linalg.svd(factor, full_matrices=False)
-        kept = _kept(values, tolerance * total, cap)
+        kept = kept_rank(values, tolerance * total, cap)
         projections.append((position, axis, neighbour, neighbour_axis, right[:, :kept]))
     for position, axis, neighbour, neighbour_axis, basis in projections:
         cores[position] = _apply(cores[position], basis, axis)
@@ -143,7 +147,7 @@ def round_network(
     return close_cores(network, cores)
 
 
-def _kept(values: FloatArray, threshold: float, cap: int | None) -> int:
+def kept_rank(values: FloatArray, threshold: float, cap: int | None) -> int:
     """How many singular values stay, in the worst tensor of the batch."""
     tails = np.sqrt(np.cumsum(values[:, ::-1] ** 2, axis=1))[:, ::-1]
     # Rounding leaves singular values of about the machine epsilon.
@@ -168,7 +172,7 @@ def _open(network: TensorNetwork):
     if tree.multiplied:
         raise ValueError(
             f"a {network.format} network multiplies messages element by element, which leaves "
-            "no gauge; orthogonalise and round tensor trains and hierarchical Tucker trees."
+            "no gauge; orthogonalise tensor trains and hierarchical Tucker trees."
         )
     cores = [open_core(network, position) for position in range(len(network.cores))]
     bonds = []

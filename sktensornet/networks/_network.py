@@ -12,7 +12,7 @@ from .._linalg import ReadOnlyArrays
 from .._typing import FloatArray
 from ._tree import OUT, Tree
 
-_DENSE_LIMIT = 10_000_000
+DENSE_LIMIT = 10_000_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -179,7 +179,7 @@ class TensorNetwork(ReadOnlyArrays):
             If it would have more than 10,000,000 entries or more than 63 axes.
         """
         log_size = sum(math.log(m) for m in self.mode_sizes) + math.log(self.n_outputs)
-        if log_size > math.log(_DENSE_LIMIT) or self.n_sites > 63:
+        if log_size > math.log(DENSE_LIMIT) or self.n_sites > 63:
             raise ValueError(
                 f"to_dense() would form a tensor with 10^{log_size / math.log(10):.1f} "
                 f"entries over {self.n_sites} sites; the limit is 10^7 entries and 63 "

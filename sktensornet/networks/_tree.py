@@ -363,3 +363,18 @@ def check_nested(nested: Any, n_sites: int) -> Nested:
             f"0..{n_sites - 1} exactly once."
         )
     return tree
+
+
+def centre_of_train(tree: Tree) -> int | None:
+    """The site whose core has the class leg, if the tree is a tensor train."""
+    d, centre = tree.n_sites, tree.core_of[tree.root]
+    return centre if centre < d and _same(tree, tensor_train(d, centre)) else None
+
+
+def is_canonical(tree: Tree) -> bool:
+    """Whether the tree is that of a canonical polyadic sum."""
+    return _same(tree, canonical_polyadic(tree.n_sites))
+
+
+def _same(a: Tree, b: Tree) -> bool:
+    return (a.nodes, a.order) == (b.nodes, b.order)

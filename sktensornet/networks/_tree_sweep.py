@@ -147,15 +147,15 @@ class TreeSweep(Sweep):
         stays = a == self._root and not self._options.leg_moves
         if stays:
             tensor = tensor.swapaxes(2, 3).reshape(batch, rows * c, columns, 1)
-        if self._options.rank_tol > 0 or self._options.two_site or tensor.shape[-1] > 1:
-            grams: tuple = (None, None)
+        cap, tolerance = self._options.rank, self._options.rank_tol
+        grows = self._options.two_site or tensor.shape[-1] > 1
+        if grows or tolerance > 0 or min(tensor.shape[1], columns) > cap:
+            grams: list = []
             if self._options.function_space and not stays:
-                grams = (self._gram(a, b), self._gram(b, a) if self._options.two_site else None)
-                if not self._options.two_site:
-                    grams = (grams[0], self._message_gram(b, a))
-            q, factor, spectrum, loss = truncated_split(
-                tensor, self._options.rank, self._options.rank_tol, *grams
-            )
+                merged = self._options.two_site
+                beyond = self._incoming(b, a) if merged else [self._environments(b, a)]
+                grams = [self._gram(self._incoming(a, b)), self._gram(beyond)]
+            q, factor, spectrum, loss = truncated_split(tensor, cap, tolerance, *grams)
             self._splits[a, b] = spectrum, loss
         else:
             q, r = np.linalg.qr(tensor[..., 0])
@@ -164,14 +164,8 @@ class TreeSweep(Sweep):
         self._cores[a] = np.ascontiguousarray(np.moveaxis(core, -1, axis))
         return factor
 
-    def _gram(self, place: int, without: int) -> FloatArray:
-        """Weighted Gram matrix of what the legs of a core carry together."""
-        return self._gram_of(self._incoming(place, without))
-
-    def _message_gram(self, a: int, b: int) -> FloatArray:
-        return self._gram_of([self._environments(a, b)])
-
-    def _gram_of(self, messages: Sequence[FloatArray]) -> FloatArray:
+    def _gram(self, messages: Sequence[FloatArray]) -> FloatArray:
+        """Weighted Gram matrix of what some messages carry together."""
         root = np.sqrt(self._weight / self._weight.sum())[:, None]
         size = math.prod(message.shape[-1] for message in messages)
         batch = max(len(message) for message in messages)

@@ -105,11 +105,10 @@ def test_float32_stays_float32():
     assert orthogonalise(network).dtype == round_network(network).dtype == np.float32
 
 
-@pytest.mark.parametrize("operation", [orthogonalise, round_network])
-def test_products_have_no_gauge(operation):
+def test_products_have_no_gauge():
     network = TensorNetwork(canonical_polyadic(1), (np.ones((2, 1)), np.ones((1, 1))))
     with pytest.raises(ValueError, match="no gauge"):
-        operation(network)
+        orthogonalise(network)
 
 
 @pytest.mark.parametrize(

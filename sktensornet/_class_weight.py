@@ -1,0 +1,60 @@
+"""Weights of the classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import compute_class_weight
+
+from ._checks import check_real
+from ._typing import FloatArray, IntArray
+
+
+def weigh_classes(
+    class_weight: dict | str | None, classes: np.ndarray, y: IntArray, weight: FloatArray
+) -> FloatArray:
+    """Weights of the samples times those of their classes.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+    classes : ndarray of shape (n_classes,)
+    y : ndarray of int, shape (n_samples,)
+        Indices into the classes.
+    weight : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If a label is unknown, a weight negative, or all weights are zero.
+    """
+    if class_weight is None:
+        return weight
+    present = np.unique(y)
+    by_index: Any = class_weight
+    if isinstance(class_weight, dict):
+        labels = classes.tolist()
+        unknown = [label for label in class_weight if label not in labels]
+        if unknown:
+            raise ValueError(
+                f"class_weight has label(s) {unknown!r} that are not in y; its keys must be "
+                f"among {labels!r}."
+            )
+        for label, value in class_weight.items():
+            check_real(f"class_weight[{label!r}]", value, 0, low_allowed=True)
+        given = {labels.index(label): value for label, value in class_weight.items()}
+        by_index = {index: given.get(index, 1.0) for index in present}
+    factors = np.zeros(len(classes))
+    factors[present] = compute_class_weight(by_index, classes=present, y=y, sample_weight=weight)
+    weight = weight * factors[y]
+    if not weight.any():
+        raise ValueError(
+            f"class_weight={class_weight!r} and sample_weight leave every sample with "
+            "weight zero; at least one needs a positive weight."
+        )
+    return weight
