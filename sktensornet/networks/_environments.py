@@ -63,9 +63,11 @@ class Environments:
         self._messages.clear()
         self._fill(self._inwards(self._root, range(len(self._neighbours))))
 
-    def enter(self, station: int) -> None:
+    def enter(self, centre: int, station: int) -> None:
         """Have all messages that arrive at a neighbour of the centre, but from there."""
         segment = self._segment[station]
+        if segment in (self._segment[centre], self._segment[self._root]):
+            return
         members = [s for s in range(len(self._segment)) if self._segment[s] == segment]
         missing = [
             (a, b) for a, b in self._inwards(station, members) if (a, b) not in self._messages
@@ -74,7 +76,7 @@ class Environments:
 
     def move(self, a: int, b: int) -> None:
         """Move the centre from a to its neighbour b, once a has its new core."""
-        self.enter(b)
+        self.enter(a, b)
         del self._messages[b, a]
         self._messages[a, b] = self._compute(a, b)
         if self._segment[a] != self._segment[b]:

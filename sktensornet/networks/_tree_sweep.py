@@ -16,7 +16,7 @@ from ._kernels import apply_core, khatri_rao
 from ._network import TensorNetwork
 from ._split import truncated_split
 from ._sweep import Sweep, root_mean_square
-from ._tree import OUT, UNIT
+from ._tree import OUT, UNIT, Tree
 
 _SITE, _BOND = 0, 1
 _SAFE_EXPONENT = 16
@@ -36,12 +36,12 @@ class TreeSweep(Sweep):
         super().__init__(network, features, weight, pool, options)
         centred = orthogonalise(network)
         places = range(len(centred.cores))
-        legs = [_legs(centred, place) for place in places]
+        legs = _legs(network.tree)
         # Sites first: their messages are short, and products run along the last axis.
         self._orders = [tuple(sorted(range(len(own)), key=own.__getitem__)) for own in legs]
         self._legs = [[own[j] for j in order] for own, order in zip(legs, self._orders)]
         self._cores = [_open(centred, place, self._orders[place]) for place in places]
-        self._exponent = [0] * len(self._cores)
+        self._exponent, self._total_exponent = [0] * len(self._cores), 0
         self._root = self._centre = network.tree.core_of[network.tree.root]
         self._neighbours = [[to for kind, to in legs if kind == _BOND] for legs in self._legs]
         self._environments = Environments(
@@ -97,7 +97,7 @@ class TreeSweep(Sweep):
 
     def _ridge(self, *centres: int) -> float:
         """Squared norm of the weight tensor by that of the centre."""
-        others = sum(e for place, e in enumerate(self._exponent) if place not in centres)
+        others = self._total_exponent - sum(self._exponent[place] for place in centres)
         return math.ldexp(1.0, max(-_LARGEST_EXPONENT, min(_LARGEST_EXPONENT, 2 * others)))
 
     def _visit(self) -> Iterator[CoreBlock]:
@@ -108,7 +108,7 @@ class TreeSweep(Sweep):
 
     def _visit_pair(self, a: int, b: int) -> Iterator[CoreBlock]:
         """Visit the centre and a neighbour as one core, then make that the centre."""
-        self._environments.enter(b)
+        self._environments.enter(a, b)
         left = np.moveaxis(self._cores[a], self._axis(a, b), -1)
         right = np.moveaxis(self._cores[b], self._axis(b, a), 1)
         outer = (*left.shape[1:-2], *right.shape[2:-1])
@@ -135,6 +135,7 @@ class TreeSweep(Sweep):
 
     def _arrive(self, a: int, b: int, core: FloatArray) -> None:
         self._cores[b] = np.ascontiguousarray(core)
+        self._total_exponent -= self._exponent[a] + self._exponent[b]
         self._exponent[a] = self._exponent[b] = 0
         self._centre = b
         self._environments.move(a, b)
@@ -231,17 +232,18 @@ def _open(network: TensorNetwork, place: int, order: tuple[int, ...]) -> FloatAr
     return np.ascontiguousarray(core.transpose(0, *(1 + j for j in order), core.ndim - 1))
 
 
-def _legs(network: TensorNetwork, place: int) -> list[tuple[int, int]]:
-    """What each axis of a core leads to: a site or a neighbouring core."""
-    tree = network.tree
-    index = tree.order[place]
+def _legs(tree: Tree) -> list[list[tuple[int, int]]]:
+    """What each axis of each core leads to: a site or a neighbouring core."""
+    parent = {child: index for index, node in enumerate(tree.nodes) for child in node.children}
     legs = []
-    for axis in tree.nodes[index].axes or ():
-        if axis == OUT and index != tree.root:
-            above = next(j for j, node in enumerate(tree.nodes) if index in node.children)
-            legs.append((_BOND, tree.core_of[above]))
-        elif axis >= 0:
-            child = tree.nodes[index].children[axis]
-            site = tree.nodes[child].site
-            legs.append((_BOND, tree.core_of[child]) if site is None else (_SITE, site))
+    for index in tree.order:
+        own = []
+        for axis in tree.nodes[index].axes or ():
+            if axis == OUT and index != tree.root:
+                own.append((_BOND, tree.core_of[parent[index]]))
+            elif axis >= 0:
+                child = tree.nodes[index].children[axis]
+                site = tree.nodes[child].site
+                own.append((_BOND, tree.core_of[child]) if site is None else (_SITE, site))
+        legs.append(own)
     return legs
