@@ -9,18 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ._class_weight import weigh_classes
+from ._classes import hold_out, weigh_classes
 from ._estimator import BaseTensorNetwork
+from ._init import make_start
 from ._training import with_callbacks
 from ._typing import FloatArray, IntArray
 from ._validation import CLASSIFIER_CONSTRAINTS, validated
 from .losses import CLASSIFICATION_LOSSES, ClassificationLoss
+from .networks import TensorNetwork
 from .solvers import Adam
 
 
@@ -94,9 +95,10 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         model = self._new_model(data, weights, random_state)
         self._bias = self._baseline(indices, weights)
         if warm:
-            model, start = self._resume(model), self._fitted_theta()
-        else:
-            start = self._start(model, random_state)
+            model = self._resume(model)
+        make = self._make_start(model, data, indices, weights, random_state)
+        start = self._fitted_theta() if warm else make(random_state)
+        follows = warm and isinstance(self.init, TensorNetwork)
 
         def accuracy(scores: FloatArray) -> float:
             winners = _winner(scores)
@@ -109,6 +111,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             indices,
             weights,
             start=start,
+            origin=lambda: start if follows else make(None),
             held=(data_held, accuracy) if self.early_stopping else None,
             random_state=random_state,
             shown={
@@ -176,10 +179,14 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             self._random_state = check_random_state(self.random_state)
             model = self._new_model(X, weight, self._random_state)
             self._bias = self._baseline(y, weight)
-            theta = self._start(model, self._random_state)
         else:
-            model, theta = self._fitted_model(), self._fitted_theta()
-        self._advance(model, self._loss(), X, y, weight, theta)
+            model = self._fitted_model()
+        make = self._make_start(model, X, y, weight, self._random_state)
+        theta = make(self._random_state) if first else self._fitted_theta()
+        if getattr(self, "_origin", None) is None:
+            follows = not first and isinstance(self.init, TensorNetwork)
+            self._origin = theta if follows else make(None)
+        self._advance(model, self._loss(), X, y, weight, theta, self._origin)
         return self
 
     def compress(
@@ -353,20 +360,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         """Rows to train on, and rows that early stopping holds out."""
         if not self.early_stopping:
             return slice(None), slice(0)
-        try:
-            return train_test_split(
-                np.arange(len(y)),
-                test_size=self.validation_fraction,
-                stratify=y,
-                random_state=random_state,
-            )
-        except ValueError as error:
-            raise ValueError(
-                f"early_stopping=True with validation_fraction={self.validation_fraction!r} needs "
-                f"at least two samples of each class and room for each class in both parts, but "
-                f"the classes have {np.bincount(y).tolist()} samples; use more samples, another "
-                "fraction, or early_stopping=False."
-            ) from error
+        return hold_out(y, self.validation_fraction, random_state)
 
     def _new_model(self, X, weight, random_state):
         n_classes = len(self.classes_)
@@ -376,6 +370,19 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             random_state,
             n_outputs=1 if n_classes == 2 else n_classes,
             batched=self.class_tensors == "separate",
+        )
+
+    def _make_start(self, model, X, y, weight, random_state):
+        return make_start(
+            self.init,
+            model,
+            self._loss(),
+            X,
+            y,
+            weight,
+            alpha=self.alpha,
+            bias=self._bias,
+            random_state=random_state,
         )
 
     def _baseline(self, y, weight):

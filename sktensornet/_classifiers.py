@@ -12,6 +12,7 @@ from ._estimator import LBFGS_LIMIT_TEXT
 from ._validation import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS
 from .feature_maps import FeatureMap
 from .networks import (
+    TensorNetwork,
     Tree,
     balanced,
     balanced_grid,
@@ -87,7 +88,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
         solver: str | Solver = "auto",
         max_iter: int | None = None,
         tol: float = 1e-4,
-        init: str = "identity",
+        init: str | TensorNetwork = "identity",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -189,7 +190,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
         solver: str | Solver = "auto",
         max_iter: int | None = None,
         tol: float = 1e-4,
-        init: str = "identity",
+        init: str | TensorNetwork = "identity",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
@@ -284,7 +285,7 @@ class CPClassifier(BaseTensorNetworkClassifier):
         solver: str | Solver = "auto",
         max_iter: int | None = None,
         tol: float = 1e-4,
-        init: str = "identity",
+        init: str | TensorNetwork = "identity",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,

@@ -47,9 +47,14 @@ tol : float, default=1e-4
     ``tol * max(1, F)``; "als" when its last sweep has. With ``early_stopping``,
     the least improvement of the validation score that counts. "adam" without
     ``early_stopping`` runs its whole schedule.
-init : {"identity"}, default="identity"
-    The start: every core passes its messages through on the constant feature,
-    so that the network begins near a linear model.
+init : {"identity", "linear", "moments"} or TensorNetwork, default="identity"
+    The start. "identity": every core passes its messages through on the
+    constant feature, so that the network begins near a linear model. "linear":
+    a logistic or ridge regression on the local features, penalised by
+    ``alpha``, exactly; for a joint tensor train or tree
+    ``rank = n_classes + 1`` is enough, for a separate one 2, and a canonical
+    polyadic sum needs a term for each feature. "moments": near the class means of the feature
+    tensors. A network is taken as it is; ``rank`` then counts for "als" only.
 early_stopping : bool, default=False
     Set ``validation_fraction`` of the samples aside, stop when their accuracy
     has not improved for ``n_iter_no_change`` iterations, and keep the

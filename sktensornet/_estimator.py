@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._checks import check_integer, check_real
+from ._init import check_network
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
@@ -19,7 +20,7 @@ from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._typing import FloatArray
 from ._validation import NETWORK_CONSTRAINTS
 from .feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, FittedMap, PCAMap, PolynomialMap
-from .networks import TensorNetwork, Tree, identity_start, round_network
+from .networks import TensorNetwork, Tree, round_network
 from .patches import SingleColumns, Sites
 from .solvers import ALS, LBFGS, SOLVERS, Adam, Solver
 
@@ -36,6 +37,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: dict = NETWORK_CONSTRAINTS
     _random_state: np.random.RandomState | None
+    _origin: FloatArray | None
 
     def _tree(self, sites: Sites) -> Tree:
         raise NotImplementedError
@@ -89,17 +91,11 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         tree = self._tree(sites)
         n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
         sizes = tree.message_sizes(feature_map.mode_sizes, self.rank, leg)
+        if isinstance(self.init, TensorNetwork):
+            model = Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
+            check_network(self.init, model)
+            sizes = self.init.message_sizes
         return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
-
-    def _start(self, model: Model, random_state) -> FloatArray:
-        """Parameters to start from; None as `random_state` leaves the noise out."""
-        cores = identity_start(
-            model.contraction, model.feature_map.constants, self._bias, random_state
-        )
-        parameters = model.feature_map.parameters
-        if random_state is None:
-            parameters = tuple(np.zeros_like(array) for array in parameters)
-        return model.pack(cores, parameters)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
@@ -118,7 +114,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
     def _fitted_theta(self) -> FloatArray:
         return self._fitted_model().theta_of(self.network_, self.feature_map_)
 
-    def _objective(self, model: Model, loss, X, y, weight, pool: ChunkPool) -> Objective:
+    def _objective(self, model: Model, loss, X, y, weight, origin, pool: ChunkPool) -> Objective:
         return Objective(
             model,
             loss,
@@ -127,17 +123,17 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
             weight,
             alpha=self.alpha,
             penalty=self.penalty,
-            origin=self._start(model, None),
+            origin=origin,
             pool=pool,
         )
 
-    def _advance(self, model: Model, loss, X, y, weight, theta: FloatArray) -> None:
+    def _advance(self, model: Model, loss, X, y, weight, theta: FloatArray, origin) -> None:
         """One pass over a batch of samples."""
         solver = self._resolve_solver(Adam)
         if self._random_state is None:
             self._random_state = check_random_state(self.random_state)
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
-            objective = self._objective(model, loss, X, y, weight, pool)
+            objective = self._objective(model, loss, X, y, weight, origin, pool)
             state = getattr(self, "_solver_state", None)
             outcome, value = solver.advance(objective, theta, state, self._random_state)
         self._solver_state = outcome.state
@@ -209,12 +205,14 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         weight: FloatArray,
         *,
         start: FloatArray,
+        origin: Callable[[], FloatArray],
         held: tuple[FloatArray, Callable[[FloatArray], float]] | None,
         random_state,
         shown: dict[str, Any],
     ) -> None:
         """Minimise the objective and set the fitted attributes.
 
+        `origin` gives the start without noise, to which some penalties pull.
         `held` is the X that early stopping judges by, and a function from its
         scores to the accuracy. `shown` is what callbacks are given: X, y and
         metadata.
@@ -228,7 +226,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
                     model, loss, X, y, weight, alpha=self.alpha, rank=self.rank, pool=pool
                 )
             else:
-                problem = self._objective(model, loss, X, y, weight, pool)
+                problem = self._objective(model, loss, X, y, weight, origin(), pool)
             point = problem.start(start)
             stopping = None
             if held is not None:
@@ -259,7 +257,7 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
             )
         point = outcome.point if stopping is None or stopping.best is None else stopping.best
         self._set_fitted(model, *problem.fitted(point))
-        self._solver_state = self._random_state = None
+        self._solver_state = self._random_state = self._origin = None
         self.loss_curve_ = training.loss_curve
         self.sweeps_ = outcome.records if solver.sweeps else None
         self.validation_scores_ = None if stopping is None else stopping.scores

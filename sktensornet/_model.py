@@ -190,6 +190,16 @@ class Model:
             dropped.append(along + mask * (array - along))
         return dropped
 
+    def features(self, X: FloatArray) -> list[FloatArray]:
+        """Local features of all rows, one array (n_samples, m_k) per site."""
+        out = [np.empty((len(X), size), self.dtype) for size in self.feature_map.mode_sizes]
+        for rows in chunks(len(X), self.chunk_size):
+            block = X[rows].astype(self.dtype, copy=False)
+            parts = self.feature_map.transform(self.sites.extract(block))
+            for array, part in zip(out, parts, strict=True):
+                array[rows] = part
+        return out
+
     def scores(self, theta: FloatArray, X: FloatArray, n_threads: int) -> FloatArray:
         """Scores (n_samples, n_outputs) of all rows, in the model's dtype."""
         cores, parameters = self.unpack(theta.astype(self.dtype))

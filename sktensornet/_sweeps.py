@@ -9,8 +9,8 @@ import numpy as np
 
 from ._local import LocalProblem
 from ._model import Model
-from ._parallel import ChunkPool, chunks
-from ._typing import Features, FloatArray, IntArray
+from ._parallel import ChunkPool
+from ._typing import FloatArray, IntArray
 from .feature_maps import FittedMap
 from .losses import ClassificationLoss
 from .networks import (
@@ -22,8 +22,6 @@ from .networks import (
     keep_terms,
     round_network,
 )
-
-_ROWS = 1024
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,9 @@ class SweepProblem:
         self._rank = rank
         self._pool = pool
         self._norms = [float(np.linalg.norm(u)) for u in model.feature_map.constants]
-        self._features = self._extract(X)
+        self._features = model.features(X)
+        for feature, norm in zip(self._features, self._norms, strict=True):
+            feature *= norm
 
     def open(self, start: TensorNetwork, **options) -> None:
         """Begin at a network; the options are those of `SweepOptions`."""
@@ -184,22 +184,6 @@ class SweepProblem:
             self._alpha,
             self._pool,
         )
-
-    def _extract(self, X: FloatArray) -> Features:
-        """Scaled features of all samples, one array (n_samples, m_k) per site."""
-        model = self._model
-        sizes = model.feature_map.mode_sizes
-        features = [np.empty((len(X), size), model.dtype) for size in sizes]
-
-        def chunk(rows: slice) -> None:
-            block = X[rows].astype(model.dtype, copy=False)
-            parts = model.feature_map.transform(model.sites.extract(block))
-            for out, part, norm in zip(features, parts, self._norms, strict=True):
-                np.multiply(part, norm, out=out[rows])
-
-        for _ in self._pool.map(chunk, chunks(len(X), _ROWS)):
-            pass
-        return features
 
     @staticmethod
     def _rescaled(network: TensorNetwork, factors: list[float]) -> TensorNetwork:

@@ -7,9 +7,11 @@ from numbers import Integral, Real
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._init import INITS
 from ._objective import PENALTIES
 from .feature_maps import FEATURE_MAPS, FeatureMap
 from .losses import CLASSIFICATION_LOSSES
+from .networks import TensorNetwork
 from .patches import Patches
 from .solvers import SOLVERS, Solver
 
@@ -26,7 +28,7 @@ NETWORK_CONSTRAINTS: dict[str, list] = {
     "solver": [StrOptions({"auto", *SOLVERS}), Solver],
     "max_iter": [Interval(Integral, 1, None, closed="left"), None],
     "tol": [Interval(Real, 0, None, closed="left")],
-    "init": [StrOptions({"identity"})],
+    "init": [StrOptions(set(INITS)), TensorNetwork],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],

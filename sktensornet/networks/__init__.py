@@ -9,6 +9,8 @@ from ._blocks import Block
 from ._contraction import Contraction
 from ._gauge import orthogonalise, round_network
 from ._hierarchical_svd import hierarchical_svd
+from ._linear_start import linear_start
+from ._moment_start import moment_start
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
 from ._product_sweep import ProductSweep
@@ -47,6 +49,8 @@ __all__ = [
     "identity_start",
     "inner",
     "keep_terms",
+    "linear_start",
+    "moment_start",
     "norm",
     "orthogonalise",
     "round_network",

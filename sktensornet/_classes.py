@@ -1,10 +1,11 @@
-"""Weights of the classes."""
+"""Class labels: their weights, and a part to hold out."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_class_weight
 
 from ._checks import check_real
@@ -58,3 +59,21 @@ def weigh_classes(
             "weight zero; at least one needs a positive weight."
         )
     return weight
+
+
+def hold_out(
+    y: IntArray, fraction: float, random_state: np.random.RandomState
+) -> tuple[IntArray, IntArray]:
+    """Rows to train on, and rows that early stopping holds out, by class."""
+    try:
+        rows, held = train_test_split(
+            np.arange(len(y)), test_size=fraction, stratify=y, random_state=random_state
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True with validation_fraction={fraction!r} needs "
+            f"at least two samples of each class and room for each class in both parts, but "
+            f"the classes have {np.bincount(y).tolist()} samples; use more samples, another "
+            "fraction, or early_stopping=False."
+        ) from error
+    return rows, held

@@ -1,0 +1,197 @@
+"""Where the classifiers start."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_wine, make_classification
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
+
+from sktensornet import CPClassifier, HTClassifier, TTClassifier
+from sktensornet._init import check_network, make_start
+from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
+from sktensornet.networks import from_tensorly, tensor_train, to_tensorly
+from sktensornet.solvers import Adam
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+FORMATS = [TTClassifier, HTClassifier, CPClassifier]
+each_format = pytest.mark.parametrize("Format", FORMATS, ids=lambda Format: Format.__name__)
+each_class_tensors = pytest.mark.parametrize("class_tensors", ["joint", "separate"])
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return load_wine(return_X_y=True)
+
+
+def start_scores(clf, X, y, noise=0, weight=None):
+    """Scores at the start of a classifier."""
+    rs = np.random.RandomState(noise)
+    weight = np.ones(len(X)) if weight is None else weight
+    clf.classes_ = np.unique(y)
+    indices = np.searchsorted(clf.classes_, y)
+    model = clf._new_model(X, weight, rs)
+    clf._bias = clf._baseline(indices, weight)
+    make = make_start(
+        clf.init,
+        model,
+        clf._loss(),
+        X,
+        indices,
+        weight,
+        alpha=clf.alpha,
+        bias=clf._bias,
+        random_state=rs,
+    )
+    return model.scores(make(rs), X, 1), model.scores(make(None), X, 1)
+
+
+@each_format
+@each_class_tensors
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_linear_start_is_the_logistic_regression(Format, class_tensors, n_classes, wine):
+    X, y = wine
+    X, y = X[y < n_classes], y[y < n_classes]
+    clf = Format(rank=20, class_tensors=class_tensors, init="linear", alpha=1e-2)
+    scores, plain = start_scores(clf, X, y)
+    design = StandardScaler().fit_transform(X).clip(-4, 4)
+    linear = LogisticRegression(C=1 / (1e-2 * len(X)), max_iter=500).fit(design, y)
+    expected = linear.decision_function(design).reshape(len(X), -1)
+    np.testing.assert_allclose(scores, expected, atol=1e-2)
+    np.testing.assert_allclose(scores, plain, atol=1e-9)
+
+
+@each_format
+@pytest.mark.parametrize("loss", ["squared_error", "squared_hinge"])
+def test_linear_start_is_the_ridge_regression(Format, loss, wine):
+    X, y = wine
+    weight = np.linspace(0.5, 2, len(X))
+    clf = Format(rank=20, init="linear", loss=loss, alpha=1e-1)
+    scores, _ = start_scores(clf, X, y, weight=weight)
+    mean = np.average(X, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weight))
+    design = ((X - mean) / deviation).clip(-4, 4)
+    targets = 2.0 * (y[:, None] == np.unique(y)) - 1
+    ridge = Ridge(alpha=0.1 * weight.sum()).fit(design, targets, sample_weight=weight)
+    np.testing.assert_allclose(scores, ridge.predict(design), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("clf", "needed"),
+    [
+        # The weights of the classes sum to zero, which saves one channel.
+        (TTClassifier(rank=2), "rank >= 3"),
+        (HTClassifier(rank=2), "rank >= 3"),
+        (CPClassifier(rank=13), "rank >= 14"),
+        (TTClassifier(rank=1, class_tensors="separate"), "rank >= 2"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:rank")
+def test_linear_start_says_the_rank_it_needs(clf, needed, wine):
+    with pytest.raises(ValueError, match=needed):
+        clf.set_params(init="linear").fit(*wine)
+    rank = int(needed.split()[-1])
+    start_scores(clf.set_params(rank=rank), *wine)
+
+
+@each_format
+@pytest.mark.parametrize("solver", ["lbfgs", "als", Adam(learning_rate=1e-2)], ids=str)
+def test_training_goes_on_from_a_linear_start(Format, solver):
+    X, y = make_classification(400, 6, n_informative=5, n_redundant=0, random_state=0)
+    y = y ^ (X[:, 0] * X[:, 1] > 0)
+    clf = Format(rank=12, init="linear", solver=solver, random_state=0).fit(X, y)
+    linear = LogisticRegression().fit(X, y).score(X, y)
+    assert clf.score(X, y) > linear + 0.05
+
+
+@each_format
+@each_class_tensors
+def test_moment_start_knows_the_classes(Format, class_tensors, wine):
+    X, y = wine
+    clf = Format(
+        rank=16,
+        class_tensors=class_tensors,
+        init="moments",
+        feature_map=PolynomialMap(scale=0.3),
+    )
+    scores, again = start_scores(clf, X, y)
+    assert np.mean(scores.argmax(axis=1) == y) > (0.6 if Format is CPClassifier else 0.8)
+    np.testing.assert_array_equal(scores, again)
+    assert np.sqrt(np.mean(scores**2)) == pytest.approx(1, abs=0.05)
+
+
+@each_format
+def test_moment_start_is_exact_at_full_rank(Format):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 4)), np.arange(30) % 3
+    feature_map = TrigonometricMap(0.3)
+    clf = Format(rank=30, init="moments", feature_map=feature_map)
+    scores, _ = start_scores(clf, X, y)
+    features = feature_map.fit(X, np.arange(4)[:, None], None, None).transform(X.T[:, :, None])
+    kernel = np.multiply.reduce([feature @ feature.T for feature in features])
+    moments = (y[:, None] == np.arange(3)) / 10 - 1 / 30
+    expected = kernel @ moments
+    expected /= np.sqrt(np.mean(expected**2))
+    np.testing.assert_allclose(scores, expected, atol=1e-8)
+
+
+@each_format
+@each_class_tensors
+@pytest.mark.parametrize("solver", ["lbfgs", "als"])
+def test_starts_from_a_network(Format, class_tensors, solver, wine):
+    X, y = wine
+    clf = Format(rank=6, class_tensors=class_tensors, alpha=1e-2, max_iter=3, random_state=0)
+    first = clf.fit(X, y)
+    network, loss = first.network_, first.loss_curve_[-1]
+    second = Format(
+        rank=6, class_tensors=class_tensors, alpha=1e-2, init=network, solver=solver, max_iter=3
+    )
+    second.fit(X, y)
+    assert second.network_.ranks == network.ranks
+    assert second.loss_curve_[0] < loss * (1 + 1e-6)
+
+
+def test_starts_from_tensorly(wine):
+    X, y = wine
+    clf = TTClassifier(rank=3, class_tensors="separate", max_iter=3, random_state=0).fit(X, y)
+    tensors = [to_tensorly(clf.network_, index) for index in range(3)]
+    network = from_tensorly(tensors, tree=tensor_train(13))
+    again = TTClassifier(rank=3, class_tensors="separate", init=network, max_iter=1).fit(X, y)
+    assert again.loss_curve_[0] <= clf.loss_curve_[-1] * (1 + 1e-6)
+
+
+def test_a_network_that_does_not_fit_raises(wine):
+    X, y = wine
+    network = TTClassifier(rank=3, max_iter=1).fit(X, y).network_
+    for clf, data in [
+        (HTClassifier(init=network), X),
+        (TTClassifier(init=network, class_tensors="separate"), X),
+        (TTClassifier(init=network, feature_map=PolynomialMap(2, 0.3)), X),
+        (TTClassifier(init=network), X[:, 1:]),
+    ]:
+        with pytest.raises(ValueError, match=r"init=TensorNetwork\(TT.*does not fit"):
+            clf.fit(data, y)
+    with pytest.raises(ValueError, match="'init' parameter"):
+        TTClassifier(init="random").fit(X, y)
+    assert check_network.__doc__
+
+
+@each_format
+def test_partial_fit_from_every_start(Format, wine):
+    X, y = wine
+    for init in ("identity", "linear", "moments"):
+        clf = Format(rank=16, init=init, solver=Adam(weight_decay=0.1), random_state=0)
+        for _ in range(3):
+            clf.partial_fit(X, y, classes=np.unique(y))
+        assert clf.score(X, y) > 0.3
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
+def test_linear_start_of_a_batch_without_some_classes(loss, wine):
+    X, y = wine
+    for present in ([0], [0, 2]):
+        rows = np.isin(y, present)
+        clf = TTClassifier(rank=5, init="linear", loss=loss, solver="adam", random_state=0)
+        clf.partial_fit(X[rows], y[rows], classes=np.unique(y))
+        assert np.isfinite(clf.decision_function(X)).all()
+        assert clf.score(X[rows], y[rows]) > 0.8
