@@ -51,8 +51,7 @@ class TreeSweep(Sweep):
 
     def begin(self) -> Iterator[CoreBlock]:
         self._environments.start()
-        if not self._options.two_site or len(self._cores) == 1:
-            yield from self._visit()
+        yield from self._visit()
 
     def sweep(self) -> Iterator[CoreBlock]:
         self._splits = {}
@@ -62,7 +61,8 @@ class TreeSweep(Sweep):
             else:
                 self._step(a, b)
                 yield from self._visit()
-        if len(self._cores) == 1:
+        if self._options.two_site or len(self._cores) == 1:
+            # The last split may have truncated; the sweep ends with an optimal root.
             yield from self._visit()
 
     def network(self) -> TensorNetwork:

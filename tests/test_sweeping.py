@@ -1,0 +1,341 @@
+"""Sweeps against the objective, the dense tensor, and planted functions."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import sktensornet._local as local_module
+from sktensornet._model import Model
+from sktensornet._objective import Objective
+from sktensornet._parallel import ChunkPool
+from sktensornet._sweeps import SweepProblem
+from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
+from sktensornet.losses import (
+    CLASSIFICATION_LOSSES,
+    ClassificationLoss,
+    LogLoss,
+    SquaredError,
+    SquaredHinge,
+)
+from sktensornet.networks import (
+    balanced,
+    canonical_polyadic,
+    hierarchical_tucker,
+    identity_start,
+    round_network,
+    tensor_train,
+)
+from sktensornet.patches import SingleColumns
+from sktensornet.solvers import ALS
+
+TREES = {
+    "TT": tensor_train,
+    "TT, leg first": lambda d: tensor_train(d, 0),
+    "HT": lambda d: hierarchical_tucker(balanced(d)),
+    "HT, ternary": lambda d: hierarchical_tucker((0, (1, 2), tuple(range(3, d)))),
+    "CP": canonical_polyadic,
+}
+LOSSES = [LogLoss(), SquaredError(), SquaredHinge()]
+
+
+class RealTargets(ClassificationLoss):
+    """Half the squared error against real targets."""
+
+    is_quadratic = True
+
+    def value_and_gradient(self, scores, y):
+        residual = scores - y
+        return 0.5 * (residual * residual).sum(axis=1), residual
+
+    def curvature(self, scores, y, direction):
+        return (direction * direction).sum(axis=1)
+
+    def curvature_bound(self, n_outputs):
+        return 1.0
+
+    def baseline(self, frequency):
+        return frequency
+
+
+def make_problem(
+    tree="TT",
+    loss=None,
+    *,
+    n=80,
+    d=6,
+    rank=4,
+    n_outputs=3,
+    separate=False,
+    alpha=1e-2,
+    feature_map=None,
+    seed=0,
+    pool=None,
+    dtype=np.float64,
+    y=None,
+    X=None,
+):
+    """A problem, the objective of the gradient solvers, and a start."""
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1.5, 1.5, (n, d)).astype(dtype) if X is None else X
+    if y is None:
+        y = rng.integers(0, max(n_outputs, 2), len(X))
+    weight = rng.uniform(0.2, 2.0, len(X))
+    topology = TREES[tree](d)
+    sites = SingleColumns().fit(d)
+    fitted = (feature_map or PolynomialMap(degree=2, scale=0.6)).fit(X, sites.columns, weight, None)
+    n_batch, leg = (n_outputs, 1) if separate else (1, n_outputs)
+    sizes = topology.message_sizes(fitted.mode_sizes, rank, leg)
+    model = Model(sites, fitted, topology, sizes, n_batch, separate, np.dtype(dtype))
+    bias = np.zeros((n_batch, leg))
+    cores = identity_start(
+        model.contraction, fitted.constants, bias, np.random.RandomState(seed), mixing=0.5
+    )
+    theta = model.pack(cores, ())
+    loss = loss or SquaredError()
+    pool = pool or ChunkPool(1)
+    problem = SweepProblem(model, loss, X, y, weight, alpha=alpha, rank=rank, pool=pool)
+
+    def objective(network):
+        fresh = Model.from_fitted(sites, fitted, network)
+        theta = fresh.theta_of(network, fitted)
+        return Objective(
+            fresh,
+            loss,
+            X,
+            y,
+            weight,
+            alpha=alpha,
+            penalty="frobenius",
+            origin=theta,
+            pool=pool,
+        ).value_and_gradient(theta)[0]
+
+    return problem, objective, model.network(theta)
+
+
+def run(problem, start, solver=None, n_sweeps=2):
+    """The last network, and the objective before and after every local solve."""
+    solver = solver or ALS()
+    options = {
+        "two_site": solver.sweep == "two_site",
+        "rank_tol": solver.rank_tol,
+        "leg_moves": solver.class_leg == "moving",
+        "function_space": solver.truncation == "function",
+        "budget": 1e9 * solver.memory,
+    }
+    problem.open(start, **options)
+    steps = []
+    passes = [problem.begin(), *(problem.sweep() for _ in range(n_sweeps))]
+    for local in itertools.chain(*passes):
+        before = local.start().objective
+        steps.append((before, solver.solve(local)))
+    return problem.point(), np.array(steps)
+
+
+each_tree = pytest.mark.parametrize("tree", TREES)
+each_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+SETTINGS = {
+    "moving leg": ({}, {}),
+    "frobenius": ({}, {"truncation": "frobenius"}),
+    "fixed leg": ({}, {"class_leg": "fixed"}),
+    "separate": ({"separate": True}, {}),
+    "one output": ({"n_outputs": 1}, {}),
+    "two-site": ({}, {"sweep": "two_site", "rank_tol": 1e-3}),
+    "two-site, separate": ({"separate": True}, {"sweep": "two_site"}),
+    "two-site, fixed leg": ({}, {"sweep": "two_site", "class_leg": "fixed"}),
+}
+each_setting = pytest.mark.parametrize("setting", SETTINGS)
+
+
+def skip_pairs_of_cp(tree, setting):
+    if tree == "CP" and setting.startswith("two-site"):
+        pytest.skip("a CP has no pairs of cores")
+
+
+@each_tree
+@each_loss
+@each_setting
+@pytest.mark.parametrize("factored", [True, False])
+def test_no_local_solve_raises_the_objective(tree, loss, setting, factored, monkeypatch):
+    skip_pairs_of_cp(tree, setting)
+    if not factored:
+        monkeypatch.setattr(local_module, "_ALWAYS_FACTORED", 0)
+        monkeypatch.setattr(local_module, "_NEVER_FACTORED", 0)
+    problem_options, solver_options = SETTINGS[setting]
+    problem, objective, start = make_problem(tree, loss, **problem_options)
+    network, steps = run(problem, start, ALS(**solver_options), n_sweeps=1)
+    assert np.all(steps[:, 1] <= steps[:, 0] * (1 + 1e-12))
+    assert steps[-1, 1] == pytest.approx(objective(network), rel=1e-9)
+
+
+@each_loss
+@given(
+    tree=st.sampled_from(list(TREES)),
+    setting=st.sampled_from(["fixed leg", "separate", "one output"]),
+    seed=st.integers(0, 1000),
+    alpha=st.sampled_from([0.0, 1e-6, 1e-2, 1.0]),
+    rank=st.integers(1, 5),
+)
+@settings(max_examples=25, deadline=None)
+def test_whole_sweeps_only_descend_where_nothing_is_truncated(
+    loss, tree, setting, seed, alpha, rank
+):
+    problem_options, solver_options = SETTINGS[setting]
+    problem, objective, start = make_problem(
+        tree, loss, n=40, rank=rank, alpha=alpha, seed=seed, **problem_options
+    )
+    network, steps = run(problem, start, ALS(**solver_options), n_sweeps=2)
+    values = np.concatenate([[objective(start)], steps.ravel()])
+    assert np.all(np.diff(values) <= 1e-7 * np.maximum(values[:-1], 1e-3))
+    assert objective(network) <= objective(start) * (1 + 1e-9)
+
+
+@each_tree
+@each_setting
+@pytest.mark.parametrize("feature_map", [PolynomialMap(scale=0.5), TrigonometricMap()], ids=repr)
+def test_visits_see_the_network(tree, setting, feature_map):
+    """With a rank that truncates nothing, an idle sweep changes nothing at any visit."""
+    skip_pairs_of_cp(tree, setting)
+    problem_options, solver_options = SETTINGS[setting]
+    solver = ALS(**solver_options | {"rank_tol": 0.0})
+    options = {"rank": 60, "d": 4 if tree != "HT, ternary" else 5, "n": 20}
+    problem, objective, start = make_problem(
+        tree, feature_map=feature_map, **options, **problem_options
+    )
+    expected = objective(start)
+    problem.open(start, two_site=solver.sweep == "two_site", leg_moves=solver.class_leg == "moving")
+    visits = 0
+    for local in itertools.chain(problem.begin(), problem.sweep()):
+        # Squared errors see the mean over the classes, so the start is the block itself.
+        assert local.start().objective == pytest.approx(expected, rel=1e-8)
+        visits += 1
+    assert visits > len(start.cores) - 1
+    np.testing.assert_allclose(problem.point().to_dense(), start.to_dense(), atol=1e-8)
+
+
+@each_tree
+@pytest.mark.parametrize("setting", ["moving leg", "fixed leg", "separate", "two-site"])
+def test_checkpoints_and_threads_change_no_bit(tree, setting):
+    skip_pairs_of_cp(tree, setting)
+    problem_options, solver_options = SETTINGS[setting]
+    networks = []
+    for memory, threads in [(2.0, 1), (1e-12, 1), (2.0, 2)]:
+        with ChunkPool(threads) as pool:
+            problem, _, start = make_problem(
+                tree, LogLoss(), n=40, d=7, rank=3, pool=pool, **problem_options
+            )
+            networks.append(run(problem, start, ALS(memory=memory, **solver_options))[0])
+    for other in networks[1:]:
+        for one, two in zip(networks[0].cores, other.cores, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("tree", ["TT", "HT"])
+@pytest.mark.parametrize("seed", range(3))
+def test_two_site_sweeps_find_planted_ranks(tree, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-1.5, 1.5, (1500, 6))
+    feature_map = PolynomialMap(degree=2, scale=0.7)
+    options = {"n_outputs": 1, "feature_map": feature_map, "alpha": 1e-12, "X": X}
+    planted, _, network = make_problem(tree, RealTargets(), rank=2, y=X[:, :1], **options)
+    cores = [rng.standard_normal(core.shape) for core in network.cores]
+    truth = type(network)(network.tree, tuple(cores))
+    y = planted.scores(truth, X)
+    y = y / y.std()
+    problem, _, start = make_problem(tree, RealTargets(), rank=6, y=y, seed=seed, **options)
+    outcome = ALS(sweep="two_site", rank_tol=1e-4).minimize(
+        problem,
+        start,
+        max_iter=12,
+        tol=1e-14,
+        patience=1,
+        random_state=None,
+        monitor=lambda point, value: False,
+    )
+    assert max(start.ranks) == 6
+    assert outcome.point.ranks == truth.ranks
+    assert outcome.records[-1].objective < 1e-8
+
+
+@each_tree
+def test_squared_errors_are_fitted_exactly_with_enough_parameters(tree):
+    problem, objective, start = make_problem(
+        tree, SquaredError(), n=25, rank=8, alpha=1e-10, separate=True
+    )
+    network, _ = run(problem, start, n_sweeps=3)
+    assert objective(network) < 1e-4
+
+
+@each_tree
+@each_loss
+@pytest.mark.parametrize("alpha", [0.0, 1e-3])
+def test_degenerate_data(tree, loss, alpha):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (30, 6))
+    X[:, 1] = 3.0
+    X[:, 2] = X[:, 3]
+    X[:, 4] = X[:, 5] * 1e9
+    problem, objective, start = make_problem(tree, loss, X=X, alpha=alpha, rank=6)
+    # Without a penalty separable classes have no optimum, and truncation may cost much.
+    values = []
+    outcome = ALS().minimize(
+        problem,
+        start,
+        max_iter=3,
+        tol=0.0,
+        patience=1,
+        random_state=None,
+        monitor=lambda point, value: values.append(value),
+    )
+    assert np.all(np.isfinite(values))
+    assert np.all(np.isfinite(problem.scores(outcome.point, X)))
+    assert objective(outcome.point) == pytest.approx(min(values), rel=1e-5)
+    if alpha:
+        assert min(values) < objective(start)
+
+
+@pytest.mark.parametrize("tree", ["TT", "HT", "CP"])
+@pytest.mark.parametrize("scale", [0.05, 3.0])
+@pytest.mark.parametrize("separate", [False, True])
+def test_a_thousand_sites_stay_near_one(tree, scale, separate, monkeypatch):
+    """Features far from one in norm would overflow without the powers of two."""
+    feature_map = PolynomialMap(degree=2, scale=scale)
+    options = {"d": 1000, "n": 12, "rank": 2, "n_outputs": 2, "feature_map": feature_map}
+    problem, _, start = make_problem(tree, LogLoss(), separate=separate, **options)
+    problem.open(start)
+    sizes = []
+    for local in itertools.chain(problem.begin(), problem.sweep()):
+        state = local.start()
+        sizes += [
+            float(np.sqrt(np.mean(np.square(message))))
+            for message in getattr(local._block, "messages", [])
+        ]
+        local.finish(state)
+    assert np.all(np.isfinite(sizes))
+    assert max(sizes) < 2.0**18
+    assert all(np.all(np.isfinite(core)) for core in problem.point().cores)
+
+
+def test_float32_messages_stay_float32():
+    problem, _, start = make_problem(dtype=np.float32)
+    problem.open(start)
+    for local in itertools.chain(problem.begin(), problem.sweep()):
+        assert all(message.dtype == np.float32 for message in local._block.messages)
+    assert problem.point().dtype == np.float32
+
+
+def test_reduction_is_never_worse_than_rounding():
+    for tree in ("TT", "HT", "CP"):
+        problem, objective, start = make_problem(tree, LogLoss(), rank=8)
+        network, _ = run(problem, start, n_sweeps=1)
+        smaller, *_ = make_problem(tree, LogLoss(), rank=3)
+        reduced = smaller.reduce(network, 0.0)
+        assert max(reduced.ranks) <= 3
+        assert objective(reduced) <= objective(round_network(network, 3)) * (1 + 1e-9)
+
+
+def test_every_loss_is_covered():
+    assert {type(loss) for loss in LOSSES} == set(CLASSIFICATION_LOSSES.values())
