@@ -95,15 +95,17 @@ class Environments:
                     del self._messages[a, b]
 
     def _inwards(self, target: int, members: Iterable[int]) -> list[tuple[int, int]]:
-        """Edges among the members towards the target, the outermost first."""
+        """Edges among the members towards the target, subtree by subtree, outermost first."""
         inside = set(members)
         found: list[tuple[int, int]] = []
         stack = [(target, -1)]
-        for station, before in stack:
+        while stack:
+            station, before = stack.pop()
+            if station != target:
+                found.append((station, before))
             for other in self._neighbours[station]:
                 if other != before and other in inside:
                     stack.append((other, station))
-                    found.append((other, station))
         return found[::-1]
 
     def _cut(self, size: int) -> list[int]:
