@@ -27,7 +27,7 @@ class PCAMap(FeatureMap):
 
     Parameters
     ----------
-    n_components : int, default=8
+    n_components : int, default=10
         Number m of local features, the constant included; at most one more
         than a patch has columns.
     scale : float, default=0.5
@@ -42,7 +42,7 @@ class PCAMap(FeatureMap):
     TTClassifier(feature_map=PCAMap(n_components=6), solver='als')
     """
 
-    def __init__(self, n_components: int = 8, scale: float = 0.5) -> None:
+    def __init__(self, n_components: int = 10, scale: float = 0.5) -> None:
         self.n_components = n_components
         self.scale = scale
 
