@@ -1,0 +1,84 @@
+"""Truncated splits against dense singular value decompositions."""
+
+import numpy as np
+import pytest
+
+from sktensornet.networks._split import truncated_split
+
+
+def draw(shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def gram(size, batch, seed):
+    factor = draw((batch, size + 3, size), seed)
+    return factor.mT @ factor
+
+
+def product(q, f):
+    return np.einsum("bik,bkjc->bijc", q, f)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(("rows", "columns", "c"), [(6, 4, 1), (4, 3, 5), (5, 5, 2)])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_nothing_is_lost_at_full_rank(batch, rows, columns, c, weighted):
+    tensor = draw((batch, rows, columns, c))
+    grams = (gram(rows, batch, 1), gram(columns, batch, 2)) if weighted else ()
+    q, f, _, loss = truncated_split(tensor, 99, 0.0, *grams)
+    np.testing.assert_allclose(product(q, f), tensor, atol=1e-8)
+    np.testing.assert_allclose(
+        q.mT @ q, np.broadcast_to(np.eye(q.shape[-1]), (batch, *q.shape[-1:] * 2)), atol=1e-10
+    )
+    assert loss == 0
+
+
+@pytest.mark.parametrize("cap", [1, 2, 3])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_is_the_best_of_its_rank_in_the_norm(cap, weighted):
+    tensor = draw((1, 6, 4, 3))
+    left, right = np.eye(6), np.eye(4)
+    grams = ()
+    if weighted:
+        grams = gram(6, 1, 1), gram(4, 1, 2)
+        left, right = (np.linalg.cholesky(g[0]).T for g in grams)
+    q, f, spectrum, loss = truncated_split(tensor, cap, 0.0, *grams)
+
+    def scaled(t):
+        return np.einsum("ij,jkc,lk->ilc", left, t[0], right).reshape(6, -1)
+
+    values = np.linalg.svd(scaled(tensor))[1]
+    best = np.sqrt(np.sum(values[cap:] ** 2))
+    assert q.shape[-1] == cap
+    assert np.linalg.norm(scaled(tensor - product(q, f))) == pytest.approx(best, rel=1e-6)
+    assert loss == pytest.approx(best / np.linalg.norm(values), rel=1e-6)
+    np.testing.assert_allclose(spectrum[0], values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("tolerance", [0.01, 0.2, 0.6])
+def test_tolerance_is_a_share_of_the_norm(tolerance):
+    tensor = draw((2, 8, 8, 1)) * (0.5 ** np.arange(8))[:, None]
+    q, f, spectrum, loss = truncated_split(tensor, 99, tolerance)
+    error = np.linalg.norm((tensor - product(q, f)).reshape(2, -1), axis=1)
+    norms = np.linalg.norm(tensor.reshape(2, -1), axis=1)
+    assert np.all(error <= tolerance * norms)
+    assert loss == pytest.approx((error / norms).max())
+    smaller = np.sqrt(np.sum(spectrum[:, q.shape[-1] - 1 :] ** 2, axis=1))
+    assert np.any(smaller > tolerance * norms)
+
+
+def test_rounding_noise_makes_no_channels():
+    tensor = draw((1, 6, 2, 1)) @ draw((1, 1, 1, 4)) + 1e-14 * draw((1, 6, 2, 4), 5)
+    assert truncated_split(tensor, 6, 0.0)[0].shape[-1] == 2
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_singular_gram_matrices_and_zeros(rank):
+    basis = draw((6, rank), 3)
+    singular = (basis @ basis.T)[None]
+    q, f, _, _ = truncated_split(draw((1, 6, 4, 2)), 3, 0.0, singular, np.zeros((1, 4, 4)))
+    assert np.isfinite(product(q, f)).all()
+    q, f, _, loss = truncated_split(np.zeros((1, 6, 4, 2)), 3, 0.1)
+    assert q.shape == (1, 6, 1)
+    assert not f.any()
+    assert loss == 0
