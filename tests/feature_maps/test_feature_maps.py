@@ -9,6 +9,7 @@ from sktensornet.feature_maps import (
     FEATURE_MAPS,
     AffineMap,
     OneHotMap,
+    PCAMap,
     PolynomialMap,
     TrigonometricMap,
 )
@@ -19,6 +20,7 @@ MAPS = {
     "affine": AffineMap(n_components=5),
     "affine, tanh": AffineMap(n_components=3, activation="tanh"),
     "affine, identity": AffineMap(n_components=3, activation="identity"),
+    "pca": PCAMap(n_components=3),
     "polynomial": PolynomialMap(),
     "polynomial, cubic": PolynomialMap(degree=3, scale=0.5),
     "trigonometric": TrigonometricMap(),
