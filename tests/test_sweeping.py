@@ -147,20 +147,22 @@ SETTINGS = {
     "two-site, separate": ({"separate": True}, {"sweep": "two_site"}),
     "two-site, fixed leg": ({}, {"sweep": "two_site", "class_leg": "fixed"}),
 }
-each_setting = pytest.mark.parametrize("setting", SETTINGS)
+each_case = pytest.mark.parametrize(
+    ("tree", "setting"),
+    # A CP has no pairs of cores.
+    [
+        (tree, setting)
+        for tree in TREES
+        for setting in SETTINGS
+        if tree != "CP" or not setting.startswith("two-site")
+    ],
+)
 
 
-def skip_pairs_of_cp(tree, setting):
-    if tree == "CP" and setting.startswith("two-site"):
-        pytest.skip("a CP has no pairs of cores")
-
-
-@each_tree
+@each_case
 @each_loss
-@each_setting
 @pytest.mark.parametrize("factored", [True, False])
 def test_no_local_solve_raises_the_objective(tree, loss, setting, factored, monkeypatch):
-    skip_pairs_of_cp(tree, setting)
     if not factored:
         monkeypatch.setattr(local_module, "_ALWAYS_FACTORED", 0)
         monkeypatch.setattr(local_module, "_NEVER_FACTORED", 0)
@@ -193,12 +195,10 @@ def test_whole_sweeps_only_descend_where_nothing_is_truncated(
     assert objective(network) <= objective(start) * (1 + 1e-9)
 
 
-@each_tree
-@each_setting
+@each_case
 @pytest.mark.parametrize("feature_map", [PolynomialMap(scale=0.5), TrigonometricMap()], ids=repr)
 def test_visits_see_the_network(tree, setting, feature_map):
     """With a rank that truncates nothing, an idle sweep changes nothing at any visit."""
-    skip_pairs_of_cp(tree, setting)
     problem_options, solver_options = SETTINGS[setting]
     solver = ALS(**solver_options | {"rank_tol": 0.0})
     options = {"rank": 60, "d": 4 if tree != "HT, ternary" else 5, "n": 20}
@@ -216,10 +216,8 @@ def test_visits_see_the_network(tree, setting, feature_map):
     np.testing.assert_allclose(problem.point().to_dense(), start.to_dense(), atol=1e-8)
 
 
-@each_tree
-@pytest.mark.parametrize("setting", ["moving leg", "fixed leg", "separate", "two-site"])
+@each_case
 def test_checkpoints_and_threads_change_no_bit(tree, setting):
-    skip_pairs_of_cp(tree, setting)
     problem_options, solver_options = SETTINGS[setting]
     networks = []
     for memory, threads in [(2.0, 1), (1e-12, 1), (2.0, 2)]:
