@@ -1,10 +1,14 @@
 """Local problems: gradients, systems, line searches."""
 
+import itertools
+
 import numpy as np
 import pytest
+from scipy.linalg import block_diag
 
 from sktensornet._local import LocalProblem
 from sktensornet._parallel import ChunkPool
+from sktensornet._sweeps import SweepProblem
 from sktensornet.losses import LogLoss, SquaredError, SquaredHinge
 from sktensornet.networks._blocks import CoreBlock, FactorBlock
 
@@ -201,3 +205,167 @@ def test_singular_systems_are_damped():
     state = local.start()
     assert np.isfinite(local._cholesky()(local.gradient(state))).all()
     assert np.isfinite(local._kronecker()(local.gradient(state))).all()
+
+
+SWEEPS = {
+    "moving leg": ({}, {}),
+    "fixed leg": ({}, {"leg_moves": False}),
+    "separate": ({"batched": True}, {}),
+    "one output": ({"n_outputs": 1}, {}),
+}
+
+
+@each_loss
+@pytest.mark.parametrize("sweep", SWEEPS)
+@pytest.mark.parametrize("tree", ["TT", "HT", "CP"])
+def test_gradient_in_a_sweep(tree, sweep, loss, make_model, assert_derivative):
+    model_options, sweep_options = SWEEPS[sweep]
+    model, theta, X = make_model(tree, "trigonometric", n=15, **model_options)
+    weight = RNG.uniform(0.5, 2.0, len(X))
+    y = RNG.integers(0, max(2, model_options.get("n_outputs", 3)), len(X))
+    problem = SweepProblem(model, loss, X, y, weight, alpha=0.3, rank=3, pool=ChunkPool(1))
+    problem.open(problem.start(theta), **sweep_options)
+    for local in itertools.chain(problem.begin(), itertools.islice(problem.sweep(), 5)):
+        block, state = local._block, local.start()
+        own = block.value
+
+        def objective(value, local=local, block=block):
+            block.value = value
+            return local.start().objective
+
+        gradient = local.gradient(state)
+        if loss.shift_free and block.shares_system:
+            gradient = gradient - gradient.mean(axis=-1, keepdims=True)
+        assert_derivative(objective, state.value.copy(), gradient, rtol=1e-5, n_directions=3)
+        block.value = own
+
+
+@each_block
+@each_loss
+def test_states_are_consistent(name, loss):
+    block, local = make(name, loss)
+    state = local.start()
+    for _ in range(3):
+        scores = np.concatenate(
+            [block.scores(state.value, slice(k, k + 10)) for k in range(0, N, 10)]
+        )
+        values, gradient = loss.value_and_gradient(scores, local._y)
+        penalty = 0.05 * np.vdot(state.value, block.penalty(state.value))
+        np.testing.assert_allclose(state.scores, scores, atol=1e-9)
+        assert state.objective == pytest.approx(local._weight @ values / N + penalty, rel=1e-9)
+        np.testing.assert_allclose(
+            state.score_gradient, gradient * local._weight[:, None] / N, atol=1e-9
+        )
+        state = local.search(state, -local._cholesky()(local.gradient(state)))
+    local.finish(state)
+    assert block.value is state.value
+
+
+@each_block
+def test_the_start_leaves_out_what_the_loss_does_not_see(name):
+    block, local = make(name, LogLoss())
+    value = block.value.copy()
+    state = local.start()
+    np.testing.assert_array_equal(block.value, value)
+    if block.shares_system:
+        np.testing.assert_allclose(state.value.mean(axis=-1), 0, atol=1e-15)
+        assert np.any(value.mean(axis=-1) != 0)
+    else:
+        np.testing.assert_array_equal(state.value, value)
+    shift = block.scores(value, slice(None)) - state.scores
+    np.testing.assert_allclose(shift, shift[:, :1] * np.ones(shift.shape[1]), atol=1e-12)
+
+
+@each_block
+@each_loss
+def test_search_finds_the_least_objective_along_the_line(name, loss):
+    """Exactly for a quadratic; most of the way in two steps of Newton's method otherwise."""
+    block, local = make(name, loss)
+    state = local.start()
+    direction = -local.gradient(state)
+    found = local.search(state, direction)
+
+    def objective(step):
+        value = state.value + step * direction
+        losses, _ = loss.value_and_gradient(block.scores(value, slice(None)), local._y)
+        return local._weight @ losses / N + 0.05 * np.vdot(value, block.penalty(value))
+
+    step = np.vdot(found.value - state.value, direction) / np.vdot(direction, direction)
+    np.testing.assert_allclose(found.value, state.value + step * direction, atol=1e-12)
+    around = [objective(step * factor) for factor in np.geomspace(0.1, 10.0, 401)]
+    gain = state.objective - found.objective
+    assert gain >= (1 - 1e-9 if loss.is_quadratic else 0.75) * (state.objective - min(around))
+
+
+@each_block
+@each_loss
+def test_systems_majorise_the_second_derivative(name, loss):
+    """A Newton-like step of length one then never climbs."""
+    _, local = make(name, loss)
+    state = local.start()
+    for _ in range(4):
+        gradient = local.gradient(state)
+        step = local._cholesky()(gradient)
+        value = state.value - step
+        scores = local.scores(value)
+        losses, _ = loss.value_and_gradient(scores, local._y)
+        objective = local._weight @ losses / N + local._penalty(value, value)
+        decrease = 0.5 * np.vdot(gradient, step)
+        assert objective <= state.objective - decrease * (1 - 1e-6) + 1e-12
+        state = local.search(state, -step)
+
+
+@pytest.mark.parametrize("columns", [3, 1])
+@pytest.mark.parametrize("alpha", [0.0, 1e-6, 0.3])
+def test_optimum_is_that_of_dense_least_squares(alpha, columns):
+    """Copies of columns, empty columns and fewer samples than unknowns included."""
+    features = messages(4, 5)
+    features[0][..., 3] = features[0][..., 1]
+    features[1][..., 2] = 0.0
+    block = CoreBlock(value(1, 4, 5, columns), features, 1.0)
+    y, weight = RNG.integers(0, max(2, columns), N), RNG.uniform(0.0, 2.0, N)
+    weight[:35] = 0
+    weight /= weight.mean()
+    local = LocalProblem(block, columns, SquaredError(), y, weight, alpha, ChunkPool(1))
+    solve, is_exact = local.preconditioner()
+    assert is_exact
+    start = local.start()
+    found = local.search(start, -solve(local.gradient(start)))
+
+    design = np.einsum("ni,nj->nij", features[0][0], features[1][0]).reshape(N, -1)
+    target = 2.0 * (y[:, None] == ([1] if columns == 1 else np.arange(columns))) - 1.0
+    root = np.sqrt(weight / N)[:, None]
+    rows = np.vstack([root * design, np.sqrt(alpha) * np.eye(20)])
+    best = np.linalg.lstsq(rows, np.vstack([root * target, np.zeros((20, columns))]))[0]
+    expected = 0.5 * np.sum((root * (design @ best - target)) ** 2) + 0.5 * alpha * np.sum(best**2)
+    assert found.objective == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    if alpha > 1e-3:
+        np.testing.assert_allclose(found.value[0].reshape(20, columns), best, atol=1e-8)
+
+
+def test_systems_of_separate_tensors_are_solved_one_by_one():
+    block, local = make("batch")
+    shape = block.value.shape
+    hessian = []
+    for c in range(3):
+        one = [block.messages[0][0], block.messages[1][c]]
+        design = np.einsum("ni,nj->nij", *one).reshape(N, -1)
+        hessian.append(design.T @ (local._weight[:, None] / N * design) + 0.1 * np.eye(8))
+    gradient = RNG.standard_normal(shape)
+    expected = np.linalg.solve(block_diag(*hessian), gradient.ravel()).reshape(shape)
+    np.testing.assert_allclose(local._cholesky()(gradient), expected, rtol=1e-8, atol=1e-10)
+
+
+@each_block
+def test_chunks_matter_to_no_system(name, monkeypatch):
+    block, local = make(name, LogLoss())
+    gradient = RNG.standard_normal(block.value.shape)
+    gradient -= gradient.mean(axis=-1, keepdims=True) if block.shares_system else 0.0
+    whole = [local._cholesky()(gradient), local._kronecker()(gradient)]
+    found = local.search(local.start(), -gradient)
+    parts = [slice(0, 1), slice(1, 30), slice(30, N)]
+    monkeypatch.setattr(local, "_chunks", lambda width=None: parts)
+    np.testing.assert_allclose(local._cholesky()(gradient), whole[0], rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(local._kronecker()(gradient), whole[1], rtol=1e-6, atol=1e-8)
+    again = local.search(local.start(), -gradient)
+    assert again.objective == pytest.approx(found.objective, rel=1e-12)

@@ -65,8 +65,68 @@ def test_float32_constants_and_few_columns(X):
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"), [({"n_components": 1}, "n_components=1"), ({"scale": 0}, "scale=0")]
+    ("parameters", "said"),
+    [
+        ({"n_components": 1}, "n_components=1 must be an integer >= 2, since the constant"),
+        ({"n_components": 2.5}, r"n_components=2\.5 must be an integer"),
+        ({"n_components": True}, "n_components=True must be an integer"),
+        ({"n_components": None}, "n_components=None must be an integer"),
+        ({"scale": 0}, r"scale=0 must be a number in \(0, inf\)"),
+        ({"scale": -1.5}, r"scale=-1\.5 must be a number"),
+        ({"scale": np.nan}, "scale=nan must be a number"),
+        ({"scale": "auto"}, "scale='auto' must be a number"),
+    ],
 )
 def test_says_what_is_wrong(X, parameters, said):
     with pytest.raises(ValueError, match=said):
         PCAMap(**parameters).fit(X, ONE_SITE, None, None)
+
+
+def test_components_keep_their_relative_variances(X):
+    fitted = PCAMap(7, scale=0.5).fit(X, ONE_SITE, None, None)
+    found = features(fitted, X, ONE_SITE)[0][:, 1:]
+    variance = np.linalg.eigvalsh(np.corrcoef(X.T))[::-1]
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(
+        np.cov(found.T, ddof=0), np.diag(0.25 * variance / variance[0]), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_in_several_chunks(weighted):
+    """Overlapping patches and more rows than fit in a chunk, against the formula."""
+    rng = np.random.default_rng(3)
+    X = rng.uniform(-1, 1, (2500, 5)) @ rng.standard_normal((5, 5)) + [0, 1, 2, 3, 4]
+    columns = np.array([[0, 1, 2], [2, 3, 4], [4, 1, 3]])
+    weight = rng.uniform(0, 3, len(X)) if weighted else None
+    mean = np.average(X, axis=0, weights=weight)
+    variance = np.average((X - mean) ** 2, axis=0, weights=weight)
+    scale = np.sqrt(variance[columns].mean(axis=0))
+    z = ((X - mean)[:, columns] / scale).clip(-4, 4)
+    covariance = np.average(np.einsum("nki,nkj->nij", z, z) / 3, axis=0, weights=weight)
+    values, vectors = np.linalg.eigh(covariance)
+    fitted = PCAMap(3, scale=2.0).fit(X, columns, weight, None)
+    found = fitted.components * np.sqrt(values[-1]) / 2.0
+    np.testing.assert_allclose(np.abs(vectors[:, :0:-1].T @ found), np.eye(2), atol=1e-9)
+    expected = z.swapaxes(0, 1) @ fitted.components
+    np.testing.assert_allclose(features(fitted, X, columns)[..., 1:], expected, atol=1e-10)
+
+
+def test_a_constant_column_is_not_seen_and_a_copy_adds_no_component(X):
+    X[:, 1] = 7.0
+    X[:, 4] = X[:, 3]
+    fitted = PCAMap(7).fit(X, ONE_SITE, None, None)
+    spread = features(fitted, X, ONE_SITE)[0].std(axis=0)
+    assert np.all(spread[1:5] > 1e-3)
+    np.testing.assert_allclose(spread[[0, 5, 6]], 0, atol=1e-7)
+    np.testing.assert_allclose(fitted.components[1, :4], 0, atol=1e-7)
+    np.testing.assert_allclose(fitted.components[3, :4], fitted.components[4, :4], atol=1e-7)
+
+
+def test_the_covector_of_the_constant_is_the_first(X):
+    fitted = PCAMap(3).fit(X, TWO_SITES, None, None)
+    assert fitted.has_constant
+    assert not fitted.parameters
+    for found, u in zip(features(fitted, X, TWO_SITES), fitted.constants, strict=True):
+        np.testing.assert_array_equal(u, [1, 0, 0])
+        np.testing.assert_array_equal(found @ u, 1)
