@@ -28,6 +28,13 @@ def check_real(
     raise ValueError(f"{name}={value!r} must be a number in {bracket}{low:g}, {high:g}).")
 
 
+def check_boolean(name: str, value: Any) -> bool:
+    """Return `value` if it is a bool, or raise."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name}={value!r} must be True or False.")
+    return bool(value)
+
+
 def check_option(name: str, value: Any, options: Iterable[str]) -> str:
     """Return `value` if it is one of the options, or raise."""
     known = list(options)

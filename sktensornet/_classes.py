@@ -1,4 +1,4 @@
-"""Class labels: their weights, and a part to hold out."""
+"""Weights of classes, and samples to hold out."""
 
 from __future__ import annotations
 
@@ -76,4 +76,20 @@ def hold_out(
             f"the classes have {np.bincount(y).tolist()} samples; use more samples, another "
             "fraction, or early_stopping=False."
         ) from error
+    return rows, held
+
+
+def hold_out_rows(
+    n_samples: int, fraction: float, random_state: np.random.RandomState
+) -> tuple[IntArray, IntArray]:
+    """Rows to train on, and rows that early stopping holds out."""
+    if not 2 <= fraction * n_samples <= n_samples - 1:
+        raise ValueError(
+            f"early_stopping=True with validation_fraction={fraction!r} needs at least two "
+            f"samples to validate with and one to train on, but n_samples={n_samples}; use more "
+            "samples, another fraction, or early_stopping=False."
+        )
+    rows, held = train_test_split(
+        np.arange(n_samples), test_size=fraction, random_state=random_state
+    )
     return rows, held

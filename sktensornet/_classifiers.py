@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 
 from ._base_classifier import BaseTensorNetworkClassifier
 from ._docs import documented
 from ._estimator import LBFGS_LIMIT_TEXT
+from ._formats import CanonicalPolyadicMixin, HierarchicalTuckerMixin, TensorTrainMixin
 from ._validation import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS
 from .feature_maps import FeatureMap
-from .networks import (
-    TensorNetwork,
-    Tree,
-    balanced,
-    balanced_grid,
-    canonical_polyadic,
-    check_nested,
-    hierarchical_tucker,
-    tensor_train,
-)
-from .patches import Patches, Sites
+from .networks import TensorNetwork
+from .patches import Patches
 from .solvers import Solver
 
 
-@documented(auto_limit=LBFGS_LIMIT_TEXT)
-class TTClassifier(BaseTensorNetworkClassifier):
+@documented("classifier", LBFGS_LIMIT_TEXT)
+class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
     r"""Classifier whose weights are a tensor train: a recurrent network.
 
     .. math::
@@ -80,7 +73,8 @@ class TTClassifier(BaseTensorNetworkClassifier):
         rank: int = 8,
         *,
         patches: Patches | None = None,
-        feature_map: str | FeatureMap = "auto",
+        feature_map: str | FeatureMap | dict = "auto",
+        categorical_features: Any = "from_dtype",
         class_tensors: str = "joint",
         loss: str = "log_loss",
         alpha: float = 1e-4,
@@ -100,6 +94,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
         self.rank = rank
         self.patches = patches
         self.feature_map = feature_map
+        self.categorical_features = categorical_features
         self.class_tensors = class_tensors
         self.loss = loss
         self.alpha = alpha
@@ -116,12 +111,9 @@ class TTClassifier(BaseTensorNetworkClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def _tree(self, sites: Sites) -> Tree:
-        return tensor_train(sites.n_sites)
 
-
-@documented(auto_limit=LBFGS_LIMIT_TEXT)
-class HTClassifier(BaseTensorNetworkClassifier):
+@documented("classifier", LBFGS_LIMIT_TEXT)
+class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
     r"""Classifier whose weights are a hierarchical Tucker tree: a deep network.
 
     .. math::
@@ -182,7 +174,8 @@ class HTClassifier(BaseTensorNetworkClassifier):
         *,
         tree: str | tuple = "balanced",
         patches: Patches | None = None,
-        feature_map: str | FeatureMap = "auto",
+        feature_map: str | FeatureMap | dict = "auto",
+        categorical_features: Any = "from_dtype",
         class_tensors: str = "joint",
         loss: str = "log_loss",
         alpha: float = 1e-4,
@@ -203,6 +196,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
         self.tree = tree
         self.patches = patches
         self.feature_map = feature_map
+        self.categorical_features = categorical_features
         self.class_tensors = class_tensors
         self.loss = loss
         self.alpha = alpha
@@ -219,17 +213,9 @@ class HTClassifier(BaseTensorNetworkClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def _tree(self, sites: Sites) -> Tree:
-        if isinstance(self.tree, str):
-            grid = sites.grid
-            nested = balanced(sites.n_sites) if grid is None else balanced_grid(grid)
-        else:
-            nested = check_nested(self.tree, sites.n_sites)
-        return hierarchical_tucker(nested)
 
-
-@documented(auto_limit=LBFGS_LIMIT_TEXT)
-class CPClassifier(BaseTensorNetworkClassifier):
+@documented("classifier", LBFGS_LIMIT_TEXT)
+class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
     r"""Classifier whose weights are a canonical polyadic sum: a shallow network.
 
     .. math:: s_c(X) = \sum_{a=1}^r \lambda_{ac} \prod_{k=1}^d \langle f(x_k), v_k^a \rangle
@@ -277,7 +263,8 @@ class CPClassifier(BaseTensorNetworkClassifier):
         rank: int = 32,
         *,
         patches: Patches | None = None,
-        feature_map: str | FeatureMap = "auto",
+        feature_map: str | FeatureMap | dict = "auto",
+        categorical_features: Any = "from_dtype",
         class_tensors: str = "joint",
         loss: str = "log_loss",
         alpha: float = 1e-4,
@@ -297,6 +284,7 @@ class CPClassifier(BaseTensorNetworkClassifier):
         self.rank = rank
         self.patches = patches
         self.feature_map = feature_map
+        self.categorical_features = categorical_features
         self.class_tensors = class_tensors
         self.loss = loss
         self.alpha = alpha
@@ -320,8 +308,5 @@ class CPClassifier(BaseTensorNetworkClassifier):
                 f"rank={self.rank} of a CPClassifier is less than the {n_classes} classes; its "
                 "scores are then linearly dependent. Use rank >= n_classes.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
-
-    def _tree(self, sites: Sites) -> Tree:
-        return canonical_polyadic(sites.n_sites)

@@ -10,19 +10,20 @@ Class = TypeVar("Class", bound=type)
 _PARAMETERS = """\
 patches : ImagePatches or None, default=None
     Which columns of X form a site. None makes every column a site.
-feature_map : {"auto", "affine", "pca", "polynomial", "trigonometric", "one_hot"} or \
-FeatureMap, default="auto"
+feature_map : {"auto", "affine", "fourier", "pca", "polynomial", "quantile", "spline", \
+"trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
     Map from a site to its local features; a name takes its default settings.
-    "auto" is ``PolynomialMap()``, i.e. ``[1, x]`` standardised, for single
-    columns, and for patches ``AffineMap()``, which is trained, or, where the
-    solver needs a fixed map, ``PCAMap()``.
-class_tensors : {"joint", "separate"}, default="joint"
-    One tensor with a class leg, or one tensor per class as in the paper. Two
-    classes have one output either way.
-loss : {"log_loss", "squared_error", "squared_hinge"}, default="log_loss"
-    The loss. The last two work one class against the rest and give no
-    probabilities.
-alpha : float, default=1e-4
+    For single columns, those with categories are one-hot, and "auto" is
+    ``SplineMap()`` for the others: a constant, the standardised column and a
+    few hats. A dict ``{{column: map}}``, by name or index, gives single columns
+    another map than "auto". For patches "auto" is ``AffineMap()``, which is
+    trained, or, where the solver needs a fixed map, ``PCAMap()``.
+categorical_features : "from_dtype", array-like or None, default="from_dtype"
+    The columns that hold categories. "from_dtype" takes those of a DataFrame
+    whose type is categorical, string or boolean. A boolean mask, indices or
+    names choose them for any X; None treats all columns as numbers. A category
+    that was not seen in training counts as missing. Not with ``patches``.
+{kind}alpha : float, default=1e-4
     Weight of the penalty. The objective of every solver is the weighted mean
     loss plus ``alpha / 2`` times the penalty, so it does not depend on the
     number of samples.
@@ -52,20 +53,18 @@ init : {"identity", "linear", "moments"} or TensorNetwork, default="identity"
     constant feature, so that the network begins near a linear model. "linear":
     a logistic or ridge regression on the local features, penalised by
     ``alpha``, exactly; for a joint tensor train or tree
-    ``rank = n_classes + 1`` is enough, for a separate one 2, and a canonical
-    polyadic sum needs a term for each feature. "moments": near the class means of the feature
+    ``rank = {outputs} + 1`` is enough, for a separate one 2, and a canonical
+    polyadic sum needs a term for each feature. "moments": near {moments} the feature
     tensors. A network is taken as it is; ``rank`` then counts for "als" only.
 early_stopping : bool, default=False
-    Set ``validation_fraction`` of the samples aside, stop when their accuracy
+    Set ``validation_fraction`` of the samples aside, stop when their {score}
     has not improved for ``n_iter_no_change`` iterations, and keep the
     parameters that scored best.
 validation_fraction : float, default=0.1
     Share of the samples for ``early_stopping``.
 n_iter_no_change : int, default=10
     Patience of ``early_stopping`` and of "lbfgs", in iterations.
-class_weight : dict, "balanced" or None, default=None
-    Weights of the classes, multiplied with ``sample_weight``.
-warm_start : bool, default=False
+{weights}warm_start : bool, default=False
     Go on from the last fit, scaling included.
 n_jobs : int or None, default=None
     Number of threads over chunks of samples. None is as many as the BLAS may
@@ -74,21 +73,66 @@ random_state : int, RandomState or None, default=None
     Seed of the start, the mini-batches and the validation split.
 """
 
-_ATTRIBUTES = """\
+_CLASSIFIER = {
+    "kind": """\
+class_tensors : {"joint", "separate"}, default="joint"
+    One tensor with a class leg, or one tensor per class as in the paper. Two
+    classes have one output either way.
+loss : {"log_loss", "squared_error", "squared_hinge"}, default="log_loss"
+    The loss. The last two work one class against the rest and give no
+    probabilities.
+""",
+    "weights": """\
+class_weight : dict, "balanced" or None, default=None
+    Weights of the classes, multiplied with ``sample_weight``.
+""",
+    "targets": """\
 classes_ : ndarray of shape (n_classes,)
     Class labels.
-network_ : TensorNetwork
+""",
+    "score": "accuracy",
+    "outputs": "n_classes",
+    "moments": "the class means of",
+}
+
+_REGRESSOR = {
+    "kind": """\
+output_tensors : {"joint", "separate"}, default="joint"
+    For several outputs, one tensor with an output leg, or one tensor each.
+loss : {"squared_error", "huber", "poisson"}, default="squared_error"
+    The loss. The first two are of targets of mean 0 and variance 1, to which y
+    is scaled inside; "huber" grows linearly from ``huber_epsilon`` on. "poisson"
+    is half the deviance, predicts exp(score), needs y >= 0 and a gradient
+    solver.
+huber_epsilon : float, default=1.35
+    Where Huber's loss turns from a parabola to a line, in units of the scaled
+    target.
+""",
+    "weights": "",
+    "targets": """\
+target_mean_, target_scale_ : ndarray of shape (n_outputs,)
+    How targets are scaled; 0 and 1 for "poisson".
+""",
+    "score": "R^2",
+    "outputs": "n_outputs",
+    "moments": "the covariances of the targets and",
+}
+
+_ATTRIBUTES = """\
+{targets}network_ : TensorNetwork
     The weight tensor: ``.cores``, ``.ranks``, ``.n_parameters``,
     ``.to_dense()``. Immutable.
 feature_map_ : FittedMap
     The fitted local feature map. Immutable.
 patches_ : Sites
     The columns of each site.
+columns_ : Columns
+    Which columns hold categories, and their levels.
 loss_curve_ : list of float
     Objective after each iteration; for "adam" its mean over the mini-batches of
     the pass, dropout included.
 validation_scores_ : list of float or None
-    Validation accuracy after each iteration, with ``early_stopping``.
+    Validation {score} after each iteration, with ``early_stopping``.
 sweeps_ : list of SweepRecord or None
     For "als" the objective, ranks, truncation loss and singular values of every
     sweep. The network is that of the sweep with the least objective, or with
@@ -102,16 +146,19 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
 """
 
 
-def documented(auto_limit: str) -> Callable[[Class], Class]:
-    """Fill the shared texts into the docstring of a class."""
+def documented(kind: str, auto_limit: str) -> Callable[[Class], Class]:
+    """Fill the shared texts into the docstring of a "classifier" or "regressor"."""
+    words = _CLASSIFIER if kind == "classifier" else _REGRESSOR
 
     def fill(text: str, doc: str, name: str) -> str:
+        for word, meaning in words.items():
+            text = text.replace(f"{{{word}}}", meaning)
+        text = text.replace("{auto_limit}", auto_limit).replace("{{", "{").replace("}}", "}")
         indented = "".join(f"    {line}\n" if line else "\n" for line in text.splitlines())
         return doc.replace(f"    {{{name}}}\n", indented)
 
     def decorate(cls: Class) -> Class:
-        doc = cls.__doc__ or ""
-        doc = fill(_PARAMETERS.replace("{auto_limit}", auto_limit), doc, "parameters")
+        doc = fill(_PARAMETERS, cls.__doc__ or "", "parameters")
         cls.__doc__ = fill(_ATTRIBUTES, doc, "attributes")
         return cls
 

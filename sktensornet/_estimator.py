@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_is_fitted,
+    check_X_y,
+    validate_data,
+)
 
-from ._checks import check_integer, check_real
-from ._init import check_network
+from ._assembly import make_model, make_solver, sweeps
+from ._columns import FLOATS, Columns, learn_columns
+from ._compression import CompressionMixin
+from ._init import make_start
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
@@ -19,105 +28,217 @@ from ._sweeps import SweepProblem, SweepRecord
 from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._typing import FloatArray
 from ._validation import NETWORK_CONSTRAINTS
-from .feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, FittedMap, PCAMap, PolynomialMap
-from .networks import TensorNetwork, Tree, round_network
-from .patches import SingleColumns, Sites
-from .solvers import ALS, LBFGS, SOLVERS, Adam, Solver
+from .feature_maps import FeatureMap, FittedMap
+from .losses import Loss
+from .networks import TensorNetwork, Tree
+from .patches import Sites
+from .solvers import LBFGS, Adam, Solver
 
 LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
 LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
 
 
-class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
+def takes_batches(estimator) -> bool:
+    """Whether ``partial_fit`` is there; raises the reason if it is not."""
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit is not available with early_stopping=True; set it to False."
+        )
+    if not make_solver(estimator.solver, Adam).takes_batches:
+        raise AttributeError(
+            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
+        )
+    return True
+
+
+class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
     """Base class of all estimators.
 
-    A subclass says which tree it uses (`_tree`) and what its targets mean.
+    A format says which tree it uses (`_tree`); classifiers and regressors say
+    what targets mean, by the methods that raise here.
     """
 
     _parameter_constraints: dict = NETWORK_CONSTRAINTS
+    _target_checks: ClassVar[dict[str, bool]] = {}
     _random_state: np.random.RandomState | None
     _origin: FloatArray | None
+    columns_: Columns
 
     def _tree(self, sites: Sites) -> Tree:
         raise NotImplementedError
 
-    def _resolve_feature_map(self) -> FeatureMap:
-        if isinstance(self.feature_map, FeatureMap):
-            return self.feature_map
-        if self.feature_map == "auto":
-            if self.patches is None:
-                return PolynomialMap()
-            return PCAMap() if self._sweeps else AffineMap()
-        return FEATURE_MAPS[self.feature_map]()
+    def _loss(self) -> Loss:
+        raise NotImplementedError
 
-    @property
-    def _sweeps(self) -> bool:
-        """Whether the solver needs a fixed feature map."""
-        solver = SOLVERS.get(self.solver) if isinstance(self.solver, str) else self.solver
-        return solver is not None and solver.sweeps
+    def _outputs(self) -> tuple[int, bool]:
+        """Number of scores, and whether each has a tensor of its own."""
+        raise NotImplementedError
 
-    def _resolve_solver(self, automatic: type[Solver]) -> Solver:
-        if isinstance(self.solver, Solver):
-            solver = self.solver
-        else:
-            solver = automatic() if self.solver == "auto" else SOLVERS[self.solver]()
-        solver.check()
-        return solver
+    def _learn_targets(self, targets, weight, keep: bool) -> np.ndarray:
+        """Targets as the loss takes them; `keep` what was learnt of them before."""
+        raise NotImplementedError
 
-    def _build(
-        self,
-        X: FloatArray,
-        weight: FloatArray,
-        random_state: np.random.RandomState,
-        *,
-        n_outputs: int,
-        batched: bool,
-    ) -> Model:
-        """A model for the data; `batched` is one tensor for each output."""
-        sites = (self.patches or SingleColumns()).fit(X.shape[1])
-        feature_map = self._resolve_feature_map().fit(X, sites.columns, weight, random_state)
-        if self._sweeps and feature_map.parameters:
-            raise ValueError(
-                f"feature_map={self.feature_map!r} is trained together with the network, which "
-                f"solver={self.solver!r} cannot do; use a fixed map such as PCAMap() for patches "
-                "and PolynomialMap() or TrigonometricMap() for columns, or solver='adam'."
-            )
-        if self._sweeps and self.penalty != "frobenius":
-            raise ValueError(
-                f"solver={self.solver!r} penalises the Frobenius norm of the weight tensor, so "
-                f"penalty={self.penalty!r} must be 'frobenius'; or use solver='lbfgs' or 'adam'."
-            )
-        tree = self._tree(sites)
-        n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
-        sizes = tree.message_sizes(feature_map.mode_sizes, self.rank, leg)
-        if isinstance(self.init, TensorNetwork):
-            model = Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
-            check_network(self.init, model)
-            sizes = self.init.message_sizes
-        return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
+    def _encode_targets(self, targets) -> np.ndarray:
+        """Targets as the loss takes them, after what was learnt."""
+        raise NotImplementedError
+
+    def _weigh(self, y, weight: FloatArray) -> FloatArray:
+        """Weights of the samples."""
+        return weight
+
+    def _split(self, y, random_state) -> tuple[Any, Any]:
+        """Rows to train on, and rows that early stopping holds out."""
+        raise NotImplementedError
+
+    def _mean_target(self, y, weight: FloatArray) -> FloatArray:
+        """What the loss asks for to find its baseline."""
+        raise NotImplementedError
+
+    def _held_score(self, scores, y, weight) -> float:
+        """What early stopping judges by."""
+        raise NotImplementedError
+
+    def _check_rank(self) -> None:
+        """Warn if the format needs a larger rank for this number of outputs."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        maps = self.feature_map
+        maps = maps.values() if isinstance(maps, dict) else [maps]
+        tags.input_tags.allow_nan = all(
+            one.allow_nan for one in maps if isinstance(one, FeatureMap)
+        )
+        return tags
+
+    def _floats(self, dtypes: Any) -> dict[str, Any]:
+        """What `check_array` demands of X."""
+        allow_nan = self.__sklearn_tags__().input_tags.allow_nan
+        return FLOATS | {"dtype": dtypes} | ({} if allow_nan else {"ensure_all_finite": True})
+
+    def _check_data(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Any]:
+        checks = self._floats(FLOATS["dtype"]) | self._target_checks
+        if reset:
+            self.columns_ = learn_columns(X, self.categorical_features)
+        if self.columns_.encoder is None:
+            X, y = validate_data(self, X, y, reset=reset, **checks)
+        else:
+            validate_data(self, X, y, reset=reset, skip_check_array=True)
+            X, y = check_X_y(self.columns_.encode(X, self), y, estimator=self, **checks)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return X, y, weight
+
+    def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
+        data, targets, own_weight = self._check_data(X, y, sample_weight, reset=True)
+        random_state = check_random_state(self.random_state)
+        warm = self.warm_start and hasattr(self, "network_")
+        y = self._learn_targets(targets, own_weight, keep=warm)
+        self._check_rank()
+        weight = self._weigh(y, own_weight)
+        rows, held = slice(None), slice(0)
+        if self.early_stopping:
+            rows, held = self._split(y, random_state)
+            if not (weight[rows].any() and weight[held].any()):
+                raise ValueError(
+                    "early_stopping=True left only samples of weight zero to train on or to "
+                    "validate with; pass sample_weight with more positive weights, or set "
+                    "early_stopping=False."
+                )
+        data_held, y_held, weight_held = data[held], y[held], weight[held]
+        data, y, weight = data[rows], y[rows], weight[rows]
+        model = self._new_model(data, weight, random_state)
+        if warm:
+            model = self._resume(model)
+        make = self._make_start(model, data, y, weight, random_state)
+        start = self._fitted_theta() if warm else make(random_state)
+        follows = warm and isinstance(self.init, TensorNetwork)
+
+        def held_score(scores: FloatArray) -> float:
+            return self._held_score(scores, y_held, weight_held)
+
+        self._train(
+            model,
+            data,
+            y,
+            weight,
+            start=start,
+            origin=lambda: start if follows else make(None),
+            held=(data_held, held_score) if self.early_stopping else None,
+            random_state=random_state,
+            shown={
+                "X": data,
+                "y": targets[rows],
+                "metadata": None if sample_weight is None else {"sample_weight": own_weight[rows]},
+            },
+        )
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, learn: Callable) -> Self:
+        first = not hasattr(self, "network_")
+        X, targets, own_weight = self._check_data(X, y, sample_weight, reset=first)
+        y = learn(targets, own_weight, first)
+        weight = self._weigh(y, own_weight)
+        if first:
+            self._check_rank()
+            self._random_state = check_random_state(self.random_state)
+            model = self._new_model(X, weight, self._random_state)
+        else:
+            model = self._fitted_model()
+        make = self._make_start(model, X, y, weight, self._random_state)
+        theta = make(self._random_state) if first else self._fitted_theta()
+        if getattr(self, "_origin", None) is None:
+            follows = not first and isinstance(self.init, TensorNetwork)
+            self._origin = theta if follows else make(None)
+        self._advance(model, X, y, weight, theta, self._origin)
+        return self
+
+    def _new_model(self, X, weight, random_state) -> Model:
+        n_outputs, batched = self._outputs()
+        return make_model(
+            self,
+            X,
+            weight,
+            random_state,
+            columns=self.columns_,
+            n_outputs=n_outputs,
+            batched=batched,
+        )
+
+    def _make_start(self, model, X, y, weight, random_state):
+        bias = self._loss().baseline(self._mean_target(y, weight))
+        return make_start(
+            self.init,
+            model,
+            self._loss(),
+            X,
+            y,
+            weight,
+            alpha=self.alpha,
+            bias=bias[:, None] if self._outputs()[1] else bias[None],
+            random_state=random_state,
+        )
+
     def _resume(self, model: Model) -> Model:
         """The fitted model, if it has the shapes of the one asked for."""
         fitted = self._fitted_model()
-        if not fitted.same_kind(model, any_rank=self._sweeps or self.sweeps_ is not None):
+        if not fitted.same_kind(model, any_rank=sweeps(self.solver) or self.sweeps_ is not None):
             raise ValueError(
                 "warm_start=True needs a model of the same shape as before, but rank, patches, "
-                "feature_map, class_tensors or the data changed it; set warm_start=False to "
-                "start anew."
+                "feature_map, class_tensors, output_tensors or the data changed it; set "
+                "warm_start=False to start anew."
             )
         return fitted
 
     def _fitted_theta(self) -> FloatArray:
         return self._fitted_model().theta_of(self.network_, self.feature_map_)
 
-    def _objective(self, model: Model, loss, X, y, weight, origin, pool: ChunkPool) -> Objective:
+    def _objective(self, model: Model, X, y, weight, origin, pool: ChunkPool) -> Objective:
         return Objective(
             model,
-            loss,
+            self._loss(),
             X,
             y,
             weight,
@@ -127,13 +248,13 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
             pool=pool,
         )
 
-    def _advance(self, model: Model, loss, X, y, weight, theta: FloatArray, origin) -> None:
+    def _advance(self, model: Model, X, y, weight, theta: FloatArray, origin) -> None:
         """One pass over a batch of samples."""
-        solver = self._resolve_solver(Adam)
+        solver = make_solver(self.solver, Adam)
         if self._random_state is None:
             self._random_state = check_random_state(self.random_state)
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
-            objective = self._objective(model, loss, X, y, weight, origin, pool)
+            objective = self._objective(model, X, y, weight, origin, pool)
             state = getattr(self, "_solver_state", None)
             outcome, value = solver.advance(objective, theta, state, self._random_state)
         self._solver_state = outcome.state
@@ -142,39 +263,6 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
         self.sweeps_: list[SweepRecord] | None = None
         self.validation_scores_: list[float] | None = None
         self.n_iter_ = len(self.loss_curve_)
-
-    def _compressed(self, rank, rank_tol, data) -> TensorNetwork:
-        """A smaller network; `data` is None, or a loss, X, y and weights to polish with."""
-        if rank is None and rank_tol is None:
-            raise ValueError("compress needs rank, rank_tol or both; pass a cap or a tolerance.")
-        cap = None if rank is None else check_integer("rank", rank, 1)
-        tolerance = 0.0
-        if rank_tol is not None:
-            tolerance = check_real("rank_tol", rank_tol, 0, 1, low_allowed=True)
-        if data is None:
-            return round_network(self.network_, cap, tolerance)
-        loss, X, y, weight = data
-        with ChunkPool(effective_threads(self.n_jobs)) as pool:
-            problem = SweepProblem(
-                self._fitted_model(),
-                loss,
-                X,
-                y,
-                weight,
-                alpha=self.alpha,
-                rank=max(self.network_.ranks, default=1) if cap is None else cap,
-                pool=pool,
-            )
-            outcome = ALS(class_leg="fixed", local_iter=1).minimize(
-                problem,
-                problem.reduce(self.network_, tolerance),
-                max_iter=1,
-                tol=0.0,
-                patience=1,
-                random_state=None,
-                monitor=lambda point, value: True,
-            )
-        return outcome.point
 
     def _set_fitted(self, model: Model, network: TensorNetwork, feature_map: FittedMap) -> None:
         for name, value in self._fitted_attributes(model, network, feature_map).items():
@@ -191,15 +279,22 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
 
     def _raw_scores(self, X) -> FloatArray:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=self.network_.dtype, reset=False)
+        checks = self._floats(self.network_.dtype)
+        if self.columns_.encoder is None:
+            X = validate_data(self, X, reset=False, **checks)
+        else:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            X = check_array(self.columns_.encode(X, self), estimator=self, **checks)
         model = self._fitted_model()
         theta = model.theta_of(self.network_, self.feature_map_)
         return model.scores(theta, X, effective_threads(self.n_jobs))
 
+    def _solver_for(self, model: Model, n_samples: int) -> Solver:
+        return make_solver(self.solver, LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam)
+
     def _train(
         self,
         model: Model,
-        loss,
         X: FloatArray,
         y: Any,
         weight: FloatArray,
@@ -214,25 +309,32 @@ class BaseTensorNetwork(CallbackSupportMixin, BaseEstimator):
 
         `origin` gives the start without noise, to which some penalties pull.
         `held` is the X that early stopping judges by, and a function from its
-        scores to the accuracy. `shown` is what callbacks are given: X, y and
+        scores to what it judges. `shown` is what callbacks are given: X, y and
         metadata.
         """
-        solver = self._resolve_solver(LBFGS if len(X) * model.size <= LBFGS_LIMIT else Adam)
+        solver = self._solver_for(model, len(X))
         max_iter = solver.default_max_iter if self.max_iter is None else self.max_iter
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
             problem: Any
             if solver.sweeps:
                 problem = SweepProblem(
-                    model, loss, X, y, weight, alpha=self.alpha, rank=self.rank, pool=pool
+                    model,
+                    self._loss(),
+                    X,
+                    y,
+                    weight,
+                    alpha=self.alpha,
+                    rank=self.rank,
+                    pool=pool,
                 )
             else:
-                problem = self._objective(model, loss, X, y, weight, origin(), pool)
+                problem = self._objective(model, X, y, weight, origin(), pool)
             point = problem.start(start)
             stopping = None
             if held is not None:
-                X_held, accuracy = held
+                X_held, score = held
                 stopping = EarlyStopping(
-                    lambda point: accuracy(problem.scores(point, X_held)),
+                    lambda point: score(problem.scores(point, X_held)),
                     self.tol,
                     self.n_iter_no_change,
                 )

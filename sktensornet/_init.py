@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from ._model import Model
 from ._typing import FloatArray, IntArray
-from .losses import ClassificationLoss
+from .losses import Loss
 from .networks import TensorNetwork, identity_start, linear_start, moment_start
 
 INITS = ("identity", "linear", "moments")
@@ -25,7 +25,7 @@ Start = Callable[["np.random.RandomState | None"], FloatArray]
 def make_start(
     init: Any,
     model: Model,
-    loss: ClassificationLoss,
+    loss: Loss,
     X: FloatArray,
     y: IntArray,
     weight: FloatArray,
@@ -40,10 +40,10 @@ def make_start(
     ----------
     init : {"identity", "linear", "moments"} or TensorNetwork
     model : Model
-    loss : ClassificationLoss
+    loss : Loss
     X : ndarray of shape (n_samples, n_features)
-    y : ndarray of int, shape (n_samples,)
-        Class indices.
+    y : ndarray
+        Class indices, or real targets of shape (n_samples, n_outputs).
     weight : ndarray of shape (n_samples,)
     alpha : float
         Penalty of the linear model.
@@ -98,7 +98,14 @@ def _pack(model: Model, cores: list[FloatArray], keeps_map: bool) -> FloatArray:
 
 
 def _class_moments(y: IntArray, weight: FloatArray, n_scores: int) -> FloatArray:
-    """Means over each class less that over all, as weights of the samples."""
+    """Weights of the samples whose sums of features the start spans.
+
+    The mean over each class less that over all, or the covariance with each
+    real target.
+    """
+    if y.ndim == 2:
+        centred = (y - np.average(y, axis=0, weights=weight)) * weight[:, None]
+        return centred / weight.sum()
     classes = np.arange(n_scores) if n_scores > 1 else np.array([1])
     share = (y[:, None] == classes) * weight[:, None]
     totals = share.sum(axis=0)
@@ -107,7 +114,7 @@ def _class_moments(y: IntArray, weight: FloatArray, n_scores: int) -> FloatArray
 
 def _linear_model(
     model: Model,
-    loss: ClassificationLoss,
+    loss: Loss,
     X: FloatArray,
     y: IntArray,
     weight: FloatArray,
@@ -121,7 +128,7 @@ def _linear_model(
     n_scores = len(bias)
     strength = max(alpha, _LEAST_ALPHA) * weight.sum()
     weights, offset = np.zeros((design.shape[1], n_scores)), bias.astype(np.float64)
-    present = np.unique(y[weight > 0])
+    present = np.unique(y[weight > 0], axis=0)
     if len(present) > 1 and loss.has_probabilities:
         linear = LogisticRegression(C=1 / strength, max_iter=500)
         with warnings.catch_warnings():
@@ -138,8 +145,8 @@ def _linear_model(
         else:
             weights[:, found], offset[found] = linear.coef_.T, linear.intercept_
     elif len(present) > 1:
-        signs = 2.0 * (y[:, None] == (np.arange(n_scores) if n_scores > 1 else [1])) - 1.0
-        ridge = Ridge(alpha=strength).fit(design, signs, sample_weight=weight)
+        targets = loss.linear_targets(y, n_scores)
+        ridge = Ridge(alpha=strength).fit(design, targets, sample_weight=weight)
         weights = np.reshape(ridge.coef_, (n_scores, -1)).T
         offset = np.reshape(ridge.intercept_, n_scores)
     bounds = np.cumsum([feature.shape[1] for feature in features])[:-1]

@@ -33,15 +33,23 @@ class ReadOnlyArrays:
 
 
 def weighted_moments(
-    X: FloatArray, weight: FloatArray | None = None
+    X: FloatArray,
+    weight: FloatArray | None = None,
+    low: FloatArray | float = -np.inf,
+    high: FloatArray | float = np.inf,
 ) -> tuple[FloatArray, FloatArray]:
     """Weighted mean and variance of each column, in float64 and two passes.
+
+    Missing values are left out; a column without any other has mean and
+    variance 0.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_columns)
     weight : ndarray of shape (n_samples,) or None
         Non-negative, not all zero.
+    low, high : float or ndarray of shape (n_columns,)
+        Values beyond count as these.
 
     Returns
     -------
@@ -49,17 +57,24 @@ def weighted_moments(
     """
     weight = np.ones(X.shape[0]) if weight is None else weight.astype(np.float64)
     weight = weight / weight.sum()
-    mean = np.zeros(X.shape[1])
+    total, mean = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for rows in chunks(X.shape[0], _ROWS):
         seen = weight[rows] > 0
-        mean += weight[rows][seen] @ X[rows][seen].astype(np.float64)
+        block = np.clip(X[rows][seen].astype(np.float64), low, high)
+        missing = np.isnan(block)
+        block[missing] = 0.0
+        mean += weight[rows][seen] @ block
+        total += weight[rows][seen] @ ~missing
+    total[total == 0] = 1.0
+    mean /= total
     variance = np.zeros(X.shape[1])
     for rows in chunks(X.shape[0], _ROWS):
         seen = weight[rows] > 0
-        centred = X[rows][seen] - mean
+        centred = np.clip(X[rows][seen].astype(np.float64), low, high) - mean
+        centred[np.isnan(centred)] = 0.0
         with np.errstate(over="ignore", under="ignore"):
             variance += weight[rows][seen] @ (centred * centred)
-    return mean, variance
+    return mean, variance / total
 
 
 def positive_scale(variance: FloatArray, mean: FloatArray, dtype: np.dtype) -> FloatArray:
@@ -72,10 +87,14 @@ def positive_scale(variance: FloatArray, mean: FloatArray, dtype: np.dtype) -> F
 
 
 def weighted_range(X: FloatArray, weight: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-    """Smallest and largest value of each column over rows of positive weight."""
+    """Smallest and largest value of each column over rows of positive weight.
+
+    Missing values are left out; a column without any other ranges from 0 to 0.
+    """
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     for rows in chunks(X.shape[0], _ROWS):
         seen = X[rows] if weight is None else X[rows][weight[rows] > 0]
-        low = np.minimum(low, seen.min(axis=0, initial=np.inf))
-        high = np.maximum(high, seen.max(axis=0, initial=-np.inf))
-    return low, high
+        low = np.minimum(low, np.fmin.reduce(seen, axis=0, initial=np.inf))
+        high = np.maximum(high, np.fmax.reduce(seen, axis=0, initial=-np.inf))
+    empty = low > high
+    return np.where(empty, 0.0, low), np.where(empty, 0.0, high)

@@ -10,7 +10,7 @@ from scipy.linalg import lapack
 
 from ._parallel import ChunkPool, chunks
 from ._typing import FloatArray
-from .losses import ClassificationLoss
+from .losses import Loss
 from .networks import Block
 
 _CHUNK_BYTES = 2_000_000
@@ -54,7 +54,7 @@ class LocalProblem:
     block : Block
     n_outputs : int
         Number of scores of a sample.
-    loss : ClassificationLoss
+    loss : Loss
     y : ndarray of shape (n_samples, ...)
     weight : ndarray of shape (n_samples,)
         Of mean one.
@@ -66,7 +66,7 @@ class LocalProblem:
         self,
         block: Block,
         n_outputs: int,
-        loss: ClassificationLoss,
+        loss: Loss,
         y: np.ndarray,
         weight: FloatArray,
         alpha: float,

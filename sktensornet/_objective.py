@@ -8,7 +8,7 @@ from ._model import Model
 from ._parallel import ChunkPool, chunks
 from ._typing import FloatArray, IntArray
 from .feature_maps import FittedMap
-from .losses import ClassificationLoss
+from .losses import Loss
 from .networks import TensorNetwork, squared_norm_and_gradient
 
 PENALTIES = ("frobenius", "start")
@@ -29,7 +29,7 @@ class Objective:
     Parameters
     ----------
     model : Model
-    loss : ClassificationLoss
+    loss : Loss
     X : ndarray of shape (n_samples, n_features)
     y : ndarray of int, shape (n_samples,)
     sample_weight : ndarray of shape (n_samples,)
@@ -43,7 +43,7 @@ class Objective:
     def __init__(
         self,
         model: Model,
-        loss: ClassificationLoss,
+        loss: Loss,
         X: FloatArray,
         y: IntArray,
         sample_weight: FloatArray,

@@ -12,7 +12,7 @@ from ._model import Model
 from ._parallel import ChunkPool
 from ._typing import FloatArray, IntArray
 from .feature_maps import FittedMap
-from .losses import ClassificationLoss
+from .losses import Loss
 from .networks import (
     ProductSweep,
     Sweep,
@@ -60,7 +60,7 @@ class SweepProblem:
     ----------
     model : Model
         With a fixed feature map.
-    loss : ClassificationLoss
+    loss : Loss
     X : ndarray of shape (n_samples, n_features)
     y : ndarray of int, shape (n_samples,)
     sample_weight : ndarray of shape (n_samples,)
@@ -73,7 +73,7 @@ class SweepProblem:
     def __init__(
         self,
         model: Model,
-        loss: ClassificationLoss,
+        loss: Loss,
         X: FloatArray,
         y: IntArray,
         sample_weight: FloatArray,

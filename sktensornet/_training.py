@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 
-_USER_FRAME = 6
+_USER_FRAME = 7
 """Frames from `Training.warn_if_unfinished` up to the line that called fit."""
 
 __all__ = ["CallbackSupportMixin", "EarlyStopping", "Training", "with_callbacks"]

@@ -10,19 +10,26 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ._init import INITS
 from ._objective import PENALTIES
 from .feature_maps import FEATURE_MAPS, FeatureMap
-from .losses import CLASSIFICATION_LOSSES
+from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
 from .networks import TensorNetwork
 from .patches import Patches
 from .solvers import SOLVERS, Solver
 
-__all__ = ["CLASSIFIER_CONSTRAINTS", "NETWORK_CONSTRAINTS", "TREE_CONSTRAINTS", "validated"]
+__all__ = [
+    "CLASSIFIER_CONSTRAINTS",
+    "NETWORK_CONSTRAINTS",
+    "REGRESSOR_CONSTRAINTS",
+    "TREE_CONSTRAINTS",
+    "validated",
+]
 
 validated = _fit_context(prefer_skip_nested_validation=True)
 
 NETWORK_CONSTRAINTS: dict[str, list] = {
     "rank": [Interval(Integral, 1, None, closed="left")],
     "patches": [Patches, None],
-    "feature_map": [StrOptions({"auto", *FEATURE_MAPS}), FeatureMap],
+    "feature_map": [StrOptions({"auto", *FEATURE_MAPS}), FeatureMap, dict],
+    "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "penalty": [StrOptions(set(PENALTIES))],
     "solver": [StrOptions({"auto", *SOLVERS}), Solver],
@@ -46,6 +53,12 @@ CLASSIFIER_CONSTRAINTS: dict[str, list] = NETWORK_CONSTRAINTS | {
     "class_tensors": [StrOptions({"joint", "separate"})],
     "loss": [StrOptions(set(CLASSIFICATION_LOSSES))],
     "class_weight": [StrOptions({"balanced"}), dict, None],
+}
+
+REGRESSOR_CONSTRAINTS: dict[str, list] = NETWORK_CONSTRAINTS | {
+    "output_tensors": [StrOptions({"joint", "separate"})],
+    "loss": [StrOptions(set(REGRESSION_LOSSES))],
+    "huber_epsilon": [Interval(Real, 0, None, closed="neither")],
 }
 
 TREE_CONSTRAINTS: dict[str, list] = {"tree": [StrOptions({"balanced"}), tuple, list, Integral]}

@@ -47,7 +47,7 @@ FEATURE_MAPS = ["'affine'", "'auto'", "'one_hot'", "'polynomial'", "'trigonometr
         ({"alpha": np.nan}, ["'alpha'", "[0", "Got nan"]),
         ({"alpha": np.inf}, ["'alpha'", "[0", "Got inf"]),
         ({"alpha": None}, ["'alpha'", "[0", "Got None"]),
-        ({"feature_map": "fourier"}, ["'feature_map'", "Got 'fourier'", *FEATURE_MAPS]),
+        ({"feature_map": "wavelet"}, ["'feature_map'", "Got 'wavelet'", *FEATURE_MAPS]),
         ({"feature_map": AffineMap}, ["'feature_map'", "Got <class"]),
         ({"solver": "sgd"}, ["'solver'", "Got 'sgd'", "'adam'", "'auto'", "'lbfgs'"]),
         ({"solver": 3}, ["'solver'", "Got 3", "'adam'"]),
@@ -173,7 +173,6 @@ X, Y = table()
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"X": np.where(np.eye(30, 4), np.nan, X)}, ["NaN"]),
         ({"X": np.where(np.eye(30, 4), np.inf, X)}, ["infinity"]),
         ({"X": np.where(np.eye(30, 4), -np.inf, X)}, ["infinity"]),
         ({"X": X[0]}, ["1D", "reshape"]),
@@ -250,10 +249,9 @@ def test_sparse_input_says_how_to_pass_it(Format):
         (np.zeros((2, 3)), ["3 features", "4 features"]),
         (np.zeros((2, 5)), ["5 features", "4 features"]),
         (np.zeros(4), ["1D", "reshape"]),
-        (np.array([[0, 0, np.nan, 0]]), ["NaN"]),
         (np.array([[0, 0, np.inf, 0]]), ["infinity"]),
     ],
-    ids=["fewer", "more", "1d", "nan", "inf"],
+    ids=["fewer", "more", "1d", "inf"],
 )
 def test_data_that_cannot_be_predicted(Format, method, X_new, words):
     model = Format(max_iter=1, solver="adam").fit(X, Y)

@@ -7,7 +7,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
-from sktensornet._init import check_network, make_start
+from sktensornet._columns import learn_columns
+from sktensornet._init import check_network
 from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
 from sktensornet.networks import from_tensorly, tensor_train, to_tensorly
 from sktensornet.solvers import Adam
@@ -29,20 +30,10 @@ def start_scores(clf, X, y, noise=0, weight=None):
     rs = np.random.RandomState(noise)
     weight = np.ones(len(X)) if weight is None else weight
     clf.classes_ = np.unique(y)
+    clf.columns_ = learn_columns(X, None)
     indices = np.searchsorted(clf.classes_, y)
     model = clf._new_model(X, weight, rs)
-    clf._bias = clf._baseline(indices, weight)
-    make = make_start(
-        clf.init,
-        model,
-        clf._loss(),
-        X,
-        indices,
-        weight,
-        alpha=clf.alpha,
-        bias=clf._bias,
-        random_state=rs,
-    )
+    make = clf._make_start(model, X, indices, weight, rs)
     return model.scores(make(rs), X, 1), model.scores(make(None), X, 1)
 
 

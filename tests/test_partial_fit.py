@@ -190,7 +190,7 @@ def test_exists_for_mini_batch_solvers(solver, exists):
         ({"sample_weight": np.zeros(60)}, ["weight", "zero"]),
         ({"sample_weight": -np.ones(60)}, ["sample_weight", "egative"]),
         ({"y": np.arange(50)}, ["60", "50"]),
-        ({"X": np.full((60, 3), np.nan)}, ["NaN"]),
+        ({"X": np.full((60, 3), np.inf)}, ["inf"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )

@@ -2,15 +2,22 @@
 
 from ._affine import AffineMap
 from ._base import FeatureMap, FittedMap
+from ._fourier import FourierMap
+from ._mixed import MixedMap
 from ._one_hot import OneHotMap
 from ._pca import PCAMap
 from ._polynomial import PolynomialMap
+from ._quantile import QuantileMap
+from ._spline import SplineMap
 from ._trigonometric import TrigonometricMap
 
 FEATURE_MAPS: dict[str, type[FeatureMap]] = {
     "affine": AffineMap,
+    "fourier": FourierMap,
     "pca": PCAMap,
     "polynomial": PolynomialMap,
+    "quantile": QuantileMap,
+    "spline": SplineMap,
     "trigonometric": TrigonometricMap,
     "one_hot": OneHotMap,
 }
@@ -20,8 +27,12 @@ __all__ = [
     "AffineMap",
     "FeatureMap",
     "FittedMap",
+    "FourierMap",
+    "MixedMap",
     "OneHotMap",
     "PCAMap",
     "PolynomialMap",
+    "QuantileMap",
+    "SplineMap",
     "TrigonometricMap",
 ]

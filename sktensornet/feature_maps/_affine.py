@@ -59,6 +59,9 @@ class AffineMap(FeatureMap):
     TTClassifier(feature_map=AffineMap(n_components=8))
     """
 
+    allow_nan = True
+    trainable = True
+
     def __init__(self, n_components: int = 16, activation: str = "relu") -> None:
         self.n_components = n_components
         self.activation = activation
@@ -86,6 +89,7 @@ class AffineMap(FeatureMap):
             ),
             mean=place_mean.astype(X.dtype),
             scale=scale,
+            column_means=mean[columns][:, None, :].astype(X.dtype),
             activation=self.activation,
         )
 
@@ -96,10 +100,16 @@ class FittedAffineMap(FittedMap):
 
     mean: np.ndarray
     scale: np.ndarray
+    column_means: np.ndarray
     activation: str
 
     def forward(self, parameters, sites):
         matrix, offset = parameters
+        missing = np.isnan(sites)
+        silent = None
+        if missing.any():
+            sites = np.where(missing, self.column_means, sites)
+            silent = np.nonzero(missing[..., 0]) if sites.shape[2] == 1 else None
         z = standardise(sites, self.mean, self.scale)
         n_sites, n_samples, site_size = z.shape
         hidden = np.matmul(z.reshape(-1, site_size), matrix)
@@ -108,11 +118,15 @@ class FittedAffineMap(FittedMap):
         features = np.empty((n_sites, n_samples, hidden.shape[1] + 1), dtype=z.dtype)
         features[..., 0] = 1
         features[..., 1:] = hidden.reshape(n_sites, n_samples, -1)
-        return features, (z, features)
+        if silent is not None:
+            features[silent[0], silent[1], 1:] = 0
+        return features, (z, features, silent)
 
     def backward(self, parameters, saved, gradient):
-        z, features = saved
+        z, features, silent = saved
         stacked = np.stack([part[:, 1:] for part in gradient])
+        if silent is not None:
+            stacked[silent] = 0
         hidden = ACTIVATIONS[self.activation][1](features[..., 1:], stacked)
         hidden = hidden.reshape(-1, hidden.shape[-1])
         return [z.reshape(-1, z.shape[-1]).T @ hidden, hidden.sum(axis=0)]

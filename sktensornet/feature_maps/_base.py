@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._checks import check_real
 from .._linalg import ReadOnlyArrays
 from .._parallel import chunks
 from .._typing import Features, FloatArray, IntArray
@@ -20,7 +21,27 @@ LIMIT = 4.0
 
 
 class FeatureMap(BaseEstimator, ABC):
-    """Base class of the specifications of local feature maps."""
+    """Base class of the specifications of local feature maps.
+
+    Attributes
+    ----------
+    allow_nan : bool
+        Whether the map knows what to do with missing values. All maps of the
+        package do: a missing column of a site of one column says nothing (the
+        features are the constant's, or their weighted mean over the training
+        data where there is no constant), and a missing column of a larger patch
+        takes its weighted mean.
+    """
+
+    allow_nan: bool = False
+
+    trainable: bool = False
+    """Whether the map has parameters that are trained together with the network."""
+
+    @property
+    def has_free_scale(self) -> bool:
+        """Whether ``scale="auto"`` leaves the scale of the features to the estimator."""
+        return getattr(self, "scale", None) == "auto"
 
     @abstractmethod
     def fit(
@@ -60,12 +81,15 @@ class FittedMap(ReadOnlyArrays, ABC):
         Whether the first local feature is the constant 1.
     parameters : tuple of ndarray
         What is trained; empty for a fixed map.
+    has_free_scale : bool
+        Whether the estimator chooses the scale of the features.
     """
 
     mode_sizes: tuple[int, ...]
     constants: tuple[FloatArray, ...]
     has_constant: bool
     parameters: tuple[FloatArray, ...] = ()
+    has_free_scale: bool = False
 
     def __repr__(self) -> str:
         sizes = sorted(set(self.mode_sizes))
@@ -84,12 +108,18 @@ class FittedMap(ReadOnlyArrays, ABC):
         """Return a copy with other trainable parameters."""
         return replace(self, parameters=tuple(parameters))
 
+    def with_scale(self, scale: float) -> FittedMap:
+        """Return a copy with another scale of the features, or itself if that is fixed."""
+        chosen: dict[str, Any] = {"scale": scale}
+        return replace(self, **chosen) if self.has_free_scale else self
+
     def same_kind(self, other: FittedMap) -> bool:
         """Whether two maps come from the same specification; scaling may differ."""
         return type(self) is type(other) and all(
             getattr(self, field.name) == getattr(other, field.name)
             for field in fields(self)
             if isinstance(getattr(self, field.name), (str, int, float))
+            and not (self.has_free_scale and field.name == "scale")
         )
 
     def transform(self, sites: FloatArray) -> Features:
@@ -116,12 +146,24 @@ class FittedMap(ReadOnlyArrays, ABC):
         return []
 
 
+def check_scale(scale: float | str) -> float:
+    """The factor of the features; "auto" is 1 where the estimator has not chosen."""
+    if isinstance(scale, str) and scale == "auto":
+        return 1.0
+    return check_real("scale", scale, 0)
+
+
 def standardise(sites: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
-    """Centre and scale, limited to `LIMIT` standard deviations, in a new array."""
+    """Centre and scale, limited to `LIMIT` standard deviations, in a new array.
+
+    A missing value becomes 0, the mean.
+    """
     with np.errstate(over="ignore"):
         z = sites - mean
         z /= scale
-    return np.clip(z, -LIMIT, LIMIT, out=z)
+    np.clip(z, -LIMIT, LIMIT, out=z)
+    z[np.isnan(z)] = 0
+    return z
 
 
 def unit_covectors(sizes: Sequence[int], dtype: np.dtype) -> tuple[FloatArray, ...]:
@@ -150,4 +192,28 @@ def least_squares_covectors(
     return tuple(
         np.linalg.lstsq(moment, mean, rcond=1e-10)[0].astype(X.dtype)
         for moment, mean in zip(moments, means, strict=True)
+    )
+
+
+def mean_features(
+    fitted: FittedMap, X: FloatArray, columns: IntArray, weight: FloatArray | None
+) -> tuple[FloatArray, ...]:
+    """Weighted mean of the features of each site of one column, over known values.
+
+    A column without any takes the features of a missing value.
+    """
+    weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
+    totals = np.zeros(len(columns))
+    sums = [np.zeros(size) for size in fitted.mode_sizes]
+    for rows in chunks(len(X), _ROWS):
+        values = X[rows][:, columns[:, 0]].T
+        share = weight[rows] * ~np.isnan(values)
+        totals += share.sum(axis=1)
+        features = fitted.transform(values[:, :, None])
+        for total, part, own in zip(sums, share, features, strict=True):
+            total += part @ own
+    unknown = fitted.transform(np.full((len(columns), 1, 1), np.nan, X.dtype))
+    return tuple(
+        (total / known if known > 0 else own[0]).astype(X.dtype)
+        for total, known, own in zip(sums, totals, unknown, strict=True)
     )

@@ -6,17 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._base import FeatureMap, FittedMap, unit_covectors
+from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
+from ._single import check_single
 
 
 class OneHotMap(FeatureMap):
     r"""A constant and one indicator per category of a column.
 
-    .. math:: f(x) = (1, \; [x = c_1], \dots, [x = c_K])
+    .. math:: f(x) = (1, \; s [x = c_1], \dots, s [x = c_K])
 
     The categories are the distinct values of positive weight in training; any
-    other value at predict has no indicator set, which leaves the constant: the
-    column then says nothing. Mode sizes differ from site to site.
+    other value at predict, and a missing one, has no indicator set, which
+    leaves the constant: the column then says nothing. Mode sizes differ from
+    site to site.
+
+    Parameters
+    ----------
+    scale : float or "auto", default="auto"
+        The factor s. In a penalty on ||W||^2 an interaction of order k costs
+        s^(-2 k), so a small scale is a prior for low orders. "auto" leaves it
+        to an estimator with ``alpha="auto"``, and is 1 for others.
 
     References
     ----------
@@ -34,20 +43,27 @@ class OneHotMap(FeatureMap):
            [1., 0., 0.]])
     """
 
+    allow_nan = True
+
+    def __init__(self, scale: float | str = "auto") -> None:
+        self.scale = scale
+
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
-        if columns.shape[1] != 1:
-            raise ValueError(
-                f"feature_map={self!r} needs sites of one column, but patches make sites of "
-                f"{columns.shape[1]}; use patches=None or another feature map."
-            )
-        rows = slice(None) if sample_weight is None else np.flatnonzero(sample_weight > 0)
-        categories = tuple(np.unique(X[rows, column]) for column in columns[:, 0])
+        check_single(self, columns)
+        scale = check_scale(self.scale)
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        categories = []
+        for column in columns[:, 0]:
+            known = (weight > 0) & ~np.isnan(X[:, column])
+            categories.append(np.unique(X[known, column]))
         sizes = tuple(len(values) + 1 for values in categories)
         return FittedOneHotMap(
             mode_sizes=sizes,
             constants=unit_covectors(sizes, X.dtype),
             has_constant=True,
-            categories=categories,
+            categories=tuple(categories),
+            scale=scale,
+            has_free_scale=self.has_free_scale,
         )
 
 
@@ -56,15 +72,17 @@ class FittedOneHotMap(FittedMap):
     """Fitted `OneHotMap`; ``categories`` are the values of each site."""
 
     categories: tuple[np.ndarray, ...]
+    scale: float
 
     def forward(self, parameters, sites):
         features = []
         for values, categories in zip(sites[..., 0], self.categories, strict=True):
-            code = np.searchsorted(categories, values)
-            known = categories[np.minimum(code, len(categories) - 1)] == values
             hot = np.zeros((len(values), len(categories) + 1), dtype=sites.dtype)
             hot[:, 0] = 1
-            rows = np.flatnonzero(known)
-            hot[rows, code[rows] + 1] = 1
+            if len(categories):
+                code = np.searchsorted(categories, values)
+                known = categories[np.minimum(code, len(categories) - 1)] == values
+                rows = np.flatnonzero(known)
+                hot[rows, code[rows] + 1] = self.scale
             features.append(hot)
         return features, None

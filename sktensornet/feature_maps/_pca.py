@@ -42,6 +42,8 @@ class PCAMap(FeatureMap):
     TTClassifier(feature_map=PCAMap(n_components=6), solver='als')
     """
 
+    allow_nan = True
+
     def __init__(self, n_components: int = 10, scale: float = 0.5) -> None:
         self.n_components = n_components
         self.scale = scale

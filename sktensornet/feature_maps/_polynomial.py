@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._checks import check_integer, check_real
-from .._linalg import positive_scale, weighted_moments
-from ._base import LIMIT, FeatureMap, FittedMap, standardise, unit_covectors
+from .._checks import check_integer
+from ._base import LIMIT, FeatureMap, FittedMap, check_scale, standardise, unit_covectors
+from ._quantiles import robust_moments
 
 _LARGEST = 1e4
 
@@ -20,16 +20,18 @@ class PolynomialMap(FeatureMap):
 
     With several columns in a site, the powers of each follow one another and
     share the constant. Columns are standardised one by one and limited to 4
-    standard deviations.
+    standard deviations; outliers, values beyond three times the range from the
+    quantile at 2 % to that at 98 %, do not count in full for mean and deviation.
 
     Parameters
     ----------
     degree : int, default=1
         Highest power p.
-    scale : float, default=1.0
+    scale : float or "auto", default="auto"
         The factor s. In a penalty on ||W||^2 an interaction of order k costs
-        s^(-2 k), so a small scale is a prior for low orders. Features must stay
-        small enough to be multiplied: (4 s)^p is at most 10,000.
+        s^(-2 k), so a small scale is a prior for low orders. "auto" leaves it
+        to an estimator with ``alpha="auto"``, and is 1 for others. Features
+        must stay small enough to be multiplied: (4 s)^p is at most 10,000.
 
     References
     ----------
@@ -46,13 +48,15 @@ class PolynomialMap(FeatureMap):
            [ 1.,  1.,  1.]])
     """
 
-    def __init__(self, degree: int = 1, scale: float = 1.0) -> None:
+    allow_nan = True
+
+    def __init__(self, degree: int = 1, scale: float | str = "auto") -> None:
         self.degree = degree
         self.scale = scale
 
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
         degree = check_integer("degree", self.degree, 1)
-        scale = check_real("scale", self.scale, 0)
+        scale = check_scale(self.scale)
         largest = (LIMIT * scale) ** degree
         if not largest <= _LARGEST:
             raise ValueError(
@@ -60,17 +64,17 @@ class PolynomialMap(FeatureMap):
                 f"(4 * scale)**degree must be at most {_LARGEST:g}, so use a smaller one."
             )
         n_sites, site_size = columns.shape
-        mean, variance = weighted_moments(X, sample_weight)
-        deviation = positive_scale(variance, mean, X.dtype)
+        mean, deviation = robust_moments(X, sample_weight)
         size = 1 + degree * site_size
         return FittedPolynomialMap(
             mode_sizes=(size,) * n_sites,
             constants=unit_covectors((size,) * n_sites, X.dtype),
             has_constant=True,
-            mean=mean[columns][:, None, :].astype(X.dtype),
+            mean=mean[columns][:, None, :],
             deviation=deviation[columns][:, None, :],
             degree=degree,
             scale=scale,
+            has_free_scale=self.has_free_scale,
         )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._checks import check_real
-from .._linalg import weighted_range
-from ._base import FeatureMap, FittedMap, least_squares_covectors
+from .._linalg import weighted_moments, weighted_range
+from ._base import FeatureMap, FittedMap, least_squares_covectors, mean_features
 
 
 class TrigonometricMap(FeatureMap):
@@ -42,12 +42,15 @@ class TrigonometricMap(FeatureMap):
            [0., 1.]])
     """
 
+    allow_nan = True
+
     def __init__(self, scale: float = 0.5) -> None:
         self.scale = scale
 
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
         scale = check_real("scale", self.scale, 0)
         low, high = weighted_range(X, sample_weight)
+        mean, _ = weighted_moments(X, sample_weight)
         with np.errstate(over="ignore"):
             width = high - low
         width = np.where(width > 0, np.minimum(width, np.finfo(X.dtype).max), 1.0)
@@ -58,8 +61,12 @@ class TrigonometricMap(FeatureMap):
             has_constant=False,
             low=low[columns][:, None, :].astype(X.dtype),
             width=width[columns][:, None, :].astype(X.dtype),
+            fill=mean[columns][:, None, :].astype(X.dtype),
+            means=(),
             scale=scale,
         )
+        if site_size == 1:
+            fitted = replace(fitted, means=mean_features(fitted, X, columns, sample_weight))
         covectors = least_squares_covectors(fitted, X, columns, sample_weight)
         return replace(fitted, constants=covectors)
 
@@ -70,11 +77,21 @@ class FittedTrigonometricMap(FittedMap):
 
     low: np.ndarray
     width: np.ndarray
+    fill: np.ndarray
+    means: tuple[np.ndarray, ...]
     scale: float
 
     def forward(self, parameters, sites):
+        missing = np.isnan(sites)
+        some = missing.any()
+        if some:
+            sites = np.where(missing, self.fill, sites)
         with np.errstate(over="ignore"):
             z = (sites - self.low) / self.width
         angle = np.clip(z, 0.0, 1.0) * (self.scale * float(np.pi))
         pairs = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-        return pairs.reshape(*angle.shape[:2], -1), None
+        features = pairs.reshape(*angle.shape[:2], -1)
+        if some and self.means:
+            for site, mean, where in zip(features, self.means, missing[..., 0], strict=True):
+                site[where] = mean
+        return features, None

@@ -1,8 +1,9 @@
 """Losses: value, derivative, probabilities."""
 
-from ._base import ClassificationLoss
+from ._base import ClassificationLoss, Loss, RegressionLoss
 from ._log import LogLoss
 from ._margin import SquaredError, SquaredHinge
+from ._regression import Huber, Poisson, SquaredDistance
 
 CLASSIFICATION_LOSSES: dict[str, type[ClassificationLoss]] = {
     "log_loss": LogLoss,
@@ -10,10 +11,22 @@ CLASSIFICATION_LOSSES: dict[str, type[ClassificationLoss]] = {
     "squared_hinge": SquaredHinge,
 }
 
+REGRESSION_LOSSES: dict[str, type[RegressionLoss]] = {
+    "squared_error": SquaredDistance,
+    "huber": Huber,
+    "poisson": Poisson,
+}
+
 __all__ = [
     "CLASSIFICATION_LOSSES",
+    "REGRESSION_LOSSES",
     "ClassificationLoss",
+    "Huber",
     "LogLoss",
+    "Loss",
+    "Poisson",
+    "RegressionLoss",
+    "SquaredDistance",
     "SquaredError",
     "SquaredHinge",
 ]

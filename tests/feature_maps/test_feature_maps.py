@@ -8,9 +8,13 @@ import pytest
 from sktensornet.feature_maps import (
     FEATURE_MAPS,
     AffineMap,
+    FourierMap,
+    MixedMap,
     OneHotMap,
     PCAMap,
     PolynomialMap,
+    QuantileMap,
+    SplineMap,
     TrigonometricMap,
 )
 
@@ -26,7 +30,15 @@ MAPS = {
     "trigonometric": TrigonometricMap(),
     "trigonometric, short": TrigonometricMap(scale=0.2),
     "one_hot": OneHotMap(),
+    "quantile": QuantileMap(degree=2),
+    "quantile, few": QuantileMap(n_quantiles=5),
+    "spline": SplineMap(),
+    "spline, cubic": SplineMap(degree=3, linear=False, scale=0.3),
+    "fourier": FourierMap(),
+    "fourier, periodic": FourierMap(2, period=24.0),
+    "mixed": MixedMap([OneHotMap(), SplineMap(), AffineMap(n_components=3)], [[2], [0, 3], [1]]),
 }
+PATCHED = ("affine", "pca", "polynomial", "trigonometric")
 
 
 def data(n=40, seed=0, dtype=np.float64):
@@ -44,7 +56,7 @@ def sites_of(X, columns=SINGLE):
 
 
 def columns_for(name):
-    return SINGLE if name == "one_hot" else PAIRS
+    return PAIRS if name.startswith(PATCHED) else SINGLE
 
 
 @pytest.fixture(params=MAPS)
@@ -53,7 +65,7 @@ def name(request):
 
 
 def test_registry_has_every_public_map():
-    assert {type(m) for m in MAPS.values()} == set(FEATURE_MAPS.values())
+    assert {type(m) for m in MAPS.values()} == {*FEATURE_MAPS.values(), MixedMap}
 
 
 def test_features_have_the_promised_sizes(name):
@@ -252,7 +264,7 @@ def test_affine_map_is_its_formula():
 
 
 def test_polynomial_map_is_its_formula():
-    X = data()
+    X = data(n=400)
     features = fit(PolynomialMap(degree=3, scale=0.5), X, PAIRS).transform(sites_of(X, PAIRS))
     z = 0.5 * np.clip((X - X.mean(axis=0)) / X.std(axis=0), -4, 4)
     for f, (a, b) in zip(features, PAIRS, strict=True):
@@ -308,12 +320,205 @@ def test_an_unseen_category_leaves_the_constant(unseen):
         (TrigonometricMap(scale=-1.0), SINGLE, r"scale=-1\.0 must be a number in \(0, inf\)"),
         (TrigonometricMap(scale=np.inf), SINGLE, "scale=inf must be a number"),
         (TrigonometricMap(scale="auto"), SINGLE, "scale='auto' must be a number"),
+        (PolynomialMap(scale="small"), SINGLE, "scale='small' must be a number"),
+        (QuantileMap(n_quantiles=1), SINGLE, "n_quantiles=1 must be an integer >= 2"),
+        (QuantileMap(), PAIRS, r"QuantileMap\(\) needs sites of one column"),
+        (SplineMap(n_knots=1), SINGLE, "n_knots=1 must be an integer >= 2"),
+        (SplineMap(degree=0), SINGLE, "degree=0 must be an integer >= 1"),
+        (SplineMap(linear=1), SINGLE, "linear=1 must be True or False"),
+        (SplineMap(), PAIRS, r"SplineMap\(\) needs sites of one column"),
+        (FourierMap(n_frequencies=0), SINGLE, "n_frequencies=0 must be an integer >= 1"),
+        (FourierMap(period=0), SINGLE, r"period=0 must be a number in \(0, inf\)"),
+        (FourierMap(), PAIRS, r"FourierMap\(\) needs sites of one column"),
         (OneHotMap(), PAIRS, r"feature_map=OneHotMap\(\) needs sites of one column, .* 2; use"),
     ],
 )
 def test_a_bad_parameter_is_refused_by_name_value_and_mend(feature_map, columns, message):
     with pytest.raises(ValueError, match=message):
         fit(feature_map, data(), columns)
+
+
+def test_quantile_map_is_the_mid_rank():
+    X = np.array([[1.0], [2.0], [2.0], [9.0], [1e9]])
+    z = 12**0.5 * (np.array([0.1, 0.4, 0.4, 0.7, 0.9]) - 0.5)
+    features = fit(QuantileMap(degree=2, scale=0.5), X, np.array([[0]])).transform(X.T[:, :, None])
+    np.testing.assert_allclose(features[0], np.column_stack([np.ones(5), z / 2, z**2 / 4]))
+
+
+def test_quantile_map_does_not_see_an_increasing_transform():
+    X = data()[:, :1]
+    a, b = (fit(QuantileMap(), Z, np.array([[0]])) for Z in (X, np.exp(X)))
+    f, g = a.transform(X.T[:, :, None])[0], b.transform(np.exp(X).T[:, :, None])[0]
+    np.testing.assert_allclose(f, g)
+
+
+def test_spline_map_spans_what_it_should():
+    x = np.linspace(0, 4, 81)
+    X = x[:, None]
+    fitted = fit(SplineMap(n_knots=5, degree=3, linear=False), X, np.array([[0]]))
+    features = fitted.transform(X.T[:, :, None])[0]
+    assert features.shape == (81, 1 + 5 + 3 - 1)
+    np.testing.assert_allclose(features[:, 1:].mean(axis=0), 0, atol=1e-12)
+    for target in (x, x**3, np.maximum(x - 2, 0) ** 3):
+        fit_ = features @ np.linalg.lstsq(features, target)[0]
+        np.testing.assert_allclose(fit_, target, atol=1e-9)
+
+
+def test_spline_map_adds_the_standardised_column():
+    X = data(n=300)
+    features = fit(SplineMap(scale=0.5), X).transform(sites_of(X))
+    z = 0.5 * np.clip((X - X.mean(axis=0)) / X.std(axis=0), -4, 4)
+    for k, f in enumerate(features):
+        np.testing.assert_allclose(f[:, 1], z[:, k])
+
+
+def test_spline_map_needs_no_splines_for_two_values():
+    X = np.array([[0.0], [1.0], [1.0]])
+    assert fit(SplineMap(), X, np.array([[0]])).mode_sizes == (2,)
+    assert fit(SplineMap(linear=False), X, np.array([[0]])).mode_sizes == (3,)
+
+
+def test_fourier_map_is_orthonormal_for_a_uniform_column():
+    X = (np.arange(1000)[:, None] + 0.5) / 1000 * 7 - 3
+    f = fit(FourierMap(3, scale=1.0), X, np.array([[0]])).transform(X.T[:, :, None])[0]
+    np.testing.assert_allclose(f.T @ f / 1000, np.eye(4), atol=0.01)
+
+
+def test_fourier_map_has_its_period():
+    X = np.arange(48.0)[:, None]
+    f = fit(FourierMap(2, period=24), X, np.array([[0]])).transform(X.T[:, :, None])[0]
+    np.testing.assert_allclose(f[:24], f[24:], atol=1e-12)
+    np.testing.assert_allclose(f[:24].T @ f[:24] / 24, np.eye(5), atol=1e-12)
+
+
+@pytest.mark.parametrize("outlier", [1e9, -1e9])
+@pytest.mark.parametrize("name", ["polynomial", "quantile", "spline", "fourier"])
+def test_one_outlier_changes_little(name, outlier):
+    X = np.random.default_rng(0).standard_normal((200, 1))
+    spoilt = X.copy()
+    spoilt[0] = outlier
+    where = np.array([[0]])
+    clean, spoiled = (fit(MAPS[name], Z, where) for Z in (X, spoilt))
+    inside = X[np.abs(X) < 2].reshape(1, -1, 1)
+    f, g = clean.transform(inside)[0], spoiled.transform(inside)[0]
+    # The ends of the range may move out to the fence; the shapes that can be fitted stay.
+    f = f[:, :3]
+    residual = f - g @ np.linalg.lstsq(g, f)[0]
+    assert residual.std() < 0.1 * f[:, 1:].std()
+
+
+def test_outliers_do_not_move_ordinary_moments():
+    X = data(n=400)
+    fitted = fit(PolynomialMap(), X)
+    np.testing.assert_allclose(fitted.mean[:, 0, 0], X.mean(axis=0))
+    np.testing.assert_allclose(fitted.deviation[:, 0, 0], X.std(axis=0))
+
+
+def test_a_missing_value_of_a_single_column_says_nothing(name):
+    X, train = data(), data()
+    train[::3, 1] = np.nan
+    columns = SINGLE
+    fitted = fit(MAPS[name], train, columns)
+    gone = X.copy()
+    gone[:, 1] = np.nan
+    full, without = (fitted.transform(sites_of(Z)) for Z in (X, gone))
+    for site in (0, 2, 3):
+        np.testing.assert_array_equal(full[site], without[site])
+    if fitted.has_constant:
+        expected = np.eye(1, fitted.mode_sizes[1])[0]
+    else:
+        known = ~np.isnan(train[:, 1])
+        expected = fitted.transform(sites_of(train[known]))[1].mean(axis=0)
+    np.testing.assert_allclose(without[1], np.tile(expected, (len(X), 1)), atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in MAPS if name.startswith(PATCHED)])
+def test_a_missing_column_of_a_patch_takes_its_weighted_mean(name):
+    X = data()
+    X[::3, 1] = np.nan
+    weight = np.random.default_rng(0).random(len(X))
+    fitted = fit(MAPS[name], X, PAIRS, weight)
+    known = ~np.isnan(X[:, 1])
+    filled = np.where(np.isnan(X), np.average(X[known, 1], weights=weight[known]), X)
+    for f, g in zip(*(fitted.transform(sites_of(Z, PAIRS)) for Z in (X, filled)), strict=True):
+        np.testing.assert_allclose(f, g, atol=1e-12)
+
+
+def test_a_column_that_is_always_missing_is_harmless(name):
+    X = data()
+    X[:, 2] = np.nan
+    fitted = fit(MAPS[name], X)
+    for values in (X, data()):
+        assert all(np.isfinite(f).all() for f in fitted.transform(sites_of(values)))
+
+
+def test_missing_values_pass_no_gradient_of_a_single_column(assert_derivative):
+    X = data()
+    X[::3, 1] = np.nan
+    fitted = fit(AffineMap(n_components=3, activation="tanh"), X)
+    weights = np.random.default_rng(0).standard_normal((4, len(X), 3))
+
+    def value(theta):
+        features, _ = fitted.forward([theta[:2].reshape(1, 2), theta[2:]], sites_of(X))
+        return float((weights * features).sum())
+
+    theta = np.concatenate([array.ravel() for array in fitted.parameters])
+    parameters = [theta[:2].reshape(1, 2), theta[2:]]
+    _, saved = fitted.forward(parameters, sites_of(X))
+    gradient = fitted.backward(parameters, saved, list(weights))
+    assert_derivative(value, theta, np.concatenate([g.ravel() for g in gradient]))
+
+
+def test_mixed_map_is_its_parts():
+    X = data()
+    parts = [PolynomialMap(degree=2), OneHotMap()]
+    mixed = fit(MixedMap(parts, [[3, 0], [1, 2]]), X)
+    features = mixed.transform(sites_of(X))
+    for one, group in zip(parts, ([3, 0], [1, 2]), strict=True):
+        own = fit(one, X, SINGLE[group]).transform(sites_of(X)[group])
+        for k, f in zip(group, own, strict=True):
+            np.testing.assert_array_equal(features[k], f)
+
+
+@pytest.mark.parametrize("groups", [[[0], [1, 2]], [[0, 1, 1], [2, 3]], [[0, 1], [2, 4]]])
+def test_groups_must_hold_each_site_once(groups):
+    with pytest.raises(ValueError, match="must contain each of the 4 sites once"):
+        fit(MixedMap([PolynomialMap(), OneHotMap()], groups), data())
+
+
+def test_mixed_maps_of_other_kinds_are_told_apart():
+    X = data()
+    groups = [[0, 1], [2, 3]]
+    one = fit(MixedMap([PolynomialMap(), OneHotMap()], groups), X)
+    assert one.same_kind(fit(MixedMap([PolynomialMap(), OneHotMap()], groups), X[:20]))
+    assert not one.same_kind(fit(MixedMap([SplineMap(), OneHotMap()], groups), X))
+    assert not one.same_kind(fit(MixedMap([PolynomialMap(), OneHotMap()], [[0], [1, 2, 3]]), X))
+    assert not one.same_kind(fit(PolynomialMap(), X))
+
+
+def test_a_free_scale_can_be_set_and_a_fixed_one_stays():
+    X = data()
+    groups = [[0, 1], [2, 3]]
+    free = fit(MixedMap([SplineMap(), PolynomialMap(scale=0.3)], groups), X)
+    assert free.has_free_scale
+    parts = [SplineMap(scale=0.1), PolynomialMap(scale=0.3)]
+    fixed = fit(MixedMap(parts, groups), X)
+    assert not fixed.has_free_scale
+    assert fixed.with_scale(0.1).maps == fixed.maps
+    changed = free.with_scale(0.1)
+    assert changed.same_kind(free)
+    for f, g in zip(*(m.transform(sites_of(X)) for m in (changed, fixed)), strict=True):
+        np.testing.assert_array_equal(f, g)
+    assert not TrigonometricMap().has_free_scale
+
+
+@pytest.mark.parametrize("kind", [SplineMap, PolynomialMap, QuantileMap, OneHotMap, FourierMap])
+def test_a_free_scale_is_one_until_it_is_set(kind):
+    X = data()
+    a, b = fit(kind(), X), fit(kind(scale=1.0), X)
+    assert not a.same_kind(fit(kind(scale=0.5), X))
+    for site in range(4):
+        np.testing.assert_array_equal(*(m.transform(sites_of(X))[site] for m in (a, b)))
 
 
 def test_no_map_warns_on_ordinary_data(name):

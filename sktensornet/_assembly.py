@@ -1,0 +1,137 @@
+"""From the parameters of an estimator to its parts: solver, feature map, model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._columns import Columns
+from ._init import check_network
+from ._model import Model
+from ._typing import FloatArray
+from .feature_maps import (
+    FEATURE_MAPS,
+    AffineMap,
+    FeatureMap,
+    MixedMap,
+    OneHotMap,
+    PCAMap,
+    PolynomialMap,
+)
+from .networks import TensorNetwork
+from .patches import SingleColumns
+from .solvers import SOLVERS, Solver
+
+
+def make_solver(solver: str | Solver, automatic: type[Solver]) -> Solver:
+    """The solver that a parameter means; `automatic` is "auto"."""
+    if not isinstance(solver, Solver):
+        solver = automatic() if solver == "auto" else SOLVERS[solver]()
+    solver.check()
+    return solver
+
+
+def sweeps(solver: str | Solver) -> bool:
+    """Whether the solver needs a fixed feature map; "auto" adapts."""
+    found = SOLVERS.get(solver) if isinstance(solver, str) else solver
+    return found is not None and found.sweeps
+
+
+def make_feature_map(estimator: Any, columns: Columns, n_columns: int) -> FeatureMap:
+    """The feature map that the parameters of an estimator ask for.
+
+    Categories are one-hot, and other columns take ``feature_map``, which may
+    be another one for each column.
+    """
+    asked = estimator.feature_map
+    if estimator.patches is not None:
+        return _patch_map(estimator, columns)
+    by_column: dict[int, FeatureMap] = dict.fromkeys(columns.categorical, OneHotMap())
+    other: FeatureMap = PolynomialMap()
+    if isinstance(asked, dict):
+        for name, one in asked.items():
+            if not (isinstance(one, FeatureMap) or one in FEATURE_MAPS):
+                raise ValueError(
+                    f"feature_map[{name!r}]={one!r} must be a FeatureMap or one of "
+                    f"{sorted(FEATURE_MAPS)}."
+                )
+            by_column[columns.index(name, n_columns, "feature_map")] = _one(one)
+    elif asked != "auto":
+        other = _one(asked)
+    groups: dict[FeatureMap, list[int]] = {}
+    for k in range(n_columns):
+        groups.setdefault(by_column.get(k, other), []).append(k)
+    if len(groups) == 1:
+        return next(iter(groups))
+    return MixedMap(list(groups), list(groups.values()))
+
+
+def _patch_map(estimator: Any, columns: Columns) -> FeatureMap:
+    """The feature map of sites of several columns."""
+    asked = estimator.feature_map
+    if columns.categorical:
+        raise ValueError(
+            f"patches={estimator.patches!r} does not go with columns of categories, here "
+            f"{columns.labels(columns.categorical)!r}; use patches=None, or encode them and set "
+            "categorical_features=None."
+        )
+    if isinstance(asked, dict):
+        raise ValueError(
+            f"feature_map={asked!r} names columns, which does not go with patches="
+            f"{estimator.patches!r}; pass one map for all patches."
+        )
+    if asked == "auto":
+        return PCAMap() if sweeps(estimator.solver) else AffineMap()
+    return _one(asked)
+
+
+def _one(feature_map: str | FeatureMap) -> FeatureMap:
+    return FEATURE_MAPS[feature_map]() if isinstance(feature_map, str) else feature_map
+
+
+def make_model(
+    estimator: Any,
+    X: FloatArray,
+    weight: FloatArray,
+    random_state: np.random.RandomState,
+    *,
+    columns: Columns,
+    n_outputs: int,
+    batched: bool,
+) -> Model:
+    """A model for the data; `batched` is one tensor for each output."""
+    sites = (estimator.patches or SingleColumns()).fit(X.shape[1])
+    chosen = make_feature_map(estimator, columns, X.shape[1])
+    if sweeps(estimator.solver):
+        _check_sweeps(estimator, chosen)
+    feature_map = chosen.fit(X, sites.columns, weight, random_state)
+    tree = estimator._tree(sites)
+    n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
+    sizes = tree.message_sizes(feature_map.mode_sizes, estimator.rank, leg)
+    if isinstance(estimator.init, TensorNetwork):
+        model = Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
+        check_network(estimator.init, model)
+        sizes = estimator.init.message_sizes
+    return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
+
+
+def _check_sweeps(estimator: Any, feature_map: FeatureMap) -> None:
+    """Raise if a sweeping solver cannot honour the parameters."""
+    solver = estimator.solver
+    if feature_map.trainable:
+        raise ValueError(
+            f"feature_map={feature_map!r} is trained together with the network, which "
+            f"solver={solver!r} cannot do; use a fixed map such as PCAMap() for patches "
+            "and PolynomialMap() or SplineMap() for columns, or solver='adam'."
+        )
+    if estimator.penalty != "frobenius":
+        raise ValueError(
+            f"solver={solver!r} penalises the Frobenius norm of the weight tensor, so "
+            f"penalty={estimator.penalty!r} must be 'frobenius'; or use solver='lbfgs' or 'adam'."
+        )
+    if not estimator._loss().is_bounded:
+        raise ValueError(
+            f"solver={solver!r} needs a loss whose curvature has a bound, which "
+            f"loss={estimator.loss!r} has not; use solver='lbfgs' or 'adam'."
+        )

@@ -1,0 +1,42 @@
+"""The formats: which tree an estimator's weight tensor has."""
+
+from __future__ import annotations
+
+from .networks import (
+    Tree,
+    balanced,
+    balanced_grid,
+    canonical_polyadic,
+    check_nested,
+    hierarchical_tucker,
+    tensor_train,
+)
+from .patches import Sites
+
+
+class TensorTrainMixin:
+    """Weights in a tensor train."""
+
+    def _tree(self, sites: Sites) -> Tree:
+        return tensor_train(sites.n_sites)
+
+
+class HierarchicalTuckerMixin:
+    """Weights in a hierarchical Tucker tree, as the parameter ``tree`` says."""
+
+    tree: str | tuple
+
+    def _tree(self, sites: Sites) -> Tree:
+        if isinstance(self.tree, str):
+            grid = sites.grid
+            nested = balanced(sites.n_sites) if grid is None else balanced_grid(grid)
+        else:
+            nested = check_nested(self.tree, sites.n_sites)
+        return hierarchical_tucker(nested)
+
+
+class CanonicalPolyadicMixin:
+    """Weights in a canonical polyadic sum."""
+
+    def _tree(self, sites: Sites) -> Tree:
+        return canonical_polyadic(sites.n_sites)

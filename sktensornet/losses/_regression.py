@@ -1,0 +1,118 @@
+"""Losses of real targets."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import xlogy
+
+from .._checks import check_real
+from ._base import RegressionLoss
+
+
+class SquaredDistance(RegressionLoss):
+    r"""Half the squared distance to the targets.
+
+    .. math:: \ell(s, y) = \tfrac12 \sum_c (s_c - y_c)^2
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import SquaredDistance
+    >>> SquaredDistance().value_and_gradient(np.zeros((1, 1)), np.array([[2.0]]))
+    (array([2.]), array([[-2.]]))
+    """
+
+    is_quadratic = True
+
+    def value_and_gradient(self, scores, y):
+        residual = scores - y
+        return 0.5 * (residual * residual).sum(axis=1), residual
+
+    def curvature(self, scores, y, direction):
+        return (direction * direction).sum(axis=1)
+
+    def curvature_bound(self, n_outputs):
+        return 1.0
+
+
+class Huber(RegressionLoss):
+    r"""Huber's loss: squared near the targets, linear far from them.
+
+    .. math:: \ell(s, y) = \sum_c h(s_c - y_c), \qquad h(t) = \tfrac12 t^2 \;(|t| \le \epsilon),
+              \; \epsilon |t| - \tfrac12 \epsilon^2 \;(|t| > \epsilon)
+
+    Parameters
+    ----------
+    epsilon : float, default=1.35
+        Where the loss turns linear, in units of the scaled targets.
+
+    References
+    ----------
+    Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35
+    (1964) 73-101.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import Huber
+    >>> Huber(1.0).value_and_gradient(np.zeros((1, 1)), np.array([[3.0]]))
+    (array([2.5]), array([[-1.]]))
+    """
+
+    def __init__(self, epsilon: float = 1.35) -> None:
+        self.epsilon = check_real("huber_epsilon", epsilon, 0)
+
+    def value_and_gradient(self, scores, y):
+        residual = scores - y
+        gradient = np.clip(residual, -self.epsilon, self.epsilon)
+        return (gradient * (residual - 0.5 * gradient)).sum(axis=1), gradient
+
+    def curvature(self, scores, y, direction):
+        # Reweighting: the parabola that touches at s and -s lies above everywhere.
+        reweighted = self.epsilon / np.maximum(np.abs(scores - y), self.epsilon)
+        return (reweighted * direction * direction).sum(axis=1)
+
+    def curvature_bound(self, n_outputs):
+        return 1.0
+
+
+class Poisson(RegressionLoss):
+    r"""Half the Poisson deviance, with the logarithm as link.
+
+    .. math:: \ell(s, y) = \sum_c \left( e^{s_c} - y_c s_c + y_c \log y_c - y_c \right), \qquad
+              \hat y = e^s
+
+    Its curvature has no bound, so sweeping solvers cannot use it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import Poisson
+    >>> Poisson().value_and_gradient(np.zeros((1, 1)), np.array([[1.0]]))
+    (array([0.]), array([[0.]]))
+    """
+
+    scales_targets = False
+    is_bounded = False
+
+    def value_and_gradient(self, scores, y):
+        with np.errstate(over="ignore"):
+            mean = np.exp(scores)
+            return (mean - y * scores + xlogy(y, y) - y).sum(axis=1), mean - y
+
+    def curvature(self, scores, y, direction):
+        with np.errstate(over="ignore"):
+            return (np.exp(scores) * direction * direction).sum(axis=1)
+
+    def curvature_bound(self, n_outputs):
+        raise ValueError("the curvature of the Poisson loss has no bound.")
+
+    def baseline(self, mean):
+        return np.log(mean)
+
+    def linear_targets(self, y, n_scores):
+        return np.log1p(y)
+
+    def predictions(self, scores):
+        with np.errstate(over="ignore"):
+            return np.exp(scores)
