@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ._classes import hold_out_rows
 from ._estimator import BaseTensorNetwork, takes_batches
-from ._linalg import positive_scale, weighted_moments
+from ._linalg import merged_rows, positive_scale, weighted_moments
 from ._training import with_callbacks
 from ._typing import FloatArray
 from ._validation import REGRESSOR_CONSTRAINTS, validated
@@ -124,7 +124,10 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
             y = self._checked(targets)
             self.target_mean_, self.target_scale_ = np.zeros(y.shape[1]), np.ones(y.shape[1])
             if self._loss().scales_targets:
-                self.target_mean_, variance = weighted_moments(y, weight)
+                rows, weights = merged_rows(y[:, :0], y, weight)
+                # In the order of the values, so that units change no rounding.
+                order = np.lexsort(y[rows].T)
+                self.target_mean_, variance = weighted_moments(y[rows[order]], weights[order])
                 self.target_scale_ = positive_scale(variance, self.target_mean_, y.dtype)
             elif not (weight @ y > 0).all():
                 raise ValueError(

@@ -61,11 +61,11 @@ class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
     >>> from sklearn.datasets import load_iris
     >>> from sktensornet import TTClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> clf = TTClassifier(rank=3, alpha=1e-2, random_state=0).fit(X, y)
+    >>> clf = TTClassifier(rank=3, random_state=0).fit(X, y)
     >>> clf.score(X, y) > 0.95
     True
     >>> [core.shape for core in clf.network_.cores]
-    [(1, 2, 2), (2, 2, 3), (3, 2, 2, 3), (2, 2, 1)]
+    [(1, 7, 3), (3, 7, 3), (3, 7, 3, 3), (3, 7, 1)]
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
         categorical_features: Any = "from_dtype",
         class_tensors: str = "joint",
         loss: str = "log_loss",
-        alpha: float = 1e-4,
+        alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
         max_iter: int | None = None,
@@ -159,11 +159,11 @@ class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
     >>> from sklearn.datasets import load_iris
     >>> from sktensornet import HTClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> clf = HTClassifier(rank=3, alpha=1e-2, random_state=0).fit(X, y)
+    >>> clf = HTClassifier(rank=3, random_state=0).fit(X, y)
     >>> clf.score(X, y) > 0.95
     True
     >>> clf.network_
-    TensorNetwork(HT, sites=4, mode_size=2, rank=2..3, outputs=3, parameters=67, bytes=536)
+    TensorNetwork(HT, sites=4, mode_size=7, rank=3, outputs=3, parameters=165, bytes=1,320)
     """
 
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS | TREE_CONSTRAINTS
@@ -178,7 +178,7 @@ class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
         categorical_features: Any = "from_dtype",
         class_tensors: str = "joint",
         loss: str = "log_loss",
-        alpha: float = 1e-4,
+        alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
         max_iter: int | None = None,
@@ -251,11 +251,11 @@ class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
     >>> from sklearn.datasets import load_iris
     >>> from sktensornet import CPClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> clf = CPClassifier(rank=6, alpha=1e-2, random_state=0).fit(X, y)
+    >>> clf = CPClassifier(rank=6, random_state=0).fit(X, y)
     >>> clf.score(X, y) > 0.95
     True
     >>> clf.network_.ranks, clf.network_.n_parameters
-    ((6,), 66)
+    ((6,), 186)
     """
 
     def __init__(
@@ -267,7 +267,7 @@ class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
         categorical_features: Any = "from_dtype",
         class_tensors: str = "joint",
         loss: str = "log_loss",
-        alpha: float = 1e-4,
+        alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
         max_iter: int | None = None,

@@ -21,7 +21,7 @@ class CompressionMixin:
 
     network_: TensorNetwork
     rank: int
-    alpha: float
+    alpha_: float
     n_jobs: int | None
     _solver_state: Any
     _check_data: Callable
@@ -118,7 +118,7 @@ class CompressionMixin:
                 X,
                 y,
                 weight,
-                alpha=self.alpha,
+                alpha=self.alpha_,
                 rank=max(self.network_.ranks, default=1) if cap is None else cap,
                 pool=pool,
             )

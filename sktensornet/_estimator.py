@@ -21,22 +21,29 @@ from ._assembly import make_model, make_solver, sweeps
 from ._columns import FLOATS, Columns, learn_columns
 from ._compression import CompressionMixin
 from ._init import make_start
+from ._linalg import merged_samples
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
+from ._selection import SEARCH_SWEEPS
 from ._sweeps import SweepProblem, SweepRecord
 from ._training import CallbackSupportMixin, EarlyStopping, Training
+from ._tuning import TuningMixin
 from ._typing import FloatArray
 from ._validation import NETWORK_CONSTRAINTS
 from .feature_maps import FeatureMap, FittedMap
 from .losses import Loss
 from .networks import TensorNetwork, Tree
 from .patches import Sites
-from .solvers import LBFGS, Adam, Solver
+from .solvers import ALS, LBFGS, Adam, Solver
 
 LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
 LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
+WIDEST_SWEPT = 256
+"""The largest number of features of a site for which "auto" takes ALS."""
+MOST_SWEPT = 100_000_000
+"""The largest number of features of all samples and sites for which "auto" takes ALS."""
 
 
 def takes_batches(estimator) -> bool:
@@ -52,7 +59,7 @@ def takes_batches(estimator) -> bool:
     return True
 
 
-class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
+class BaseTensorNetwork(TuningMixin, CompressionMixin, CallbackSupportMixin, BaseEstimator):
     """Base class of all estimators.
 
     A format says which tree it uses (`_tree`); classifiers and regressors say
@@ -149,10 +156,17 @@ class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
                 )
         data_held, y_held, weight_held = data[held], y[held], weight[held]
         data, y, weight = data[rows], y[rows], weight[rows]
+        metadata = None if sample_weight is None else {"sample_weight": own_weight[rows]}
+        shown = {"X": data, "y": targets[rows], "metadata": metadata}
+        if self.patches is None and not self.early_stopping:
+            data, y, weight = merged_samples(data, y, weight)
         model = self._new_model(data, weight, random_state)
         if warm:
             model = self._resume(model)
-        make = self._make_start(model, data, y, weight, random_state)
+            self.alpha_ = self.alpha_ if self.alpha == "auto" else float(self.alpha)
+        else:
+            model = self._tune(model, data, y, weight, random_state)
+        make = self._make_start(model, data, y, weight, random_state, self.alpha_)
         start = self._fitted_theta() if warm else make(random_state)
         follows = warm and isinstance(self.init, TensorNetwork)
 
@@ -168,11 +182,7 @@ class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
             origin=lambda: start if follows else make(None),
             held=(data_held, held_score) if self.early_stopping else None,
             random_state=random_state,
-            shown={
-                "X": data,
-                "y": targets[rows],
-                "metadata": None if sample_weight is None else {"sample_weight": own_weight[rows]},
-            },
+            shown=shown,
         )
         return self
 
@@ -185,9 +195,10 @@ class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
             self._check_rank()
             self._random_state = check_random_state(self.random_state)
             model = self._new_model(X, weight, self._random_state)
+            self._fix_alpha()
         else:
             model = self._fitted_model()
-        make = self._make_start(model, X, y, weight, self._random_state)
+        make = self._make_start(model, X, y, weight, self._random_state, self.alpha_)
         theta = make(self._random_state) if first else self._fitted_theta()
         if getattr(self, "_origin", None) is None:
             follows = not first and isinstance(self.init, TensorNetwork)
@@ -207,7 +218,7 @@ class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
             batched=batched,
         )
 
-    def _make_start(self, model, X, y, weight, random_state):
+    def _make_start(self, model, X, y, weight, random_state, alpha: float):
         bias = self._loss().baseline(self._mean_target(y, weight))
         return make_start(
             self.init,
@@ -216,7 +227,7 @@ class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
             X,
             y,
             weight,
-            alpha=self.alpha,
+            alpha=alpha,
             bias=bias[:, None] if self._outputs()[1] else bias[None],
             random_state=random_state,
         )
@@ -242,10 +253,15 @@ class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
             X,
             y,
             weight,
-            alpha=self.alpha,
+            alpha=self.alpha_,
             penalty=self.penalty,
             origin=origin,
             pool=pool,
+        )
+
+    def _sweep_problem(self, model: Model, X, y, weight, alpha: float, pool: ChunkPool):
+        return SweepProblem(
+            model, self._loss(), X, y, weight, alpha=alpha, rank=self.rank, pool=pool
         )
 
     def _advance(self, model: Model, X, y, weight, theta: FloatArray, origin) -> None:
@@ -290,7 +306,25 @@ class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
         return model.scores(theta, X, effective_threads(self.n_jobs))
 
     def _solver_for(self, model: Model, n_samples: int) -> Solver:
-        return make_solver(self.solver, LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam)
+        automatic: type[Solver] = LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
+        sizes = model.feature_map.mode_sizes
+        if (
+            self.patches is None
+            and self.penalty == "frobenius"
+            and self._loss().is_bounded
+            and not model.feature_map.parameters
+            and max(sizes) <= WIDEST_SWEPT
+            and n_samples * sum(sizes) <= MOST_SWEPT
+        ):
+            automatic = ALS
+        return make_solver(self.solver, automatic)
+
+    def _max_iter(self, solver: Solver) -> int:
+        """As asked for; a fit that follows trials takes as many sweeps as they did."""
+        if self.max_iter is not None:
+            return self.max_iter
+        chooses = self.alpha == "auto" and self.patches is None and not self.early_stopping
+        return SEARCH_SWEEPS if solver.sweeps and chooses else solver.default_max_iter
 
     def _train(
         self,
@@ -313,20 +347,11 @@ class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
         metadata.
         """
         solver = self._solver_for(model, len(X))
-        max_iter = solver.default_max_iter if self.max_iter is None else self.max_iter
+        max_iter = self._max_iter(solver)
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
             problem: Any
             if solver.sweeps:
-                problem = SweepProblem(
-                    model,
-                    self._loss(),
-                    X,
-                    y,
-                    weight,
-                    alpha=self.alpha,
-                    rank=self.rank,
-                    pool=pool,
-                )
+                problem = self._sweep_problem(model, X, y, weight, self.alpha_, pool)
             else:
                 problem = self._objective(model, X, y, weight, origin(), pool)
             point = problem.start(start)
@@ -364,5 +389,6 @@ class BaseTensorNetwork(CompressionMixin, CallbackSupportMixin, BaseEstimator):
         self.sweeps_ = outcome.records if solver.sweeps else None
         self.validation_scores_ = None if stopping is None else stopping.scores
         self.n_iter_ = len(training.loss_curve)
-        training.warn_if_unfinished(outcome.converged, type(solver).__name__)
+        followed = self.max_iter is None and max_iter != solver.default_max_iter
+        training.warn_if_unfinished(outcome.converged or followed, type(solver).__name__)
         training.finish()

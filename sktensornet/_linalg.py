@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._parallel import chunks
-from ._typing import FloatArray
+from ._typing import FloatArray, IntArray
 
 _ROWS = 1024
 
@@ -30,6 +30,56 @@ class ReadOnlyArrays:
     def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
         ReadOnlyArrays.__post_init__(self)
+
+
+def _hashes(array: np.ndarray) -> np.ndarray:
+    """A hash of 64 bits for each row, where 0.0 and -0.0 are one."""
+    keys = np.zeros(len(array), np.uint64)
+    for column in array.reshape(len(array), -1).T:
+        keys ^= (column.astype(np.float64) + 0.0).view(np.uint64)
+        # The multiplier is that of a 64-bit linear congruential generator.
+        keys *= np.uint64(6364136223846793005)
+        keys ^= keys >> np.uint64(29)
+    return keys
+
+
+def merged_rows(X: FloatArray, y: np.ndarray, weight: FloatArray) -> tuple[IntArray, FloatArray]:
+    """One row of each group of equal samples, and the weight of the group.
+
+    Both depend on the set of samples only, so that a weight is the same as
+    repetitions, to the last bit.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+    weight : ndarray of shape (n_samples,)
+        Samples of weight zero are left out.
+
+    Returns
+    -------
+    rows : ndarray of int, shape (n_groups,)
+        In the order of a hash of X, and of y where X is the same.
+    weights : ndarray of shape (n_groups,)
+    """
+    used = np.flatnonzero(weight)
+    if len(used) < len(weight):
+        X, y, weight = X[used], y[used], weight[used]
+    keys = np.stack([_hashes(y), _hashes(X)])
+    order = np.lexsort(keys)
+    first = np.append(True, (np.diff(keys[:, order]) != 0).any(axis=0))
+    weights = np.add.reduceat(weight[order], np.flatnonzero(first))
+    return used[order[first]], weights
+
+
+def merged_samples(
+    X: FloatArray, y: np.ndarray, weight: FloatArray
+) -> tuple[FloatArray, np.ndarray, FloatArray]:
+    """Samples without repetitions: those given, where nothing is repeated or weighted."""
+    rows, weights = merged_rows(X, y, weight)
+    if len(rows) == len(X) and (weight == weight[0]).all():
+        return X, y, weight
+    return X[rows], y[rows], weights
 
 
 def weighted_moments(

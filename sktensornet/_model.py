@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from itertools import pairwise
 from typing import Any
 
@@ -78,6 +79,12 @@ class Model:
             network.batched,
             network.dtype,
         )
+
+    def with_map(self, feature_map: FittedMap) -> Model:
+        """The model with another fitted map of the same mode sizes."""
+        model = copy(self)
+        model.feature_map = feature_map
+        return model
 
     def same_kind(self, other: Model, any_rank: bool = False) -> bool:
         """Whether parameter vectors, or networks of any rank, mean the same in both."""

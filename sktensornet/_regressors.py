@@ -60,7 +60,7 @@ class TTRegressor(TensorTrainMixin, BaseTensorNetworkRegressor):
     >>> from sklearn.datasets import load_diabetes
     >>> from sktensornet import TTRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> reg = TTRegressor(rank=4, alpha=0.01, random_state=0).fit(X, y)
+    >>> reg = TTRegressor(rank=4, random_state=0).fit(X, y)
     >>> reg.predict(X).shape, reg.score(X, y) > 0.5
     ((442,), True)
     """
@@ -75,7 +75,7 @@ class TTRegressor(TensorTrainMixin, BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
-        alpha: float = 1e-4,
+        alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
         max_iter: int | None = None,
@@ -156,7 +156,7 @@ class HTRegressor(HierarchicalTuckerMixin, BaseTensorNetworkRegressor):
     >>> from sklearn.datasets import load_diabetes
     >>> from sktensornet import HTRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> reg = HTRegressor(rank=4, alpha=0.01, random_state=0).fit(X, y)
+    >>> reg = HTRegressor(rank=4, random_state=0).fit(X, y)
     >>> reg.predict(X).shape, reg.score(X, y) > 0.5
     ((442,), True)
     """
@@ -174,7 +174,7 @@ class HTRegressor(HierarchicalTuckerMixin, BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
-        alpha: float = 1e-4,
+        alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
         max_iter: int | None = None,
@@ -246,7 +246,7 @@ class CPRegressor(CanonicalPolyadicMixin, BaseTensorNetworkRegressor):
     >>> from sklearn.datasets import load_diabetes
     >>> from sktensornet import CPRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> reg = CPRegressor(rank=4, alpha=0.01, random_state=0).fit(X, y)
+    >>> reg = CPRegressor(rank=4, random_state=0).fit(X, y)
     >>> reg.predict(X).shape, reg.score(X, y) > 0.5
     ((442,), True)
     """
@@ -261,7 +261,7 @@ class CPRegressor(CanonicalPolyadicMixin, BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
-        alpha: float = 1e-4,
+        alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
         max_iter: int | None = None,

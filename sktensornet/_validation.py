@@ -30,7 +30,7 @@ NETWORK_CONSTRAINTS: dict[str, list] = {
     "patches": [Patches, None],
     "feature_map": [StrOptions({"auto", *FEATURE_MAPS}), FeatureMap, dict],
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
-    "alpha": [Interval(Real, 0, None, closed="left")],
+    "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
     "penalty": [StrOptions(set(PENALTIES))],
     "solver": [StrOptions({"auto", *SOLVERS}), Solver],
     "max_iter": [Interval(Integral, 1, None, closed="left"), None],

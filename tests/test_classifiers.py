@@ -37,8 +37,11 @@ def table(n_classes=3, d=4, n=60, seed=0, dtype=np.float64):
 
 
 def short(Format, **parameters):
-    """A deterministic model a few steps away from its start."""
-    return Format(**({"rank": 4, "max_iter": 5, "solver": "lbfgs", "random_state": 0} | parameters))
+    """A deterministic model a few steps away from its start, with a map of two features."""
+    defaults = {"rank": 4, "max_iter": 5, "solver": "lbfgs", "alpha": 1e-4, "random_state": 0}
+    if "patches" not in parameters:
+        defaults["feature_map"] = "polynomial"
+    return Format(**(defaults | parameters))
 
 
 def features(model, X):
@@ -249,7 +252,7 @@ class TestPredictions:
             expected = dense_scores(model, X)
             np.testing.assert_allclose(model.decision_function(X), expected, atol=1e-12)
 
-    def test_default_features_are_one_and_the_standardised_column(self):
+    def test_polynomial_features_are_one_and_the_standardised_column(self):
         X, y = table()
         weight = np.linspace(0, 2, 60)
         model = short(TTClassifier).fit(X, y, sample_weight=weight)

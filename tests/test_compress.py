@@ -47,7 +47,7 @@ def objective(clf, X, y):
             X,
             np.searchsorted(clf.classes_, y),
             np.ones(len(X)),
-            alpha=clf.alpha,
+            alpha=clf.alpha_,
             penalty="frobenius",
             origin=theta,
             pool=pool,

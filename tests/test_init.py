@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_wine, make_classification
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
@@ -33,7 +34,7 @@ def start_scores(clf, X, y, noise=0, weight=None):
     clf.columns_ = learn_columns(X, None)
     indices = np.searchsorted(clf.classes_, y)
     model = clf._new_model(X, weight, rs)
-    make = clf._make_start(model, X, indices, weight, rs)
+    make = clf._make_start(model, X, indices, weight, rs, clf.alpha)
     return model.scores(make(rs), X, 1), model.scores(make(None), X, 1)
 
 
@@ -43,7 +44,9 @@ def start_scores(clf, X, y, noise=0, weight=None):
 def test_linear_start_is_the_logistic_regression(Format, class_tensors, n_classes, wine):
     X, y = wine
     X, y = X[y < n_classes], y[y < n_classes]
-    clf = Format(rank=20, class_tensors=class_tensors, init="linear", alpha=1e-2)
+    clf = Format(
+        rank=20, class_tensors=class_tensors, init="linear", alpha=1e-2, feature_map="polynomial"
+    )
     scores, plain = start_scores(clf, X, y)
     design = StandardScaler().fit_transform(X).clip(-4, 4)
     linear = LogisticRegression(C=1 / (1e-2 * len(X)), max_iter=500).fit(design, y)
@@ -57,7 +60,7 @@ def test_linear_start_is_the_logistic_regression(Format, class_tensors, n_classe
 def test_linear_start_is_the_ridge_regression(Format, loss, wine):
     X, y = wine
     weight = np.linspace(0.5, 2, len(X))
-    clf = Format(rank=20, init="linear", loss=loss, alpha=1e-1)
+    clf = Format(rank=20, init="linear", loss=loss, alpha=1e-1, feature_map="polynomial")
     scores, _ = start_scores(clf, X, y, weight=weight)
     mean = np.average(X, axis=0, weights=weight)
     deviation = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weight))
@@ -80,7 +83,7 @@ def test_linear_start_is_the_ridge_regression(Format, loss, wine):
 @pytest.mark.filterwarnings("ignore:rank")
 def test_linear_start_says_the_rank_it_needs(clf, needed, wine):
     with pytest.raises(ValueError, match=needed):
-        clf.set_params(init="linear").fit(*wine)
+        clf.set_params(init="linear", feature_map="polynomial", alpha=1e-4).fit(*wine)
     rank = int(needed.split()[-1])
     start_scores(clf.set_params(rank=rank), *wine)
 
@@ -104,6 +107,7 @@ def test_moment_start_knows_the_classes(Format, class_tensors, wine):
         class_tensors=class_tensors,
         init="moments",
         feature_map=PolynomialMap(scale=0.3),
+        alpha=1e-4,
     )
     scores, again = start_scores(clf, X, y)
     assert np.mean(scores.argmax(axis=1) == y) > (0.6 if Format is CPClassifier else 0.8)
@@ -116,7 +120,7 @@ def test_moment_start_is_exact_at_full_rank(Format):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((30, 4)), np.arange(30) % 3
     feature_map = TrigonometricMap(0.3)
-    clf = Format(rank=30, init="moments", feature_map=feature_map)
+    clf = Format(rank=30, init="moments", feature_map=feature_map, alpha=1e-4)
     scores, _ = start_scores(clf, X, y)
     features = feature_map.fit(X, np.arange(4)[:, None], None, None).transform(X.T[:, :, None])
     kernel = np.multiply.reduce([feature @ feature.T for feature in features])
@@ -131,23 +135,31 @@ def test_moment_start_is_exact_at_full_rank(Format):
 @pytest.mark.parametrize("solver", ["lbfgs", "als"])
 def test_starts_from_a_network(Format, class_tensors, solver, wine):
     X, y = wine
-    clf = Format(rank=6, class_tensors=class_tensors, alpha=1e-2, max_iter=3, random_state=0)
-    first = clf.fit(X, y)
-    network, loss = first.network_, first.loss_curve_[-1]
-    second = Format(
-        rank=6, class_tensors=class_tensors, alpha=1e-2, init=network, solver=solver, max_iter=3
+    clf = Format(
+        rank=6,
+        class_tensors=class_tensors,
+        feature_map="polynomial",
+        alpha=1e-2,
+        solver="lbfgs",
+        max_iter=3,
+        random_state=0,
     )
-    second.fit(X, y)
+    first = clone(clf).fit(X, y)
+    network, loss = first.network_, first.loss_curve_[-1]
+    second = clf.set_params(init=network, solver=solver).fit(X, y)
     assert second.network_.ranks == network.ranks
     assert second.loss_curve_[0] < loss * (1 + 1e-6)
 
 
 def test_starts_from_tensorly(wine):
     X, y = wine
-    clf = TTClassifier(rank=3, class_tensors="separate", max_iter=3, random_state=0).fit(X, y)
+    clf = TTClassifier(rank=3, class_tensors="separate", alpha=1e-4, max_iter=3, random_state=0)
+    clf.fit(X, y)
     tensors = [to_tensorly(clf.network_, index) for index in range(3)]
     network = from_tensorly(tensors, tree=tensor_train(13))
-    again = TTClassifier(rank=3, class_tensors="separate", init=network, max_iter=1).fit(X, y)
+    again = TTClassifier(
+        rank=3, class_tensors="separate", alpha=1e-4, init=network, max_iter=1
+    ).fit(X, y)
     assert again.loss_curve_[0] <= clf.loss_curve_[-1] * (1 + 1e-6)
 
 
@@ -172,6 +184,7 @@ def test_partial_fit_from_every_start(Format, wine):
     X, y = wine
     for init in ("identity", "linear", "moments"):
         clf = Format(rank=16, init=init, solver=Adam(weight_decay=0.1), random_state=0)
+        clf.set_params(feature_map="polynomial")
         for _ in range(3):
             clf.partial_fit(X, y, classes=np.unique(y))
         assert clf.score(X, y) > 0.3

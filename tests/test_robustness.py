@@ -187,7 +187,7 @@ def wide():
 @each_format
 def test_two_thousand_columns_are_learnt(Format):
     X, y = wide()
-    model = short(Format, rank=4, solver="lbfgs", max_iter=3)
+    model = short(Format, rank=4, feature_map="polynomial", solver="lbfgs", alpha=1e-4, max_iter=3)
     assert_sound(model, X, y)
     assert model.loss_curve_[-1] < 0.95 * np.log(3)
 
@@ -213,7 +213,7 @@ def test_many_columns_of_outliers(Format):
 @pytest.mark.parametrize("class_tensors", ["joint", "separate"])
 def test_rank_beyond_any_matricization(Format, dtype, class_tensors):
     X, y = normal(d=2)
-    model = short(Format, rank=64, class_tensors=class_tensors, max_iter=20)
+    model = short(Format, rank=64, class_tensors=class_tensors, feature_map="polynomial")
     assert_sound(model, X.astype(dtype), y)
     assert model.score(X, y) > 0.7
     if Format is not CPClassifier:

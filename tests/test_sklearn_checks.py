@@ -37,7 +37,8 @@ DEFAULTS = [
 FULL_BATCH = Adam(learning_rate=2e-2, batch_size=64)
 
 CONFIGURATIONS = [
-    TTClassifier(rank=1, max_iter=15),
+    TTClassifier(rank=1, solver="lbfgs", max_iter=15),
+    TTClassifier(rank=2, alpha=1e-4, max_iter=3),
     HTClassifier(rank=3, tree="balanced", solver=LBFGS(memory=5), max_iter=15),
     CPClassifier(rank=100, max_iter=15),
     TTClassifier(rank=20, feature_map=PolynomialMap(degree=2), max_iter=15),
@@ -76,19 +77,11 @@ CONFIGURATIONS = [
 
 
 def expected_failures(estimator):
-    """Where rows are drawn at random a repetition is not a weight; the check has 15 rows.
-
-    They are separable, and far fewer than the parameters: local solves that stop before they
-    are at their minimum let rounding errors grow from one core to the next.
-    """
     if estimator.loss == "poisson":
         return {"check_regressor_multioutput": "its targets are negative"}
-    if estimator.solver == "als" and estimator.loss in ("log_loss", "squared_hinge"):
-        return {"check_sample_weight_equivalence_on_dense_data": "unfinished local solves"}
-    adam = estimator.solver if isinstance(estimator.solver, Adam) else FULL_BATCH
-    if not (adam.batch_size < 15 or estimator.early_stopping):
-        return {}
-    return {"check_sample_weight_equivalence_on_dense_data": "rows are drawn at random"}
+    if estimator.early_stopping:
+        return {"check_sample_weight_equivalence_on_dense_data": "rows are drawn at random"}
+    return {}
 
 
 @parametrize_with_checks(DEFAULTS)

@@ -10,6 +10,7 @@ from sklearn.utils import compute_class_weight
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
 from sktensornet.feature_maps import AffineMap
+from sktensornet.patches import ImagePatches
 from sktensornet.solvers import LBFGS, Adam
 
 FORMATS = [TTClassifier, HTClassifier, CPClassifier]
@@ -364,11 +365,22 @@ class TestConvergence:
         else:
             assert model.n_iter_ <= Solver.default_max_iter
 
-    def test_auto_is_lbfgs_on_small_data(self):
+    @pytest.mark.parametrize(
+        ("solver", "parameters"),
+        [
+            ("als", {}),
+            ("als", {"early_stopping": True, "alpha": 0.1}),
+            ("lbfgs", {"penalty": "start"}),
+            ("lbfgs", {"feature_map": "affine"}),
+            ("lbfgs", {"patches": ImagePatches((2, 2), (1, 2))}),
+        ],
+    )
+    @short_fits
+    def test_auto(self, solver, parameters):
         X, y = blobs()
-        model = TTClassifier(random_state=0, alpha=0.1, tol=0.01)
+        model = TTClassifier(rank=3, random_state=0, tol=0.01, max_iter=3, **parameters)
         auto = model.fit(X, y).loss_curve_
-        assert model.set_params(solver="lbfgs").fit(X, y).loss_curve_ == auto
+        assert model.set_params(solver=solver).fit(X, y).loss_curve_ == auto
 
     @pytest.mark.parametrize("name", ["adam", "lbfgs"])
     def test_a_name_is_the_solver_with_its_defaults(self, name):

@@ -58,6 +58,16 @@ class Loss(ABC):
     def curvature_bound(self, n_outputs: int) -> float:
         """Largest eigenvalue that the second derivative by the scores can have."""
 
+    def typical_curvature(self, residual: float) -> float:
+        """The mean second derivative at scores that predict well.
+
+        Parameters
+        ----------
+        residual : float
+            Mean squared residual of a least squares fit to `linear_targets`.
+        """
+        return 1.0
+
     @abstractmethod
     def baseline(self, mean: FloatArray) -> FloatArray:
         """The best constant scores, or nearly.

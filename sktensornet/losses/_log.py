@@ -48,6 +48,10 @@ class LogLoss(ClassificationLoss):
         # Boehning, Ann. Inst. Statist. Math. 44 (1992): diag(p) - p p' <= (I - 11'/C) / 2.
         return 0.25 if n_outputs == 1 else 0.5
 
+    def typical_curvature(self, residual):
+        # For calibrated p and targets of +-1 the residual is the mean of 4 p (1 - p).
+        return 0.25 * residual
+
     def baseline(self, frequency):
         # A class that has not been seen must not start out of reach.
         safe = np.maximum(frequency, 1e-3)

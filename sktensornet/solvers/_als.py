@@ -88,7 +88,7 @@ class ALS(Solver):
     >>> clf.fit(X, y).score(X, y) > 0.95
     True
     >>> clf.sweeps_[-1].ranks
-    (2, 4, 2)
+    (4, 4, 4)
     """
 
     default_max_iter = 20

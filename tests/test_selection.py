@@ -1,0 +1,409 @@
+"""The automatic choice of alpha and scale: its kernel, its walk, its weights, its limits."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_wine
+from sklearn.linear_model import Ridge
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+
+from sktensornet import (
+    CPClassifier,
+    CPRegressor,
+    HTClassifier,
+    HTRegressor,
+    TTClassifier,
+    TTRegressor,
+)
+from sktensornet._linalg import merged_rows, merged_samples
+from sktensornet._model import Model
+from sktensornet._selection import (
+    _EXPONENTS,
+    _MOST_TRIALS,
+    _SCALES,
+    DEFAULT_ALPHA,
+    Selection,
+)
+from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
+from sktensornet.networks import tensor_train
+from sktensornet.patches import ImagePatches, SingleColumns
+from sktensornet.solvers import Adam
+
+FORMATS = [TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor]
+each_format = pytest.mark.parametrize("Format", FORMATS, ids=lambda Format: Format.__name__)
+
+
+def column_targets(y):
+    return y.reshape(len(y), -1).astype(float)
+
+
+def selection_of(X, y, weight=None, feature_map=None, targets=column_targets):
+    """A selection for a tensor train over single columns."""
+    weight = np.ones(len(X)) if weight is None else weight
+    sites = SingleColumns().fit(X.shape[1])
+    rs = np.random.RandomState(0)
+    fitted = (feature_map or PolynomialMap(scale="auto")).fit(X, sites.columns, weight, rs)
+    tree = tensor_train(X.shape[1])
+    sizes = tree.message_sizes(fitted.mode_sizes, 2, 1)
+    model = Model(sites, fitted, tree, sizes, 1, False, X.dtype)
+    return Selection(model, X, y, weight, targets)
+
+
+def products(X, weight, scale):
+    """All products of [1, s z] over the columns, the features of the full tensor."""
+    mean = np.average(X, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=weight))
+    Z = scale * ((X - mean) / deviation).clip(-4, 4)
+    design = np.ones((len(X), 1))
+    for z in Z.T:
+        design = np.concatenate([design, design * z[:, None]], axis=1)
+    return design
+
+
+def data(n=40, d=3, noise=0.3, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    return X, X[:, 0] * X[:, 1] + noise * rng.standard_normal(n)
+
+
+class TestMergedRows:
+    def test_equal_samples_are_one(self):
+        X = np.array([[1.0, 2.0], [0.0, 2.0], [1.0, 2.0], [-0.0, 2.0], [1.0, 2.0], [9.0, 9.0]])
+        y = np.array([0, 1, 0, 1, 1, 0])
+        rows, weight = merged_rows(X, y, np.array([1.0, 2.0, 3.0, 4.0, 5.0, 0.0]))
+        assert sorted(zip(rows.tolist(), weight.tolist(), strict=True)) == [
+            (0, 4.0),
+            (1, 6.0),
+            (4, 5.0),
+        ]
+
+    @pytest.mark.parametrize("y", [np.arange(30) % 2, np.arange(60.0).reshape(30, 2) % 4])
+    def test_order_of_rows_and_repetitions_do_not_matter(self, y):
+        rng = np.random.default_rng(0)
+        X = rng.integers(0, 3, (30, 4)).astype(np.float32)
+        weight = rng.integers(0, 4, 30)
+        rows, merged = merged_rows(X, y, weight.astype(float))
+        order = rng.permutation(weight.sum())
+        X_more, y_more = X.repeat(weight, axis=0)[order], y.repeat(weight, axis=0)[order]
+        rows_more, merged_more = merged_rows(X_more, y_more, np.ones(len(order)))
+        np.testing.assert_array_equal(X[rows], X_more[rows_more])
+        np.testing.assert_array_equal(y[rows], y_more[rows_more])
+        np.testing.assert_array_equal(merged, merged_more)
+        both = np.column_stack([X, y])[weight > 0]
+        assert len(rows) == len(np.unique(both, axis=0))
+
+    def test_targets_do_not_count_in_the_order(self):
+        X, y = data()
+        first, _ = merged_rows(X, y, np.ones(40))
+        second, _ = merged_rows(X, 5 - y, np.ones(40))
+        np.testing.assert_array_equal(first, second)
+
+    def test_nan_is_a_value(self):
+        X = np.array([[np.nan, 1.0], [np.nan, 1.0], [1.0, np.nan]])
+        rows, weight = merged_rows(X, np.zeros(3), np.ones(3))
+        assert sorted(weight.tolist()) == [1.0, 2.0]
+        assert len(rows) == 2
+
+    def test_nothing_to_merge_copies_nothing(self):
+        X, y = data()
+        weight = np.full(40, 3.0)
+        for same, given in zip(merged_samples(X, y, weight), (X, y, weight), strict=True):
+            assert same is given
+
+
+class TestKernel:
+    @pytest.mark.parametrize("n_outputs", [1, 2])
+    @pytest.mark.parametrize("scale", range(0, len(_SCALES), 2))
+    def test_residuals_are_those_of_refits(self, scale, n_outputs):
+        X, y = data(25)
+        y = np.column_stack([y, X[:, 2] ** 2])[:, :n_outputs]
+        weight = np.random.default_rng(1).integers(1, 4, 25).astype(float)
+        selection = selection_of(X, y, weight)
+        losses = selection._leave_one_out(scale)
+        design = products(X, weight, _SCALES[scale])
+        centred = y - np.average(y, axis=0, weights=weight)
+        for k in (0, 5, 10):
+            alpha = 10 ** (0.5 * _EXPONENTS[k]) * _SCALES[scale] ** 2
+            expected = 0.0
+            for i in range(25):
+                kept = np.arange(25) != i
+                ridge = Ridge(alpha * weight.sum() / weight.max(), fit_intercept=False)
+                ridge.fit(design[kept], centred[kept], sample_weight=weight[kept] / weight.max())
+                residual = centred[i] - ridge.predict(design[[i]])[0]
+                expected += weight[i] * np.sum(residual**2)
+            assert losses[k] == pytest.approx(expected / (weight.sum() * n_outputs), rel=1e-6)
+
+    def test_chooses_the_best_of_the_grid_or_a_simpler_one_about_as_good(self):
+        X, y = data(80)
+        selection = selection_of(X, y)
+        trial = selection.by_kernel(lambda loss: 1.0)
+        table = np.array([selection._leave_one_out(k) for k in range(len(_SCALES))])
+        assert table.min() <= trial.loss <= 1.01 * table.min()
+        k = _SCALES.index(trial.scale)
+        exponent = 2 * np.log10(trial.alpha / trial.scale**2)
+        assert trial.loss == table[k, _EXPONENTS.index(round(exponent))]
+        assert selection.trials == [trial]
+
+    def test_a_flat_loss_has_a_smaller_penalty(self):
+        X, y = data(80)
+        full = selection_of(X, y).by_kernel(lambda loss: 1.0)
+        flat = selection_of(X, y).by_kernel(lambda loss: 0.1)
+        assert flat.scale == full.scale
+        assert flat.alpha == pytest.approx(0.1 * full.alpha)
+
+    def test_a_given_scale_stays(self):
+        X, y = data(80)
+        trial = selection_of(X, y, feature_map=PolynomialMap(scale=0.3)).by_kernel(lambda loss: 1)
+        assert trial.scale is None
+        design = products(X, np.ones(80), 0.3)
+        losses = []
+        for exponent in _EXPONENTS:
+            inverse = np.linalg.inv(design @ design.T + 80 * 10 ** (exponent / 2) * np.eye(80))
+            losses.append(np.mean((inverse @ (y - y.mean()) / np.diag(inverse)) ** 2))
+        best = np.flatnonzero(losses <= 1.01 * np.min(losses))[0]
+        assert trial.alpha == pytest.approx(10 ** (_EXPONENTS[best] / 2))
+
+    def test_prior_counts_less_with_more_samples(self):
+        X, y = data(1800)
+        many = selection_of(X, y).by_kernel(lambda loss: 1.0)
+        rows, _ = merged_rows(X, y, np.ones(1800))
+        few = selection_of(X[rows[:600]], y[rows[:600]]).by_kernel(lambda loss: 1.0)
+        assert few.scale == many.scale
+        assert many.alpha == pytest.approx(few.alpha / 3)
+
+    @pytest.mark.parametrize("free", [True, False])
+    def test_too_few_samples(self, free):
+        X, y = data(9)
+        feature_map = None if free else PolynomialMap(scale=0.3)
+        selection = selection_of(X, y, feature_map=feature_map)
+        trial = selection.by_kernel(lambda loss: 1.0)
+        assert (trial.alpha, trial.scale) == (DEFAULT_ALPHA, 1.0 if free else None)
+        assert np.isnan(trial.loss)
+        assert selection.walk(None) is trial
+
+    @pytest.mark.parametrize("feature_map", [PolynomialMap(2), TrigonometricMap(1.0)])
+    def test_so_many_columns_that_products_overflow_or_vanish(self, feature_map):
+        rng = np.random.default_rng(0)
+        X, y = rng.standard_normal((30, 3000)), rng.standard_normal(30)
+        selection = selection_of(X, y, feature_map=feature_map)
+        trial = selection.by_kernel(lambda loss: 1.0)
+        assert np.isfinite(trial.alpha)
+        assert selection.walk(None) is trial
+
+
+class TestWalk:
+    @staticmethod
+    def walk(loss, X=None, y=None, weight=None):
+        """The trials for a made loss, log10(alpha) and scale -> mean loss."""
+        if X is None:
+            X, y = data(90)
+        selection = selection_of(X, y, weight)
+        start = selection.by_kernel(lambda loss: 1.0)
+        calls = []
+
+        def judge(model, alpha, train, held):
+            calls.append((alpha, train, held))
+            z = model.feature_map.transform(model.sites.extract(held[0]))[0][:, 1]
+            unit = selection._model.feature_map.with_scale(1.0)
+            reference = unit.transform(model.sites.extract(held[0]))[0][:, 1]
+            scale = np.abs(z).max() / np.abs(reference).max()
+            whole = alpha * train[2].sum() / selection._total
+            return held[2].sum() * loss(np.log10(whole), scale)
+
+        chosen = selection.walk(judge)
+        return start, selection.trials[1:], chosen, calls
+
+    def test_a_flat_loss_stays(self):
+        start, trials, chosen, _ = self.walk(lambda alpha, scale: 1.0)
+        assert (chosen.alpha, chosen.scale) == (start.alpha, start.scale)
+        assert 1 < len(trials) <= _MOST_TRIALS
+        assert len({(trial.alpha, trial.scale) for trial in trials}) == len(trials)
+
+    def test_gains_of_less_than_three_percent_do_not_count(self):
+        start, _, chosen, _ = self.walk(lambda alpha, scale: 10 + 0.01 * alpha)
+        assert chosen.alpha == start.alpha
+
+    def test_goes_to_the_least_loss(self):
+        start, _, _, _ = self.walk(lambda alpha, scale: 1.0)
+        wanted = np.log10(start.alpha) - 1
+        _, trials, chosen, _ = self.walk(
+            lambda alpha, scale: 1 + (alpha - wanted) ** 2 + 100 * (scale / start.scale - 1) ** 2
+        )
+        assert np.log10(chosen.alpha) == pytest.approx(wanted)
+        assert chosen.scale == start.scale
+        assert chosen.loss == min(trial.loss for trial in trials)
+
+    @pytest.mark.parametrize(("slope", "scale"), [(-1, max(_SCALES)), (1, min(_SCALES))])
+    def test_scales_in_both_directions_to_the_edge(self, slope, scale):
+        _, trials, chosen, _ = self.walk(lambda alpha, scale: scale**slope)
+        assert len(trials) <= _MOST_TRIALS
+        assert chosen.scale == scale
+
+    def test_penalties_end_at_the_edge(self):
+        _, trials, chosen, _ = self.walk(lambda alpha, scale: 10**alpha)
+        assert chosen.alpha == min(trial.alpha for trial in trials)
+        assert chosen.alpha >= 10 ** (_EXPONENTS[-1] / 2) * chosen.scale**2 * 0.99
+
+    @pytest.mark.parametrize("loss", [np.nan, np.inf])
+    def test_losses_that_are_not_finite_are_not_taken(self, loss):
+        start, _, chosen, _ = self.walk(lambda alpha, scale: loss)
+        assert (chosen.alpha, chosen.scale) == (start.alpha, start.scale)
+
+    def test_folds_share_out_the_samples(self):
+        X, y = data(90)
+        y = (np.arange(90) % 9 == 0).astype(int)
+        weight = np.linspace(1, 2, 90)
+        _, _, _, calls = self.walk(lambda alpha, scale: 1.0, X, y, weight)
+        held = np.concatenate([call[2][0] for call in calls[:3]])
+        np.testing.assert_array_equal(np.sort(held, axis=0), np.sort(X, axis=0))
+        for alpha, train, out in calls[:3]:
+            assert len(train[0]) + len(out[0]) == 90
+            assert out[1].sum() in (3, 4)
+            assert alpha * train[2].sum() == pytest.approx(calls[0][0] * calls[0][1][2].sum())
+            assert train[2].max() <= 1
+
+    def test_large_tables_are_judged_by_a_part(self):
+        X, y = data(5000)
+        _, _, _, calls = self.walk(lambda alpha, scale: 1.0, X, y)
+        assert {(len(train[0]), len(held[0])) for _, train, held in calls} == {(1500, 500)}
+
+
+def small_table(Format, n=120, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-3, 4, (n, 3)).astype(float)
+    y = X[:, 0] * X[:, 1] + X[:, 2] + 0.3 * rng.standard_normal(n).round(1)
+    return X, (y > 0).astype(int) if "Classifier" in Format.__name__ else y
+
+
+def state(model, X):
+    predict = getattr(model, "decision_function", model.predict)
+    settings = [(trial.alpha, trial.scale) for trial in model.trials_]
+    return model.alpha_, model.scale_, settings, predict(X)
+
+
+class TestEstimators:
+    @each_format
+    @pytest.mark.parametrize("solver", ["als", "lbfgs", Adam(batch_size=32)], ids=str)
+    def test_weights_are_repetitions_to_the_last_bit(self, Format, solver):
+        X, y = small_table(Format)
+        weight = np.random.default_rng(1).integers(0, 4, len(X))
+        order = np.random.default_rng(2).permutation(weight.sum())
+        model = Format(rank=3, solver=solver, max_iter=2, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            one = state(model.fit(X, y, sample_weight=weight), X)
+            many = state(model.fit(X.repeat(weight, axis=0)[order], y.repeat(weight)[order]), X)
+        assert one[:3] == many[:3]
+        np.testing.assert_array_equal(one[3], many[3])
+
+    @each_format
+    def test_threads_do_not_count(self, Format):
+        X, y = small_table(Format)
+        one, two = (state(Format(n_jobs=n, random_state=0).fit(X, y), X) for n in (1, 2))
+        assert one[:3] == two[:3]
+        np.testing.assert_allclose(one[3], two[3], rtol=1e-6, atol=1e-9)
+
+    @each_format
+    def test_units_do_not_count(self, Format):
+        X, y = small_table(Format)
+        X += np.random.default_rng(1).uniform(0, 0.1, X.shape)
+        first = state(Format(random_state=0).fit(X, y), X)
+        other = Format(random_state=0).fit(X, y * 1024 if y.dtype == float else 5 - y)
+        second = state(other, X)
+        np.testing.assert_allclose(first[2], second[2])
+        if y.dtype == float:
+            np.testing.assert_allclose(1024 * first[3], second[3], rtol=1e-6, atol=1e-6)
+
+    @each_format
+    def test_size_of_weights_does_not_count(self, Format):
+        X, y = small_table(Format)
+        weight = np.linspace(1, 2, len(X))
+        model = Format(random_state=0)
+        settings = [
+            state(model.fit(X, y, sample_weight=size * weight), X)[:3]
+            for size in (1e-200, 1, 1e200)
+        ]
+        for setting in settings[1:]:
+            np.testing.assert_allclose(settings[0][:2], setting[:2])
+            np.testing.assert_allclose(settings[0][2], setting[2])
+
+    @each_format
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"patches": ImagePatches((1, 3), (1, 1)), "max_iter": 2},
+            {"penalty": "start", "max_iter": 2},
+            {"feature_map": "affine", "max_iter": 2},
+        ],
+        ids=str,
+    )
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    def test_where_nothing_is_chosen(self, Format, parameters):
+        X, y = small_table(Format)
+        model = Format(**parameters).fit(X, y)
+        assert (model.alpha_, model.scale_, model.trials_) == (DEFAULT_ALPHA, None, None)
+
+    @each_format
+    def test_partial_fit_and_networks_choose_nothing(self, Format):
+        X, y = small_table(Format)
+        classes = {"classes": [0, 1]} if y.dtype == int else {}
+        model = Format(solver="adam").partial_fit(X, y, **classes)
+        assert (model.alpha_, model.trials_) == (DEFAULT_ALPHA, None)
+        again = Format(init=model.network_, max_iter=100).fit(X, y)
+        assert (again.alpha_, again.trials_) == (DEFAULT_ALPHA, None)
+
+    @each_format
+    def test_a_given_alpha_is_taken(self, Format):
+        X, y = small_table(Format)
+        model = Format(alpha=0.01).fit(X, y)
+        assert (model.alpha_, model.scale_, model.trials_) == (0.01, None, None)
+
+    def test_warm_start_keeps_what_was_chosen(self):
+        X, y = small_table(TTRegressor)
+        model = TTRegressor(rank=3, warm_start=True, random_state=0).fit(X, y)
+        chosen, trials, before = model.alpha_, model.trials_, model.loss_curve_[-1]
+        model.fit(X, y)
+        assert (model.alpha_, model.trials_) == (chosen, trials)
+        assert model.loss_curve_[-1] <= before * (1 + 1e-9)
+        assert model.set_params(alpha=0.5).fit(X, y).alpha_ == 0.5
+
+    @pytest.mark.filterwarnings("ignore:ALS stopped")
+    def test_three_sweeps_follow_the_trials(self):
+        X, y = small_table(TTRegressor)
+        assert TTRegressor(rank=2).fit(X, y).n_iter_ == 3
+        assert TTRegressor(rank=2, max_iter=1).fit(X, y).n_iter_ == 1
+
+    @pytest.mark.filterwarnings("ignore:ALS stopped")
+    @pytest.mark.parametrize("Format", FORMATS[3:])
+    def test_noise_is_not_learnt(self, Format):
+        rng = np.random.default_rng(0)
+        X, y = rng.standard_normal((200, 6)), rng.standard_normal(200)
+        model = Format(random_state=0).fit(X[:100], y[:100])
+        assert model.score(X[100:], y[100:]) > -0.1
+        fixed = clone(model).set_params(alpha=1e-4, max_iter=3).fit(X[:100], y[:100])
+        assert fixed.score(X[100:], y[100:]) < -0.5
+
+    @pytest.mark.parametrize("Format", FORMATS[3:])
+    def test_a_noisy_table_is_predicted_as_by_ridge_regression(self, Format):
+        X, y = load_diabetes(return_X_y=True)
+        X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
+        ridge = Ridge(alpha=0.1).fit(X, y).score(X_test, y_test)
+        assert Format(random_state=0).fit(X, y).score(X_test, y_test) > ridge - 0.03
+
+    @pytest.mark.parametrize("Format", FORMATS[:3])
+    def test_probabilities_are_calibrated_enough(self, Format):
+        X, y = load_wine(return_X_y=True)
+        X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
+        model = Format(random_state=0).fit(X, y)
+        assert log_loss(y_test, model.predict_proba(X_test)) < 0.25
+
+    @pytest.mark.parametrize("Format", FORMATS[3:])
+    def test_low_noise_has_a_small_penalty(self, Format):
+        X, y = data(300, noise=0.001)
+        exact = Format(random_state=0).fit(X[:200], y[:200])
+        assert exact.score(X[200:], y[200:]) > 0.99
+        noisy = Format(random_state=0).fit(*data(300, noise=3.0))
+        assert exact.alpha_ < 1e-2 * noisy.alpha_
