@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -283,7 +284,12 @@ def _factor(matrix: FloatArray, damping: float) -> FloatArray:
 
 
 def _along(tensor: FloatArray, matrices: FloatArray, axis: int) -> FloatArray:
-    """Multiply one axis of a batch of tensors by a batch of matrices."""
-    moved = np.moveaxis(tensor, axis, -1)
-    product = moved.reshape(len(moved), -1, moved.shape[-1]) @ matrices.mT
-    return np.moveaxis(product.reshape(*moved.shape[:-1], -1), -1, axis)
+    """Multiply one axis of a batch of tensors by a batch of square matrices."""
+    batch, size = len(tensor), tensor.shape[axis]
+    before = math.prod(tensor.shape[1:axis])
+    flat = tensor.reshape(batch, before, size, -1)
+    if flat.shape[-1] == 1:
+        product = flat[..., 0] @ matrices.mT
+    else:
+        product = matrices[:, None] @ flat
+    return product.reshape(-1, *tensor.shape[1:])

@@ -8,7 +8,10 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from .._typing import FloatArray
-from ._kernels import apply_core, khatri_rao
+from ._columnwise import contract, first_legs, linear, pairs
+
+_KEPT = 100_000_000
+"""Bytes of a design up to which it is kept for all products with a block."""
 
 
 class Block(ABC):
@@ -91,45 +94,56 @@ class CoreBlock(Block):
         super().__init__(value)
         self.messages = messages
         self.ridge = ridge
+        width = max(map(len, messages)) * math.prod(leg.shape[-1] for leg in messages[:2])
+        size = width * messages[0].shape[1] * messages[0].itemsize
+        self._designs: dict[tuple[int, int], FloatArray] | None = {} if size < _KEPT else None
 
     def _at(self, rows: slice) -> list[FloatArray]:
         return [message[:, rows] for message in self.messages]
 
+    def _design(self, rows: slice) -> FloatArray:
+        """What arrives at the first two legs, kept if it is small."""
+        if self._designs is None:
+            return first_legs(self._at(rows))
+        key = rows.start, rows.stop
+        if key not in self._designs:
+            self._designs[key] = first_legs(self._at(rows))
+        return self._designs[key]
+
     def scores(self, value, rows):
-        messages = self._at(rows)
-        raw, _ = apply_core(value.astype(messages[0].dtype, copy=False), messages)
-        return (raw[0] if len(raw) == 1 else raw[..., 0].T).astype(np.float64)
+        design = self._design(rows)
+        raw = contract(value.astype(design.dtype, copy=False), design, self._at(rows)[2:])
+        scores = raw[0] if len(raw) == 1 else raw[..., 0].T
+        return scores.astype(np.float64, copy=False)
 
     def adjoint(self, gradient, rows):
-        messages = self._at(rows)
-        g = gradient.astype(messages[0].dtype)
+        design, messages = self._design(rows), self._at(rows)
+        g = gradient.astype(design.dtype, copy=False)
         n_batch = max(len(self.value), *(len(message) for message in messages))
         g = g[None] if n_batch == 1 else g.T[..., None]
         for message in messages[:1:-1]:
-            g = khatri_rao(message, g)
-        design = messages[0] if len(messages) == 1 else khatri_rao(*messages[:2])
-        result = np.matmul(design.swapaxes(1, 2), g).astype(np.float64)
+            g = pairs(message, g)
+        result = np.matmul(design.mT, g).astype(np.float64, copy=False)
         if len(result) > len(self.value):
             result = result.sum(axis=0, keepdims=True)
         return result.reshape(self.value.shape)
 
     def normal(self, weight, rows, shift_free):
-        messages = self._at(rows)
-        root = np.sqrt(weight[rows]).astype(messages[0].dtype)[:, None]
-        design = messages[0] * root
-        for message in messages[1:]:
-            design = khatri_rao(design, message)
-        if len(design) > len(self.value):
-            if shift_free:
-                design = design - design.mean(axis=0)
-            design = design.reshape(1, -1, design.shape[-1])
-        return np.matmul(design.swapaxes(1, 2), design).astype(np.float64)
+        design = self._design(rows)
+        design = design * np.sqrt(weight[rows]).astype(design.dtype)[:, None]
+        for message in self._at(rows)[2:]:
+            design = pairs(design, message)
+        summed = len(design) > len(self.value)
+        if summed and shift_free:
+            design = design - design.mean(axis=0)
+        normal = np.matmul(design.mT, design).astype(np.float64, copy=False)
+        return normal.sum(axis=0, keepdims=True) if summed else normal
 
     def grams(self, weight, rows, shift_free):
         grams = []
         for message in self._at(rows):
             weighted = message * weight[rows].astype(message.dtype)[:, None]
-            gram = np.matmul(weighted.swapaxes(1, 2), message).astype(np.float64)
+            gram = np.matmul(weighted.mT, message).astype(np.float64, copy=False)
             if len(gram) > len(self.value):
                 gram = gram.mean(axis=0, keepdims=True)
             grams.append(gram)
@@ -174,22 +188,23 @@ class FactorBlock(Block):
 
     def scores(self, value, rows):
         dtype = self.others.dtype
-        hidden = np.matmul(self.features[:, rows], value[..., 0].astype(dtype))
-        raw = np.matmul(hidden * self.others[:, rows], self.readout.astype(dtype))
-        return (raw[0] if len(raw) == 1 else raw[..., 0].T).astype(np.float64)
+        hidden = linear(self.features[:, rows], value[..., 0].astype(dtype))
+        raw = linear(hidden * self.others[:, rows], self.readout.astype(dtype))
+        scores = raw[0] if len(raw) == 1 else raw[..., 0].T
+        return scores.astype(np.float64, copy=False)
 
     def adjoint(self, gradient, rows):
         dtype = self.others.dtype
         g = gradient.astype(dtype)
         g = g[None] if len(self.value) == 1 else g.T[..., None]
-        hidden = np.matmul(g, self.readout.swapaxes(1, 2).astype(dtype)) * self.others[:, rows]
-        result = np.matmul(self.features[:, rows].swapaxes(1, 2), hidden)
+        hidden = linear(g, self.readout.mT.astype(dtype)) * self.others[:, rows]
+        result = np.matmul(self.features[:, rows].mT, hidden)
         return result[..., None].astype(np.float64)
 
     def normal(self, weight, rows, shift_free):
         root = np.sqrt(weight[rows]).astype(self.others.dtype)[:, None]
-        design = khatri_rao(self.features[:, rows] * root, self.others[:, rows])
-        gram = np.matmul(design.swapaxes(1, 2), design).astype(np.float64)
+        design = pairs(self.features[:, rows] * root, self.others[:, rows])
+        gram = np.matmul(design.mT, design).astype(np.float64)
         m, r = self.value.shape[1:3]
         gram = gram.reshape(-1, m, r, m, r) * self._coupling(shift_free)[:, None, :, None, :]
         return gram.reshape(-1, m * r, m * r)

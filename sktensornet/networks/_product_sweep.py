@@ -9,6 +9,7 @@ import numpy as np
 from .._typing import FloatArray
 from ._algebra import close_cores, open_core
 from ._blocks import Block, CoreBlock, FactorBlock
+from ._columnwise import linear
 from ._environments import Environments, tour
 from ._network import TensorNetwork
 from ._sweep import Sweep, root_mean_square
@@ -112,7 +113,7 @@ class ProductSweep(Sweep):
         return np.matmul(unit.swapaxes(1, 2), unit)
 
     def _read(self, site: int) -> FloatArray:
-        return np.matmul(self._features[site], self._factors[site].astype(self._dtype))
+        return linear(self._features[site], self._factors[site].astype(self._dtype))
 
     def _gram_message(self, a: int, b: int) -> FloatArray:
         product = self._gram(a)

@@ -11,6 +11,7 @@ import numpy as np
 from .._parallel import ChunkPool, chunks
 from .._typing import Features, FloatArray
 from ._blocks import Block
+from ._columnwise import columnwise
 from ._network import TensorNetwork
 
 _CHUNK_BYTES = 2_000_000
@@ -69,7 +70,7 @@ class Sweep(ABC):
         options: SweepOptions,
     ) -> None:
         self._origin = network
-        self._features = [np.asarray(feature)[None] for feature in features]
+        self._features = [columnwise(np.asarray(feature)[None]) for feature in features]
         self._weight = weight
         self._pool = pool
         self._options = options

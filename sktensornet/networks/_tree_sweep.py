@@ -10,9 +10,9 @@ import numpy as np
 from .._typing import FloatArray
 from ._algebra import close_cores, open_axes, open_core
 from ._blocks import CoreBlock
+from ._columnwise import contract, first_legs, pairs
 from ._environments import Environments, tour
 from ._gauge import orthogonalise
-from ._kernels import apply_core, khatri_rao
 from ._network import TensorNetwork
 from ._split import truncated_split
 from ._sweep import Sweep, root_mean_square
@@ -174,8 +174,8 @@ class TreeSweep(Sweep):
         def chunk(rows: slice) -> FloatArray:
             design = messages[0][:, rows] * root[rows]
             for message in messages[1:]:
-                design = khatri_rao(design, message[:, rows])
-            return np.matmul(design.swapaxes(1, 2), design)
+                design = pairs(design, message[:, rows])
+            return np.matmul(design.mT, design)
 
         total = self._pool.sum(chunk, self._chunks(size * batch))
         n_tensors = len(self._cores[0])
@@ -192,12 +192,13 @@ class TreeSweep(Sweep):
         rank, c = core.shape[-2:]
         core = np.ascontiguousarray(core).reshape(*core.shape[:-2], rank * c)
         batch = c if c > 1 else max(len(core), *(len(message) for message in messages))
-        result = np.empty((batch, len(self._weight), rank), self._dtype)
+        result = np.empty((batch, rank, len(self._weight)), self._dtype).mT
 
         def chunk(rows: slice) -> None:
-            raw, _ = apply_core(core, [message[:, rows] for message in messages])
+            arriving = [message[:, rows] for message in messages]
+            raw = contract(core, first_legs(arriving), arriving[2:])
             if c > 1:
-                raw = np.moveaxis(raw.reshape(-1, rank, c), -1, 0)
+                raw = raw.mT.reshape(rank, c, -1).swapaxes(0, 1).mT
             result[:, rows] = raw
 
         width = math.prod(core.shape[1:3]) + rank * c
