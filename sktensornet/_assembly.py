@@ -17,7 +17,6 @@ from .feature_maps import (
     MixedMap,
     OneHotMap,
     PCAMap,
-    SplineMap,
 )
 from .networks import TensorNetwork
 from .patches import SingleColumns
@@ -48,7 +47,7 @@ def make_feature_map(estimator: Any, columns: Columns, n_columns: int) -> Featur
     if estimator.patches is not None:
         return _patch_map(estimator, columns)
     by_column: dict[int, FeatureMap] = dict.fromkeys(columns.categorical, OneHotMap())
-    other: FeatureMap = SplineMap()
+    other: FeatureMap = estimator._column_map()
     if isinstance(asked, dict):
         for name, one in asked.items():
             if not (isinstance(one, FeatureMap) or one in FEATURE_MAPS):

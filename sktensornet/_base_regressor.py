@@ -16,6 +16,7 @@ from ._linalg import merged_rows, positive_scale, weighted_moments
 from ._training import with_callbacks
 from ._typing import FloatArray
 from ._validation import REGRESSOR_CONSTRAINTS, validated
+from .feature_maps import SplineMap
 from .losses import REGRESSION_LOSSES, Huber, RegressionLoss
 
 
@@ -109,6 +110,10 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         tags.target_tags.multi_output = True
         tags.target_tags.positive_only = self.loss == "poisson"
         return tags
+
+    def _column_map(self):
+        # A real target says more about a column than a class does.
+        return SplineMap(n_knots=10, degree=3)
 
     def _loss(self) -> RegressionLoss:
         if self.loss == "huber":

@@ -14,8 +14,8 @@ feature_map : {"auto", "affine", "fourier", "pca", "polynomial", "quantile", "sp
 "trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
     Map from a site to its local features; a name takes its default settings.
     For single columns, those with categories are one-hot, and "auto" is
-    ``SplineMap()`` for the others: a constant, the standardised column and a
-    few hats. ``alpha="auto"`` chooses the scale of maps that leave it free. A
+    ``{columns}`` for the others: a constant, the standardised column and
+    splines. ``alpha="auto"`` chooses the scale of maps that leave it free. A
     dict ``{{column: map}}``, by name or index, gives single columns another map
     than "auto". For patches "auto" is ``AffineMap()``, which is
     trained, or, where the solver needs a fixed map, ``PCAMap()``.
@@ -58,14 +58,19 @@ tol : float, default=1e-4
     ``tol * max(1, F)``; "als" when its last sweep has. With ``early_stopping``,
     the least improvement of the validation score that counts. "adam" without
     ``early_stopping`` runs its whole schedule.
-init : {"identity", "linear", "moments"} or TensorNetwork, default="identity"
+init : {"identity", "linear", "moments", "interactions"} or TensorNetwork, \
+default="identity"
     The start. "identity": every core passes its messages through on the
     constant feature, so that the network begins near a linear model. "linear":
     a logistic or ridge regression on the local features, penalised by
     ``alpha``, exactly; for a joint tensor train or tree
     ``rank = {outputs} + 1`` is enough, for a separate one 2, and a canonical
     polyadic sum needs a term for each feature. "moments": near {moments} the feature
-    tensors. A network is taken as it is; ``rank`` then counts for "als" only.
+    tensors. "interactions": the sum of ``rank - 1`` products of features that
+    says most about the targets, of all products of up to six columns (fewer
+    where there are more than 2,000,000 of them) compared on at most 20,000
+    samples; it finds what no lower order hints at, such as parities. A network
+    is taken as it is; ``rank`` then counts for "als" only.
 early_stopping : bool, default=False
     Set ``validation_fraction`` of the samples aside, stop when their {score}
     has not improved for ``n_iter_no_change`` iterations, and keep the
@@ -103,6 +108,7 @@ classes_ : ndarray of shape (n_classes,)
     "score": "accuracy",
     "outputs": "n_classes",
     "moments": "the class means of",
+    "columns": "SplineMap()",
 }
 
 _REGRESSOR = {
@@ -126,6 +132,7 @@ target_mean_, target_scale_ : ndarray of shape (n_outputs,)
     "score": "R^2",
     "outputs": "n_outputs",
     "moments": "the covariances of the targets and",
+    "columns": "SplineMap(n_knots=10, degree=3)",
 }
 
 _ATTRIBUTES = """\

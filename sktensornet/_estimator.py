@@ -31,7 +31,7 @@ from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._tuning import TuningMixin
 from ._typing import FloatArray
 from ._validation import NETWORK_CONSTRAINTS
-from .feature_maps import FeatureMap, FittedMap
+from .feature_maps import FeatureMap, FittedMap, SplineMap
 from .losses import Loss
 from .networks import TensorNetwork, Tree
 from .patches import Sites
@@ -71,6 +71,10 @@ class BaseTensorNetwork(TuningMixin, CompressionMixin, CallbackSupportMixin, Bas
     _random_state: np.random.RandomState | None
     _origin: FloatArray | None
     columns_: Columns
+
+    def _column_map(self) -> FeatureMap:
+        """What "auto" means for columns of numbers."""
+        return SplineMap()
 
     def _tree(self, sites: Sites) -> Tree:
         raise NotImplementedError

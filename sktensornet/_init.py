@@ -13,10 +13,17 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from ._model import Model
 from ._typing import FloatArray, IntArray
 from .losses import Loss
-from .networks import TensorNetwork, identity_start, linear_start, moment_start
+from .networks import (
+    TensorNetwork,
+    identity_start,
+    interaction_start,
+    linear_start,
+    moment_start,
+)
 
-INITS = ("identity", "linear", "moments")
+INITS = ("identity", "linear", "moments", "interactions")
 _LEAST_ALPHA = 1e-6
+_MOST_COMPARED = 20_000
 
 Start = Callable[["np.random.RandomState | None"], FloatArray]
 """Parameters to start from; with None, without the noise."""
@@ -38,7 +45,7 @@ def make_start(
 
     Parameters
     ----------
-    init : {"identity", "linear", "moments"} or TensorNetwork
+    init : {"identity", "linear", "moments", "interactions"} or TensorNetwork
     model : Model
     loss : Loss
     X : ndarray of shape (n_samples, n_features)
@@ -66,6 +73,9 @@ def make_start(
         features = model.features(X)
         cores = moment_start(contraction, features, moments, random_state)
         return lambda _: model.pack(cores, model.feature_map.parameters)
+    if init == "interactions":
+        terms = _telling_terms(model, loss, X, y, weight, bias.size, random_state)
+        return lambda noise: _pack(model, terms(noise), True)
     if init == "linear":
         weights, offset = _linear_model(model, loss, X, y, weight, alpha, bias.ravel())
         return lambda noise: _pack(
@@ -110,6 +120,28 @@ def _class_moments(y: IntArray, weight: FloatArray, n_scores: int) -> FloatArray
     share = (y[:, None] == classes) * weight[:, None]
     totals = share.sum(axis=0)
     return share / np.where(totals > 0, totals, 1.0) - (weight / weight.sum())[:, None]
+
+
+def _telling_terms(model: Model, loss: Loss, X, y, weight, n_scores: int, random_state):
+    """The start from the products of features that correlate most with the targets."""
+    if not model.feature_map.has_constant:
+        raise ValueError(
+            'init="interactions" needs a feature map with a constant feature; use '
+            'feature_map="polynomial", "spline" or "one_hot", or init="moments".'
+        )
+    if model.feature_map.parameters:
+        raise ValueError(
+            'init="interactions" compares fixed features with the targets, which a trained '
+            'feature map has not; use feature_map="polynomial" or "spline", or init="identity".'
+        )
+    if len(X) > _MOST_COMPARED:
+        rows = random_state.choice(len(X), _MOST_COMPARED, replace=False)
+        X, y, weight = X[rows], y[rows], weight[rows]
+    features, targets = model.features(X), loss.linear_targets(y, n_scores)
+    constants = model.feature_map.constants
+    return lambda noise: interaction_start(
+        model.contraction, constants, features, targets, weight, noise
+    )
 
 
 def _linear_model(

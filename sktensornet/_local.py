@@ -20,7 +20,7 @@ _DAMPING = 2.0**-52
 """Share of its mean that is added to the diagonal of a matrix before it is factored."""
 _ALWAYS_FACTORED, _NEVER_FACTORED = 128, 4_000
 """Sizes of local systems that are factored whatever it costs, or never."""
-_PRODUCTS, _PRODUCTS_IF_EXACT = 12, 20
+_PRODUCTS, _PRODUCTS_IF_EXACT = 6, 20
 """How many products with a matrix its factors are worth."""
 
 
@@ -116,7 +116,7 @@ class LocalProblem:
 
         N are the normal matrices and kappa bounds the curvature of the loss;
         for a quadratic loss this is the second derivative itself. It is
-        factored if it has at most 128 rows, or at most 48 (80 for a quadratic
+        factored if it has at most 128 rows, or at most 24 (80 for a quadratic
         loss) for each column that shares it, and never above 4,000; otherwise N
         is replaced by the Kronecker product of the Gram matrices of the block's
         legs. The rule does not depend on the number of samples, so that weights
@@ -288,8 +288,5 @@ def _along(tensor: FloatArray, matrices: FloatArray, axis: int) -> FloatArray:
     batch, size = len(tensor), tensor.shape[axis]
     before = math.prod(tensor.shape[1:axis])
     flat = tensor.reshape(batch, before, size, -1)
-    if flat.shape[-1] == 1:
-        product = flat[..., 0] @ matrices.mT
-    else:
-        product = matrices[:, None] @ flat
+    product = flat[..., 0] @ matrices.mT if flat.shape[-1] == 1 else matrices[:, None] @ flat
     return product.reshape(-1, *tensor.shape[1:])

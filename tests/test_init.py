@@ -182,7 +182,7 @@ def test_a_network_that_does_not_fit_raises(wine):
 @each_format
 def test_partial_fit_from_every_start(Format, wine):
     X, y = wine
-    for init in ("identity", "linear", "moments"):
+    for init in ("identity", "linear", "moments", "interactions"):
         clf = Format(rank=16, init=init, solver=Adam(weight_decay=0.1), random_state=0)
         clf.set_params(feature_map="polynomial")
         for _ in range(3):
@@ -199,3 +199,36 @@ def test_linear_start_of_a_batch_without_some_classes(loss, wine):
         clf.partial_fit(X[rows], y[rows], classes=np.unique(y))
         assert np.isfinite(clf.decision_function(X)).all()
         assert clf.score(X[rows], y[rows]) > 0.8
+
+
+@each_format
+@each_class_tensors
+@pytest.mark.parametrize("solver", ["als", "lbfgs"])
+def test_parities_are_learnt_from_their_interactions(Format, class_tensors, solver):
+    rng = np.random.default_rng(0)
+    X = rng.choice([-1.0, 1.0], (600, 8))
+    y = (X[:, [0, 2, 5, 7]].prod(axis=1) > 0) + 2 * (X[:, 1] > 0)
+    clf = Format(
+        rank=8,
+        init="interactions",
+        feature_map="polynomial",
+        class_tensors=class_tensors,
+        solver=solver,
+        alpha=1e-2,
+        max_iter=1,
+        random_state=0,
+    )
+    assert clf.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("feature_map", "message"),
+    [
+        ("trigonometric", 'init="interactions" needs a feature map with a constant'),
+        ("affine", 'init="interactions" compares fixed features with the targets'),
+    ],
+)
+def test_interactions_need_fixed_features_with_a_constant(feature_map, message, wine):
+    clf = TTClassifier(init="interactions", feature_map=feature_map, solver="lbfgs")
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*wine)

@@ -30,7 +30,7 @@ class SplineMap(FeatureMap):
     ----------
     n_knots : int, default=5
         Number of knots, those at the ends included; ties may leave fewer.
-    degree : int, default=1
+    degree : int, default=2
         Degree of the pieces.
     linear : bool, default=True
         Whether z is among the features. A column of no more than two values
@@ -45,7 +45,7 @@ class SplineMap(FeatureMap):
     >>> import numpy as np
     >>> from sktensornet.feature_maps import SplineMap
     >>> X = np.array([[0.0], [1.0], [2.0]])
-    >>> fitted = SplineMap(n_knots=3, linear=False).fit(X, np.array([[0]]), None, None)
+    >>> fitted = SplineMap(n_knots=3, degree=1, linear=False).fit(X, np.array([[0]]), None, None)
     >>> fitted.transform(X.T[:, :, None])[0].round(2)
     array([[ 1.  ,  0.67, -0.33, -0.33],
            [ 1.  , -0.33,  0.67, -0.33],
@@ -57,7 +57,7 @@ class SplineMap(FeatureMap):
     def __init__(
         self,
         n_knots: int = 5,
-        degree: int = 1,
+        degree: int = 2,
         linear: bool = True,
         scale: float | str = "auto",
     ) -> None:

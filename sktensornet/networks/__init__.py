@@ -9,6 +9,7 @@ from ._blocks import Block
 from ._contraction import Contraction
 from ._gauge import orthogonalise, round_network
 from ._hierarchical_svd import hierarchical_svd
+from ._interaction_start import interaction_start
 from ._linear_start import linear_start
 from ._moment_start import moment_start
 from ._network import TensorNetwork
@@ -48,6 +49,7 @@ __all__ = [
     "hierarchical_tucker",
     "identity_start",
     "inner",
+    "interaction_start",
     "keep_terms",
     "linear_start",
     "moment_start",

@@ -69,9 +69,6 @@ def linear_start(
     ]
     build = _sum_of_terms if tree.multiplied else _partial_sums
     exact = [build(tree, constants, own, offset) for own, offset in by_tensor]
-    free = identity_start(
-        contraction, constants, np.zeros((n_batch, contraction.message_sizes[-1])), random_state
-    )
     needed = max(max(network.ranks, default=1) for network in exact)
     has = tree.bond_ranks(contraction.message_sizes)
     if any(r > own for network in exact for r, own in zip(network.ranks, has, strict=True)):
@@ -80,6 +77,23 @@ def linear_start(
             f"{len(bias)} score(s), but rank={max(has)}; raise the rank, use "
             'class_tensors="separate", or init="identity".'
         )
+    return embedded(contraction, constants, exact, random_state)
+
+
+def embedded(
+    contraction: Contraction,
+    constants: Sequence[FloatArray],
+    exact: Sequence[TensorNetwork],
+    random_state: np.random.RandomState | None,
+) -> list[FloatArray]:
+    """Cores of a network of smaller rank for each tensor, and random readings beside it.
+
+    The readings are those of `identity_start`; the root does not look at them.
+    """
+    tree, n_batch = contraction.tree, contraction.n_batch
+    free = identity_start(
+        contraction, constants, np.zeros((n_batch, contraction.message_sizes[-1])), random_state
+    )
     root = tree.core_of[tree.root]
     for position, core in enumerate(free):
         axes = tree.nodes[tree.order[position]].axes or ()
@@ -89,7 +103,7 @@ def linear_start(
             if position == root:
                 tensor[...] = 0.0
             block = tuple(slice(0, n) for n in own.shape)
-            # What the linear model does not use must not reach its channels.
+            # What the exact network does not use must not reach its channels.
             tensor[tuple(s if axis == out else slice(None) for axis, s in enumerate(block))] = 0.0
             tensor[block] = own
     return free

@@ -33,7 +33,7 @@ class ALS(Solver):
     a solve for the readout after each factor.
 
     A local system of p unknowns with C right-hand sides is factored, at a cost
-    of n p^2 / 2 + p^3 / 3, if p <= max(128, 48 C), for the squared error
+    of n p^2 / 2 + p^3 / 3, if p <= max(128, 24 C), for the squared error
     p <= max(128, 80 C), and p <= 4,000; otherwise it is solved by conjugate
     gradients at 4 n p C a step without being formed, preconditioned by the
     Kronecker product of the Gram matrices of the messages.

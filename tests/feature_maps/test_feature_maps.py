@@ -375,7 +375,7 @@ def test_spline_map_adds_the_standardised_column():
 def test_spline_map_needs_no_splines_for_two_values():
     X = np.array([[0.0], [1.0], [1.0]])
     assert fit(SplineMap(), X, np.array([[0]])).mode_sizes == (2,)
-    assert fit(SplineMap(linear=False), X, np.array([[0]])).mode_sizes == (3,)
+    assert fit(SplineMap(degree=1, linear=False), X, np.array([[0]])).mode_sizes == (3,)
 
 
 def test_fourier_map_is_orthonormal_for_a_uniform_column():
