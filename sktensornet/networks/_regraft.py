@@ -144,9 +144,8 @@ class _Web:
         lengths = array.shape[: len(carried)]
         n_front = len(carried) + 1
         matrix = array.reshape(math.prod(array.shape[:n_front]), -1).T
-        basis = np.eye(len(matrix))
-        if others and len(matrix) > matrix.shape[1]:
-            basis, matrix = np.linalg.qr(matrix)
+        tall = len(matrix) > matrix.shape[1]
+        basis, matrix = np.linalg.qr(matrix) if tall else (np.eye(len(matrix)), matrix)
         moved, rest = self._front(neighbour, [bond])
         flat = moved.reshape(len(moved), -1)
         n_rows = len(matrix) if others else 1
