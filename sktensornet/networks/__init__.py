@@ -4,14 +4,14 @@
 names serve the layers above.
 """
 
-from ._algebra import add, inner, norm
+from ._algebra import add, inner, message_core, norm
 from ._blocks import Block
 from ._contraction import Contraction
 from ._conversions import convert
 from ._gauge import orthogonalise, round_network
 from ._hierarchical_svd import hierarchical_svd
 from ._linear_start import linear_start
-from ._min_cut import min_cut
+from ._min_cut import check_rows, min_cut
 from ._moment_start import moment_start
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
@@ -45,6 +45,7 @@ __all__ = [
     "balanced_grid",
     "canonical_polyadic",
     "check_nested",
+    "check_rows",
     "convert",
     "from_tensorly",
     "hierarchical_svd",
@@ -53,6 +54,7 @@ __all__ = [
     "inner",
     "keep_terms",
     "linear_start",
+    "message_core",
     "min_cut",
     "moment_start",
     "norm",

@@ -166,13 +166,13 @@ def close_cores(network: TensorNetwork, cores: list[FloatArray]) -> TensorNetwor
 
 
 def message_core(network: TensorNetwork, index: int) -> FloatArray:
-    """The core of a node of a joint network as (children..., out), in the stored dtype."""
+    """The core of a node as (batch, children..., out) in float64."""
     node, sizes = network.tree.nodes[index], network.message_sizes
-    core = network.cores[network.tree.core_of[index]]
+    core = open_core(network, network.tree.core_of[index])
     lengths = [sizes[child] for child in node.children]
     if node.out_first:
-        return np.moveaxis(core.reshape(sizes[index], *lengths), 0, -1)
-    return core.reshape(*lengths, sizes[index])
+        return np.moveaxis(core.reshape(len(core), sizes[index], *lengths), 1, -1)
+    return core.reshape(len(core), *lengths, sizes[index])
 
 
 def network_of(tree: Tree, by_node: dict[int, FloatArray]) -> TensorNetwork:

@@ -55,7 +55,7 @@ def expand(network: TensorNetwork) -> TensorNetwork:
             else:
                 closed[index] = ({node.site: eye}, eye)
             continue
-        core = message_core(network, index).astype(np.float64)
+        core = message_core(network, index)[0]
         free = next((child for child in node.children if child in is_open), None)
         terms = [closed[child] for child in node.children if child != free]
         # One axis after the other becomes the axis of the terms of that child.

@@ -92,7 +92,7 @@ class _Web:
                 for child in old.nodes[index].children
             ]
             out = _CLASS if index == old.root else -2 - index
-            core = message_core(network, index).astype(np.float64)
+            core = message_core(network, index)[0]
             self.tensors[index] = (core, [*legs, out])
         self._fresh = -2 - len(old.nodes)
         self.centre = old.root

@@ -37,24 +37,6 @@ def sites_below(tree):
     return below
 
 
-def random_nested(rng, sites):
-    """A random dimension tree with nodes of two or three branches."""
-    if len(sites) == 1:
-        return int(sites[0])
-    n_parts = min(len(sites), int(rng.integers(2, 4)))
-    cuts = np.sort(rng.choice(np.arange(1, len(sites)), n_parts - 1, replace=False))
-    return tuple(random_nested(rng, part) for part in np.split(sites, cuts))
-
-
-def random_tree(rng, n_sites):
-    kind = rng.integers(3)
-    if kind == 0:
-        return tensor_train(n_sites, int(rng.integers(n_sites)))
-    if kind == 1:
-        return hierarchical_tucker(random_nested(rng, rng.permutation(n_sites)))
-    return canonical_polyadic(n_sites)
-
-
 def random_network(rng, tree, modes, rank, n_outputs=1, batched=False):
     sizes = tree.message_sizes(modes, rank, 1 if batched else n_outputs)
     cores = [rng.standard_normal(shape) for shape in tree.core_shapes(sizes)]
@@ -107,7 +89,7 @@ def test_the_tensor_stays(case, target):
 
 @given(seeds)
 @quick
-def test_any_tree_to_any_other(seed):
+def test_any_tree_to_any_other(random_tree, seed):
     rng = np.random.default_rng(seed)
     d, n_outputs, batched = int(rng.integers(1, 7)), int(rng.integers(1, 4)), rng.random() < 0.3
     modes = tuple(int(m) for m in rng.integers(1, 4, d))
@@ -124,7 +106,7 @@ def test_any_tree_to_any_other(seed):
 
 @given(seeds)
 @quick
-def test_widths_are_the_min_cuts_with_the_class_leg(seed):
+def test_widths_are_the_min_cuts_with_the_class_leg(random_tree, seed):
     rng = np.random.default_rng(seed)
     d, n_outputs = int(rng.integers(2, 8)), int(rng.integers(1, 5))
     source, tree = random_tree(rng, d), random_tree(rng, d)
@@ -193,7 +175,7 @@ def test_ranks_are_those_of_the_tensor_not_of_the_cores():
 
 @given(seeds)
 @quick
-def test_the_error_of_a_truncation_is_the_one_reported(seed):
+def test_the_error_of_a_truncation_is_the_one_reported(random_tree, seed):
     rng = np.random.default_rng(seed)
     d, batched = int(rng.integers(2, 6)), rng.random() < 0.3
     modes = tuple(int(m) for m in rng.integers(1, 5, d))
@@ -325,7 +307,7 @@ def test_a_cap_does_not_save_a_sum_too_large_to_form():
 
 @given(seeds)
 @quick
-def test_min_cut_bounds_the_rank_and_is_the_least_of_all_cuts(seed):
+def test_min_cut_bounds_the_rank_and_is_the_least_of_all_cuts(random_tree, seed):
     rng = np.random.default_rng(seed)
     d, n_outputs = int(rng.integers(1, 5)), int(rng.integers(1, 4))
     modes = tuple(int(m) for m in rng.integers(1, 4, d))
