@@ -11,7 +11,7 @@ import numpy as np
 from .._checks import check_boolean, check_real
 from .._typing import FloatArray, IntArray
 from ..networks import TensorNetwork, check_rows, message_core
-from ._modular import check_prime, pivot_rows, product
+from ._modular import check_prime, pivot_rows, product, residues
 
 LARGEST = 50_000_000
 """The largest number of entries of an array on the way."""
@@ -83,8 +83,6 @@ def matricization_rank(
     Parameters
     ----------
     network : TensorNetwork
-        With `prime`, its cores must hold whole numbers, as those of
-        ``random_network(..., prime=p)`` do.
     rows : iterable of int
         The sites S of the rows, such as ``range(0, d, 2)``; all others are
         columns.
@@ -95,7 +93,9 @@ def matricization_rank(
         largest. Not used with `prime`.
     prime : int or None, default=None
         Work modulo this prime, at most `LARGEST_PRIME`: exactly, without a
-        threshold. The rank modulo a prime is at most that over the rational
+        threshold. Cores may hold whole numbers, as those of
+        ``random_network(..., prime=p)`` do, or floating-point ones, which are
+        whole numbers over powers of two. The rank modulo a prime is at most that over the rational
         numbers, so it is a certificate of a lower bound for these cores, and,
         as rank can only fall on a set of measure zero, for almost all others.
 
@@ -107,8 +107,8 @@ def matricization_rank(
     Raises
     ------
     ValueError
-        As `matricization_singular_values`; or if `prime` is no prime, or the
-        cores are not whole numbers.
+        As `matricization_singular_values`; or if `prime` is no prime, or a core
+        has no residue modulo it.
 
     References
     ----------
@@ -131,12 +131,6 @@ def matricization_rank(
         ranks = np.sum(values > threshold * values[..., :1], axis=-1)
         return ranks if network.batched else int(ranks)
     p = check_prime(prime)
-    for position, core in enumerate(network.cores):
-        if core.dtype.kind not in "iu":
-            raise ValueError(
-                f"prime={prime!r} needs cores of whole numbers, but cores[{position}] has dtype "
-                f"{core.dtype}; draw them with random_network(..., prime={prime!r})."
-            )
     chosen = tuple(rows)
     found = []
     for part in range(network.n_outputs if network.batched else 1):
@@ -188,7 +182,7 @@ class _Modular(_Algebra):
         self.p, self.part = p, part
 
     def take(self, core):
-        return np.remainder(core[[self.part]], self.p)
+        return residues(core[[self.part]], self.p)
 
     def multiply(self, a, b):
         return product(a, b, self.p)

@@ -40,6 +40,23 @@ def remainder(x: FloatArray, p: int) -> FloatArray:
     return x
 
 
+def residues(x: FloatArray, p: int) -> FloatArray:
+    """Finite floating-point numbers modulo p, exactly: each is a whole number over a power of 2."""
+    finite = bool(np.isfinite(x).all())
+    if finite and (x == np.floor(x)).all():
+        return np.remainder(x, p)
+    if p == 2 or not finite:
+        raise ValueError(
+            f"prime={p} does not go with cores that are not whole numbers; they must be finite and "
+            "the prime larger than 2."
+        )
+    mantissa, exponent = np.frexp(x)
+    exponents, place = np.unique(exponent, return_inverse=True)
+    powers = np.array([pow(2, int(e) - 53, p) for e in exponents])
+    whole = np.ldexp(mantissa, 53).astype(np.int64) % p
+    return (whole * powers[place].reshape(x.shape) % p).astype(np.float64)
+
+
 def product(a: FloatArray, b: FloatArray, p: int) -> FloatArray:
     """Product of (stacks of) matrices with entries in [0, p), modulo p."""
     terms = _EXACT // p**2 - 1

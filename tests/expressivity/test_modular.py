@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sktensornet.expressivity import LARGEST_PRIME, independent_rows
-from sktensornet.expressivity._modular import product, remainder
+from sktensornet.expressivity._modular import product, remainder, residues
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)
 primes = st.sampled_from([2, 3, 7, 101, 32_749, LARGEST_PRIME])
@@ -36,6 +36,24 @@ def test_remainders(p, seed):
     x = np.random.default_rng(seed).integers(-(2**52), 2**52, 200)
     x[:4] = [0, p, -p, p - 1]
     np.testing.assert_array_equal(remainder(x.astype(np.float64), p), x % p)
+
+
+@given(st.sampled_from([3, 101, LARGEST_PRIME]), seeds)
+@quick
+def test_residues_of_floats(p, seed):
+    """X = a / b with b a power of two, so that b * residue is a."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((3, 5)) * 10.0 ** rng.integers(-20, 20, (3, 5))
+    for value, residue in zip(x.ravel(), residues(x, p).ravel(), strict=True):
+        a, b = value.as_integer_ratio()
+        assert (b * int(residue) - a) % p == 0
+        assert 0 <= residue < p
+
+
+@pytest.mark.parametrize(("x", "p"), [(0.5, 2), (np.inf, 7), (np.nan, 7)])
+def test_no_residues_raise(x, p):
+    with pytest.raises(ValueError, match=f"prime={p} does not go with"):
+        residues(np.array([x]), p)
 
 
 def test_products_of_the_largest_entries():
