@@ -108,6 +108,18 @@ def test_fewer_ranks_warn_and_are_close(classifier, wine):
     assert smaller.score(*wine) > 0.6
 
 
+@pytest.mark.parametrize("class_tensors", ["joint", "separate"])
+def test_a_sum_of_few_terms_is_fitted(class_tensors, wine):
+    X, y = wine
+    chain = TTClassifier(
+        3, class_tensors=class_tensors, solver="als", alpha=1e-2, max_iter=1, random_state=0
+    ).fit(X[:, :3], y)
+    with pytest.warns(UserWarning, match=r"rank=8.* changed the tensor by"):
+        terms = CPClassifier.from_fitted(chain, rank=8, random_state=0)
+    assert terms.network_.ranks == (8,)
+    assert np.mean(terms.predict(X[:, :3]) == chain.predict(X[:, :3])) > 0.8
+
+
 def test_training_goes_on(wine):
     """Warm starts and mini-batches take the converted network as it is."""
     X, y = wine

@@ -43,8 +43,7 @@ def min_cut(network: TensorNetwork, rows: Iterable[int], class_in_rows: bool = F
     References
     ----------
     Levine, Yakira, Cohen, Shashua, "Deep learning and quantum entanglement:
-    fundamental connections with implications to network design", ICLR 2018,
-    theorem 1.
+    fundamental connections with implications to network design", ICLR 2018.
 
     Examples
     --------
