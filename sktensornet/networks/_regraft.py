@@ -120,8 +120,7 @@ class _Web:
         while len(self.tensors) > 1:
             leaf = self._outwards(self.centre)[-1]
             self._absorb(leaf, self._path(leaf, self.centre)[1])
-        array, rest = self._front(self.centre, legs)
-        return array.reshape(array.shape[: len(legs)]) if not rest else array
+        return self._front(self.centre, legs)[0]
 
     def _gather(self, legs: list[int]) -> None:
         """Bring legs together on the tensor of the longest of them, and centre there."""
