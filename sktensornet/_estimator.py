@@ -20,6 +20,7 @@ from sklearn.utils.validation import (
 from ._assembly import make_model, make_solver, sweeps
 from ._columns import FLOATS, Columns, learn_columns
 from ._compression import CompressionMixin
+from ._conversion import ConversionMixin
 from ._init import make_start
 from ._linalg import merged_samples
 from ._model import Model
@@ -59,7 +60,9 @@ def takes_batches(estimator) -> bool:
     return True
 
 
-class BaseTensorNetwork(TuningMixin, CompressionMixin, CallbackSupportMixin, BaseEstimator):
+class BaseTensorNetwork(
+    TuningMixin, CompressionMixin, ConversionMixin, CallbackSupportMixin, BaseEstimator
+):
     """Base class of all estimators.
 
     A format says which tree it uses (`_tree`); classifiers and regressors say

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .networks import (
     Tree,
     balanced,
@@ -25,6 +27,10 @@ class HierarchicalTuckerMixin:
     """Weights in a hierarchical Tucker tree, as the parameter ``tree`` says."""
 
     tree: str | tuple
+
+    @staticmethod
+    def _in_order(n_sites: int) -> dict[str, Any]:
+        return {"tree": balanced(n_sites)}
 
     def _tree(self, sites: Sites) -> Tree:
         if isinstance(self.tree, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 
-from sklearn.base import _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._init import INITS
@@ -20,10 +20,17 @@ __all__ = [
     "NETWORK_CONSTRAINTS",
     "REGRESSOR_CONSTRAINTS",
     "TREE_CONSTRAINTS",
+    "check_parameters",
     "validated",
 ]
 
 validated = _fit_context(prefer_skip_nested_validation=True)
+
+
+def check_parameters(estimator: BaseEstimator) -> None:
+    """Raise if a parameter of an estimator breaks its constraints."""
+    estimator._validate_params()
+
 
 NETWORK_CONSTRAINTS: dict[str, list] = {
     "rank": [Interval(Integral, 1, None, closed="left")],

@@ -4,13 +4,15 @@
 names serve the layers above.
 """
 
-from ._algebra import add, inner, norm
+from ._algebra import add, inner, message_core, norm
 from ._blocks import Block
 from ._contraction import Contraction
+from ._conversions import convert
 from ._gauge import orthogonalise, round_network
 from ._hierarchical_svd import hierarchical_svd
 from ._interaction_start import interaction_start
 from ._linear_start import linear_start
+from ._min_cut import check_rows, min_cut
 from ._moment_start import moment_start
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
@@ -44,6 +46,8 @@ __all__ = [
     "balanced_grid",
     "canonical_polyadic",
     "check_nested",
+    "check_rows",
+    "convert",
     "from_tensorly",
     "hierarchical_svd",
     "hierarchical_tucker",
@@ -52,6 +56,8 @@ __all__ = [
     "interaction_start",
     "keep_terms",
     "linear_start",
+    "message_core",
+    "min_cut",
     "moment_start",
     "norm",
     "orthogonalise",

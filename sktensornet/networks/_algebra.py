@@ -6,7 +6,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._network import TensorNetwork
-from ._tree import OUT
+from ._tree import OUT, UNIT, Tree
 
 
 def inner(a: TensorNetwork, b: TensorNetwork) -> float:
@@ -163,6 +163,28 @@ def close_cores(network: TensorNetwork, cores: list[FloatArray]) -> TensorNetwor
     root = network.tree.core_of[network.tree.root]
     closed = [core[..., 0] if k == root else core for k, core in enumerate(cores)]
     return TensorNetwork(network.tree, tuple(core.astype(dtype) for core in closed), batched=True)
+
+
+def message_core(network: TensorNetwork, index: int) -> FloatArray:
+    """The core of a node as (batch, children..., out) in float64."""
+    node, sizes = network.tree.nodes[index], network.message_sizes
+    core = open_core(network, network.tree.core_of[index])
+    lengths = [sizes[child] for child in node.children]
+    if node.out_first:
+        return np.moveaxis(core.reshape(len(core), sizes[index], *lengths), 1, -1)
+    return core.reshape(len(core), *lengths, sizes[index])
+
+
+def network_of(tree: Tree, by_node: dict[int, FloatArray]) -> TensorNetwork:
+    """A joint network from the cores (children..., out) of its nodes."""
+    cores = []
+    for index in tree.order:
+        node, core = tree.nodes[index], by_node[index]
+        lengths = dict(enumerate(core.shape)) | {OUT: core.shape[-1], UNIT: 1}
+        if node.out_first:
+            core = np.moveaxis(core, -1, 0)
+        cores.append(core.reshape([lengths[axis] for axis in node.axes or ()]))
+    return TensorNetwork(tree, tuple(cores))
 
 
 def _check_same_space(a: TensorNetwork, b: TensorNetwork) -> None:
