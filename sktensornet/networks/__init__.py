@@ -7,9 +7,12 @@ names serve the layers above.
 from ._algebra import add, inner, norm
 from ._blocks import Block
 from ._contraction import Contraction
+from ._entries import Entries, EntrySearch, count_entries
 from ._gauge import orthogonalise, round_network
+from ._graded import GradedGrams
 from ._hierarchical_svd import hierarchical_svd
 from ._linear_start import linear_start
+from ._modes import change_modes, scale_outputs
 from ._moment_start import moment_start
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
@@ -32,6 +35,9 @@ from ._tree_sweep import TreeSweep
 __all__ = [
     "Block",
     "Contraction",
+    "Entries",
+    "EntrySearch",
+    "GradedGrams",
     "ProductSweep",
     "Sweep",
     "SweepOptions",
@@ -42,7 +48,9 @@ __all__ = [
     "balanced",
     "balanced_grid",
     "canonical_polyadic",
+    "change_modes",
     "check_nested",
+    "count_entries",
     "from_tensorly",
     "hierarchical_svd",
     "hierarchical_tucker",
@@ -54,6 +62,7 @@ __all__ = [
     "norm",
     "orthogonalise",
     "round_network",
+    "scale_outputs",
     "squared_norm_and_gradient",
     "tensor_train",
     "to_tensorly",
