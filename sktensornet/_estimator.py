@@ -293,14 +293,17 @@ class BaseTensorNetwork(TuningMixin, CompressionMixin, CallbackSupportMixin, Bas
     def _fitted_model(self) -> Model:
         return Model.from_fitted(self.patches_, self.feature_map_, self.network_)
 
-    def _raw_scores(self, X) -> FloatArray:
+    def _check_input(self, X) -> FloatArray:
+        """X as the fitted model takes it."""
         check_is_fitted(self)
         checks = self._floats(self.network_.dtype)
         if self.columns_.encoder is None:
-            X = validate_data(self, X, reset=False, **checks)
-        else:
-            validate_data(self, X, reset=False, skip_check_array=True)
-            X = check_array(self.columns_.encode(X, self), estimator=self, **checks)
+            return validate_data(self, X, reset=False, **checks)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return check_array(self.columns_.encode(X, self), estimator=self, **checks)
+
+    def _raw_scores(self, X) -> FloatArray:
+        X = self._check_input(X)
         model = self._fitted_model()
         theta = model.theta_of(self.network_, self.feature_map_)
         return model.scores(theta, X, effective_threads(self.n_jobs))

@@ -128,16 +128,15 @@ class EntrySearch:
         """Walk up the tree once."""
         tables: list[_Table] = []
         for index, node in enumerate(self._tree.nodes):
+            children = [tables[child] for child in node.children]
             if node.site is not None:
                 tables.append(self._site(index, node.site))
-                continue
-            children = [tables[child] for child in node.children]
-            if node.is_product:
-                tables.append(self._product(index, children))
+            elif node.is_product:
+                tables.append(_Table() if self._read_out(index) else self._product(index, tables))
+            elif self._read_out(node.children[0]):
+                tables.append(self._product(node.children[0], tables, index))
             else:
                 tables.append(self._core(index, children))
-            for child in node.children:
-                tables[child] = _Table()
         root = tables[-1]
         indices, values = {}, {}
         for j, (chosen, messages) in sorted(root.rows.items()):
@@ -178,17 +177,36 @@ class EntrySearch:
             table = self._join(table, other, contract, bound if place == len(rest) - 1 else None)
         return table
 
-    def _product(self, index: int, children: list[_Table]) -> _Table:
-        """Multiply tables element by element, one child after the other."""
-        suffixes = [] if self._grams is None else self._grams.suffixes(index)
-        table = children[0]
-        for place, other in enumerate(children[1:], start=1):
-            above = None
-            if self._grams is not None:
-                above, rest = self._grams.above[index], suffixes[place + 1]
-                above = above if rest is None else self._grams.multiply(above, rest)
-            table = self._join(table, other, _multiply, self._bound(above))
-        return table
+    def _read_out(self, index: int) -> bool:
+        """Whether a node is a product of several messages that one core reads alone."""
+        node = self._tree.nodes[index]
+        if not node.is_product or len(node.children) == 1:
+            return False
+        parent = next((other for other in self._tree.nodes if index in other.children), node)
+        return parent.axes is not None and len(parent.children) == 1
+
+    def _product(self, index: int, tables: list[_Table], reader: int | None = None) -> _Table:
+        """Multiply tables element by element, half by half; a core may read the last product."""
+        grams = self._grams
+
+        def fold(children: tuple[int, ...], above: Graded | None, last: bool = False) -> _Table:
+            if len(children) == 1:
+                return tables[children[0]]
+            middle = len(children) // 2
+            left, right = children[:middle], children[middle:]
+            beyond_left = beyond_right = above
+            if grams is not None and above is not None:
+                beyond_left = grams.multiply(above, grams.product(right))
+                beyond_right = grams.multiply(above, grams.product(left))
+            a, b = fold(left, beyond_left), fold(right, beyond_right)
+            if not last or reader is None:
+                return self._join(a, b, _multiply, self._bound(above))
+            matrix = plain_core(self._network, self._tree.core_of[reader])[:, None]
+            final = None if grams is None else grams.above[reader]
+            return self._join(a, b, lambda x, y: _multiply(x, y) @ matrix, self._bound(final))
+
+        above = None if grams is None else grams.above[index]
+        return fold(self._tree.nodes[index].children, above, last=True)
 
     def _bound(self, above: Graded | None) -> _Bound | None:
         return None if above is None else _Bound(above, self._order)
@@ -254,13 +272,16 @@ class EntrySearch:
             return table
         bounds = {j: bound(j, messages) for j, (_, messages) in table.rows.items() if j}
         every = np.concatenate(list(bounds.values()))
-        limit = np.partition(every, len(every) - self._beam)[len(every) - self._beam]
-        largest = 0.0
+        ranked = np.argpartition(every, len(every) - self._beam)
+        largest = float(every[ranked[: -self._beam]].max(initial=0.0))
+        keep = np.ones(len(every), bool)
+        keep[ranked[: -self._beam]] = False
+        start = 0
         for j, values in bounds.items():
-            keep = values >= limit
-            largest = max(largest, float(values[~keep].max(initial=0.0)))
             chosen, messages = table.rows[j]
-            table.rows[j] = chosen[keep], messages[:, keep]
+            own = keep[start : start + len(values)]
+            table.rows[j] = chosen[own], messages[:, own]
+            start += len(values)
         exponent = 2 * table.exponent + bound.exponent
         root = math.sqrt(2 * largest if exponent % 2 else largest)
         with np.errstate(over="ignore", under="ignore"):

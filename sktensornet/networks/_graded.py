@@ -7,8 +7,10 @@ the tensor is a polynomial whose degree counts the order.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import accumulate
 
 import numpy as np
 
@@ -99,13 +101,10 @@ class GradedGrams:
             constant = np.zeros(self._sizes[index])
             constant[0] = 1.0
             return Graded(np.stack([np.diag(constant), np.diag(1.0 - constant)])[:, None])
+        if node.axes is None:
+            return self.product(node.children)
         children = [self.below[child] for child in node.children]
         exponent = sum(child.exponent for child in children)
-        if node.axes is None:
-            result = children[0]
-            for child in children[1:]:
-                result = self.multiply(result, child)
-            return result
         core = self._cores[self.tree.core_of[index]]
         product = core[None]
         for axis, child in enumerate(children, start=1):
@@ -118,12 +117,10 @@ class GradedGrams:
         node, above = self.tree.nodes[index], self.above[index]
         children = [self.below[child] for child in node.children]
         if node.is_product:
-            suffixes = self.suffixes(index)
-            prefix = above
-            for place, child in enumerate(node.children):
-                rest = suffixes[place + 1]
-                self.above[child] = prefix if rest is None else self.multiply(prefix, rest)
-                prefix = self.multiply(prefix, children[place])
+            before = list(accumulate(children[:-1], self.multiply, initial=above))
+            after: list[Graded | None] = [None, *accumulate(children[:0:-1], self.multiply)]
+            for child, prefix, suffix in zip(node.children, before, after[::-1], strict=True):
+                self.above[child] = prefix if suffix is None else self.multiply(prefix, suffix)
         elif node.axes is not None:
             core = self._cores[self.tree.core_of[index]]
             half = self._apply(core[None], above.terms, core.ndim - 1)
@@ -137,14 +134,9 @@ class GradedGrams:
                 gram = _unfold(others, legs, place) @ _unfold(core, legs, place).mT
                 self.above[child] = _scaled(gram, exponent)
 
-    def suffixes(self, index: int) -> list[Graded | None]:
-        """For a product node, the product of the Gram matrices of children k, k + 1, ..."""
-        suffixes: list[Graded | None] = [None]
-        for child in reversed(self.tree.nodes[index].children):
-            rest = suffixes[-1]
-            below = self.below[child]
-            suffixes.append(below if rest is None else self.multiply(below, rest))
-        return suffixes[::-1]
+    def product(self, nodes: Sequence[int]) -> Graded:
+        """Element-wise product of the Gram matrices below some nodes."""
+        return reduce(self.multiply, (self.below[node] for node in nodes))
 
     def multiply(self, a: Graded, b: Graded) -> Graded:
         """Product of two polynomials with element-wise products of the matrices."""
