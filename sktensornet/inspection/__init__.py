@@ -1,13 +1,21 @@
-"""Explanations that only a multilinear model can give."""
+"""Explanations that only a multilinear model can give, and pictures of fitted models."""
 
+from ._entanglement_display import EntanglementDisplay
 from ._interactions import Interactions, interactions
 from ._interactions_display import InteractionsDisplay
+from ._network_display import NetworkDisplay
+from ._pareto_display import ParetoDisplay
+from ._training_display import TrainingDisplay
 from ._variance import VarianceShares, variance_shares
 from ._variance_display import VarianceSharesDisplay
 
 __all__ = [
+    "EntanglementDisplay",
     "Interactions",
     "InteractionsDisplay",
+    "NetworkDisplay",
+    "ParetoDisplay",
+    "TrainingDisplay",
     "VarianceShares",
     "VarianceSharesDisplay",
     "interactions",

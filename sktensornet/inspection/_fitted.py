@@ -13,6 +13,22 @@ from .._typing import FloatArray
 from ..networks import TensorNetwork, scale_outputs
 
 
+def fitted_estimator(estimator: Any) -> Any:
+    """The estimator, if it is a fitted one of the package."""
+    if not isinstance(estimator, BaseTensorNetwork):
+        raise ValueError(
+            f"estimator={estimator!r} must be a fitted estimator of sktensornet, such as a "
+            "TTClassifier; of a pipeline or a search pass the one inside."
+        )
+    check_is_fitted(estimator)
+    return estimator
+
+
+def fitted_network(estimator: Any) -> TensorNetwork:
+    """The network of a fitted estimator."""
+    return fitted_estimator(estimator).network_
+
+
 class FittedScores:
     """The scores of a fitted estimator, in the units of the target, with names.
 
@@ -38,13 +54,7 @@ class FittedScores:
     """
 
     def __init__(self, estimator: Any, output: Any = None, feature_names: Any = None) -> None:
-        if not isinstance(estimator, BaseTensorNetwork):
-            raise ValueError(
-                f"estimator={estimator!r} must be a fitted estimator of sktensornet, such as a "
-                "TTClassifier; of a pipeline or a search pass the one inside."
-            )
-        check_is_fitted(estimator)
-        self.estimator: Any = estimator
+        self.estimator = fitted_estimator(estimator)
         n_outputs = estimator.network_.n_outputs
         classes = getattr(estimator, "classes_", None)
         if classes is None:

@@ -17,6 +17,7 @@ from ._moment_start import moment_start
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
 from ._product_sweep import ProductSweep
+from ._spectra import bond_spectra
 from ._starts import identity_start
 from ._sweep import Sweep, SweepOptions
 from ._tensorly import from_tensorly, to_tensorly
@@ -47,6 +48,7 @@ __all__ = [
     "add",
     "balanced",
     "balanced_grid",
+    "bond_spectra",
     "canonical_polyadic",
     "change_modes",
     "check_nested",

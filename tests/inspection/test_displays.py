@@ -9,12 +9,19 @@ import pytest
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from sktensornet import CPClassifier, TTClassifier
 from sktensornet.inspection import (
+    EntanglementDisplay,
     InteractionsDisplay,
+    NetworkDisplay,
+    ParetoDisplay,
+    TrainingDisplay,
     VarianceSharesDisplay,
     interactions,
     variance_shares,
 )
+from sktensornet.networks import bond_spectra
+from sktensornet.solvers import ALS
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +119,106 @@ def test_matplotlib_is_only_needed_to_draw(make_fitted, monkeypatch):
     for display in displays:
         with pytest.raises(ImportError, match=r"sktensornet\[plots\]"):
             display.plot()
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("name", ["TT", "HT", "CP"])
+def test_diagram_has_every_bond_with_its_rank(make_fitted, name, separate):
+    clf, _ = make_fitted(name, separate=separate)
+    network = clf.network_
+    display = NetworkDisplay.from_estimator(clf)
+    nodes = network.tree.nodes
+    n_edges = sum(len(node.children) for node in nodes)
+    assert len(display.ax_.lines) == n_edges + 1
+    shown = sorted(int(text.get_text()) for text in display.ax_.texts)
+    sizes = [network.message_sizes[c] for n in nodes if not n.is_product for c in n.children]
+    assert shown == sorted([*sizes, 3])
+    spots = np.concatenate([part.get_offsets() for part in display.ax_.collections])
+    assert len(np.unique(spots.round(6), axis=0)) == len(nodes)
+
+
+def test_a_chain_is_drawn_as_a_chain(make_fitted):
+    clf, _ = make_fitted("TT")
+    display = NetworkDisplay.from_estimator(clf)
+    cores, _, sites = (part.get_offsets() for part in display.ax_.collections)
+    np.testing.assert_allclose(cores[:, 1], 1)
+    np.testing.assert_allclose(sorted(cores[:, 0]), range(4))
+    np.testing.assert_allclose(sorted(sites[:, 0]), range(4))
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("name", ["TT", "HT"])
+def test_entropy_of_every_bond(make_fitted, name, separate):
+    clf, _ = make_fitted(name, separate=separate)
+    display = EntanglementDisplay.from_estimator(clf)
+    spectra = bond_spectra(clf.network_)
+    heights = [bar.get_height() for bar in display.ax_.containers[0]]
+    for values, height in zip(spectra, heights, strict=True):
+        p = values**2 / (values**2).sum(axis=1, keepdims=True)
+        expected = -np.sum(p * np.log2(np.maximum(p, 1e-300)), axis=1).mean()
+        assert height == pytest.approx(expected)
+        assert height <= np.log2(values.shape[1]) + 1e-12
+    display.plot(kind="spectrum")
+    drawn = np.concatenate([line.get_ydata() for line in display.ax_.lines])
+    assert drawn.max() == 1
+    assert len(drawn) == sum(values.size for values in spectra)
+
+
+def test_entropy_of_known_spectra():
+    flat, pure, none = np.full((1, 4), 2.0), np.array([[3.0, 0.0]]), np.zeros((1, 2))
+    display = EntanglementDisplay([flat, pure, none])
+    np.testing.assert_allclose(display.entropies, [[2], [0], [0]])
+    display.plot(kind="spectrum")
+
+
+def test_a_sum_of_products_has_no_bonds_to_draw(make_fitted):
+    with pytest.raises(ValueError, match="CP network"):
+        EntanglementDisplay.from_estimator(make_fitted("CP")[0])
+    with pytest.raises(ValueError, match="kind='rank' is unknown"):
+        EntanglementDisplay.from_estimator(make_fitted("TT")[0], kind="rank")
+
+
+def test_curves_of_the_training():
+    X = np.random.default_rng(0).standard_normal((60, 5))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    clf = TTClassifier(
+        alpha=1e-3, solver=ALS(sweep="two_site", rank_tol=0.1), early_stopping=True, tol=1e3
+    ).fit(X, y)
+    display = TrainingDisplay.from_estimator(clf)
+    np.testing.assert_array_equal(display.ax_.lines[0].get_ydata(), clf.loss_curve_)
+    other = next(ax for ax in display.figure_.axes if ax is not display.ax_)
+    np.testing.assert_array_equal(other.lines[0].get_ydata(), clf.validation_scores_)
+    display = TrainingDisplay.from_estimator(clf, kind="ranks")
+    assert [tuple(line.get_ydata()) for line in display.ax_.lines] == [
+        record.ranks for record in clf.sweeps_
+    ]
+    with pytest.raises(ValueError, match="kind='ranks' needs a fit by sweeps"):
+        TrainingDisplay([1.0, 0.5]).plot(kind="ranks")
+
+
+def test_models_against_their_size():
+    X = np.random.default_rng(0).standard_normal((60, 4))
+    y = (X[:, 0] > 0).astype(int)
+    models = {
+        "small": TTClassifier(rank=2, alpha=1e-3, tol=1e3, max_iter=2).fit(X, y),
+        "large": CPClassifier(rank=30, alpha=1e-3, tol=1e3, max_iter=2).fit(X, y),
+    }
+    display = ParetoDisplay.from_estimators(models, X, y)
+    assert display.sizes.tolist() == [one.network_.n_parameters for one in models.values()]
+    assert display.scores.tolist() == [one.score(X, y) for one in models.values()]
+    assert [text.get_text() for text in display.ax_.texts] == ["small", "large"]
+
+
+def test_a_model_is_best_unless_another_beats_it():
+    sizes, scores = [10, 10, 20, 30, 40], [0.5, 0.6, 0.6, 0.7, 0.6]
+    display = ParetoDisplay(sizes, scores, "abcde").plot()
+    assert display.best.tolist() == [False, True, False, True, False]
+    np.testing.assert_array_equal(display.ax_.lines[0].get_xdata(), [10, 30])
+    with pytest.raises(ValueError, match="lengths 1, 1 and 0"):
+        ParetoDisplay([1], [1], [])
+
+
+@pytest.mark.parametrize("display", [NetworkDisplay, EntanglementDisplay, TrainingDisplay])
+def test_other_objects_are_refused(display):
+    with pytest.raises(ValueError, match="must be a fitted estimator of sktensornet"):
+        display.from_estimator(object())
