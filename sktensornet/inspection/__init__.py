@@ -1,6 +1,7 @@
 """Explanations that only a multilinear model can give, and pictures of fitted models."""
 
 from ._entanglement_display import EntanglementDisplay
+from ._filters_display import FiltersDisplay
 from ._interactions import Interactions, interactions
 from ._interactions_display import InteractionsDisplay
 from ._network_display import NetworkDisplay
@@ -11,6 +12,7 @@ from ._variance_display import VarianceSharesDisplay
 
 __all__ = [
     "EntanglementDisplay",
+    "FiltersDisplay",
     "Interactions",
     "InteractionsDisplay",
     "NetworkDisplay",

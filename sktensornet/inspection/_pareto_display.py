@@ -116,10 +116,14 @@ class ParetoDisplay:
         for size, score, name, colour in zip(
             self.sizes, self.scores, self.names, colours, strict=True
         ):
-            side, align = (6, "left") if size <= middle else (-6, "right")
-            options = {"xytext": (side, -11), "textcoords": "offset points", "ha": align}
+            # Beside a rising line there is room below on the right and above on the left.
+            place, align = ((7, -11), "left") if size <= middle else ((-7, 6), "right")
+            options = {"xytext": place, "textcoords": "offset points", "ha": align}
             self.ax_.annotate(name, (size, score), color=colour, fontsize=9, **options)
         self.ax_.set(xscale="log", xlabel="parameters of the network", ylabel="score")
+        self.ax_.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
+        self.ax_.xaxis.set_major_formatter("{x:,.0f}")
+        self.ax_.xaxis.set_minor_formatter("")
         self.ax_.margins(0.12)
         self.ax_.grid(color="0.9")
         self.ax_.set_axisbelow(True)

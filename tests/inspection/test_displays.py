@@ -10,8 +10,10 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from sktensornet import CPClassifier, TTClassifier
+from sktensornet.feature_maps import AffineMap
 from sktensornet.inspection import (
     EntanglementDisplay,
+    FiltersDisplay,
     InteractionsDisplay,
     NetworkDisplay,
     ParetoDisplay,
@@ -21,6 +23,7 @@ from sktensornet.inspection import (
     variance_shares,
 )
 from sktensornet.networks import bond_spectra
+from sktensornet.patches import ImagePatches
 from sktensornet.solvers import ALS
 
 
@@ -218,7 +221,46 @@ def test_a_model_is_best_unless_another_beats_it():
         ParetoDisplay([1], [1], [])
 
 
-@pytest.mark.parametrize("display", [NetworkDisplay, EntanglementDisplay, TrainingDisplay])
+@pytest.mark.parametrize(
+    "display", [NetworkDisplay, EntanglementDisplay, FiltersDisplay, TrainingDisplay]
+)
 def test_other_objects_are_refused(display):
     with pytest.raises(ValueError, match="must be a fitted estimator of sktensornet"):
         display.from_estimator(object())
+
+
+def test_filters_are_shaped_as_patches():
+    X = np.random.default_rng(0).random((12, 4 * 6 * 2))
+    clf = TTClassifier(
+        rank=2,
+        patches=ImagePatches((4, 6, 2), (2, 3)),
+        feature_map=AffineMap(6),
+        solver="lbfgs",
+        max_iter=3,
+        tol=1e9,
+    ).fit(X, np.arange(12) % 2)
+    display = FiltersDisplay.from_estimator(clf)
+    matrix = clf.feature_map_.parameters[0]
+    norms = np.linalg.norm(matrix, axis=0)
+    order = np.argsort(-norms)
+    assert display.filters.shape == (5, 2, 3)
+    # The columns of a patch are (row, column, channel).
+    expected = matrix[:, order[0]].reshape(2, 3, 2).mean(axis=-1)
+    np.testing.assert_allclose(display.filters[0], expected)
+    np.testing.assert_allclose(display.mosaic[:2, :3], expected / np.abs(expected).max())
+    assert np.isfinite(display.mosaic).sum() == 5 * 6
+    with pytest.raises(ValueError, match=r"filters has shape \(2, 2\)"):
+        FiltersDisplay(np.eye(2))
+    with pytest.raises(ValueError, match="the model has SplineMap"):
+        FiltersDisplay.from_estimator(
+            TTClassifier(rank=2, alpha=1e-3, tol=1e9, max_iter=2).fit(X[:, :2], np.arange(12) % 2)
+        )
+
+
+def test_single_columns_have_no_filters():
+    X = np.random.default_rng(0).random((12, 3))
+    clf = TTClassifier(
+        rank=2, feature_map=AffineMap(3), solver="lbfgs", max_iter=3, tol=1e9, alpha=1e-3
+    ).fit(X, np.arange(12) % 2)
+    with pytest.raises(ValueError, match="patches=None must be ImagePatches"):
+        FiltersDisplay.from_estimator(clf)
