@@ -20,7 +20,15 @@ from .feature_maps import (
 )
 from .networks import TensorNetwork
 from .patches import SingleColumns
-from .solvers import SOLVERS, Solver
+from .solvers import ALS, LBFGS, SOLVERS, Adam, Solver
+
+LBFGS_LIMIT = 5_000_000
+"""The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
+LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
+WIDEST_SWEPT = 256
+"""The largest number of features of a site for which "auto" takes ALS."""
+MOST_SWEPT = 100_000_000
+"""The largest number of features of all samples and sites for which "auto" takes ALS."""
 
 
 def make_solver(solver: str | Solver, automatic: type[Solver]) -> Solver:
@@ -29,6 +37,21 @@ def make_solver(solver: str | Solver, automatic: type[Solver]) -> Solver:
         solver = automatic() if solver == "auto" else SOLVERS[solver]()
     solver.check()
     return solver
+
+
+def automatic_solver(estimator: Any, model: Model, n_samples: int) -> type[Solver]:
+    """What "auto" means as the solver of an estimator, for so many samples."""
+    sizes = model.feature_map.mode_sizes
+    if (
+        estimator.patches is None
+        and estimator.penalty == "frobenius"
+        and estimator._loss().is_bounded
+        and not model.feature_map.parameters
+        and max(sizes) <= WIDEST_SWEPT
+        and n_samples * sum(sizes) <= MOST_SWEPT
+    ):
+        return ALS
+    return LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
 
 
 def sweeps(solver: str | Solver) -> bool:

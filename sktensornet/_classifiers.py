@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ._assembly import LBFGS_LIMIT_TEXT
 from ._base_classifier import BaseTensorNetworkClassifier
 from ._docs import documented
-from ._estimator import LBFGS_LIMIT_TEXT
 from ._formats import CanonicalPolyadicMixin, HierarchicalTuckerMixin, TensorTrainMixin
 from ._validation import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS
 from .feature_maps import FeatureMap

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ._assembly import LBFGS_LIMIT_TEXT
 from ._base_regressor import BaseTensorNetworkRegressor
 from ._docs import documented
-from ._estimator import LBFGS_LIMIT_TEXT
 from ._formats import CanonicalPolyadicMixin, HierarchicalTuckerMixin, TensorTrainMixin
 from ._validation import REGRESSOR_CONSTRAINTS, TREE_CONSTRAINTS
 from .feature_maps import FeatureMap

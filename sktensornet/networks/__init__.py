@@ -8,15 +8,19 @@ from ._algebra import add, inner, message_core, norm
 from ._blocks import Block
 from ._contraction import Contraction
 from ._conversions import convert
+from ._entries import Entries, EntrySearch, count_entries
 from ._gauge import orthogonalise, round_network
+from ._graded import GradedGrams
 from ._hierarchical_svd import hierarchical_svd
 from ._interaction_start import interaction_start
 from ._linear_start import linear_start
 from ._min_cut import check_rows, min_cut
+from ._modes import change_modes, scale_outputs
 from ._moment_start import moment_start
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
 from ._product_sweep import ProductSweep
+from ._spectra import bond_spectra
 from ._starts import identity_start
 from ._sweep import Sweep, SweepOptions
 from ._tensorly import from_tensorly, to_tensorly
@@ -35,6 +39,9 @@ from ._tree_sweep import TreeSweep
 __all__ = [
     "Block",
     "Contraction",
+    "Entries",
+    "EntrySearch",
+    "GradedGrams",
     "ProductSweep",
     "Sweep",
     "SweepOptions",
@@ -44,10 +51,13 @@ __all__ = [
     "add",
     "balanced",
     "balanced_grid",
+    "bond_spectra",
     "canonical_polyadic",
+    "change_modes",
     "check_nested",
     "check_rows",
     "convert",
+    "count_entries",
     "from_tensorly",
     "hierarchical_svd",
     "hierarchical_tucker",
@@ -62,6 +72,7 @@ __all__ = [
     "norm",
     "orthogonalise",
     "round_network",
+    "scale_outputs",
     "squared_norm_and_gradient",
     "tensor_train",
     "to_tensorly",
