@@ -11,25 +11,27 @@ from ._gauge import orthogonalise, round_network
 from ._hierarchical_svd import hierarchical_svd
 from ._linear_start import linear_start
 from ._moment_start import moment_start
+from ._nested import balanced, balanced_grid, check_nested
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
 from ._product_sweep import ProductSweep
+from ._products import PRODUCTS
+from ._shallow_start import shallow_start
 from ._starts import identity_start
 from ._sweep import Sweep, SweepOptions
 from ._tensorly import from_tensorly, to_tensorly
 from ._terms import keep_terms
-from ._tree import (
-    Tree,
-    balanced,
-    balanced_grid,
+from ._topologies import (
     canonical_polyadic,
-    check_nested,
     hierarchical_tucker,
+    recurrent_train,
     tensor_train,
 )
+from ._tree import Tree
 from ._tree_sweep import TreeSweep
 
 __all__ = [
+    "PRODUCTS",
     "Block",
     "Contraction",
     "ProductSweep",
@@ -53,7 +55,9 @@ __all__ = [
     "moment_start",
     "norm",
     "orthogonalise",
+    "recurrent_train",
     "round_network",
+    "shallow_start",
     "squared_norm_and_gradient",
     "tensor_train",
     "to_tensorly",
