@@ -238,8 +238,8 @@ class BaseTensorNetwork(TuningMixin, CompressionMixin, CallbackSupportMixin, Bas
         if not fitted.same_kind(model, any_rank=sweeps(self.solver) or self.sweeps_ is not None):
             raise ValueError(
                 "warm_start=True needs a model of the same shape as before, but rank, patches, "
-                "feature_map, class_tensors, output_tensors or the data changed it; set "
-                "warm_start=False to start anew."
+                "feature_map, product, shared_cores, class_tensors, output_tensors or the data "
+                "changed it; set warm_start=False to start anew."
             )
         return fitted
 
@@ -310,6 +310,8 @@ class BaseTensorNetwork(TuningMixin, CompressionMixin, CallbackSupportMixin, Bas
         sizes = model.feature_map.mode_sizes
         if (
             self.patches is None
+            and self.product == "multiply"
+            and not self.shared_cores
             and self.penalty == "frobenius"
             and self._loss().is_bounded
             and not model.feature_map.parameters

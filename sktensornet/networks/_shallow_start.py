@@ -70,7 +70,8 @@ def shallow_start(
         if index == tree.root:
             core = mixing * _readout(full, draw)
             if site is None:
-                core[(slice(None), *[0] * len(lengths))] = bias
+                constant: tuple = (slice(None), *[0] * len(lengths))
+                core[constant] = bias
             else:
                 core += constants[site][:, None] * bias[:, None, :]
         elif site is not None:
@@ -83,7 +84,8 @@ def shallow_start(
             if full[-1] > 1:
                 core[..., 0] = 0.0
             same = np.arange(full[-1])
-            core[(slice(None), *[same] * (len(lengths) + 1))] += 1.0
+            diagonal: tuple = (slice(None), *[same] * (len(lengths) + 1))
+            core[diagonal] += 1.0
         cores.append(core.reshape(shape))
     return cores
 
@@ -92,5 +94,6 @@ def _readout(full, draw) -> FloatArray:
     """Random weights of the channels, smaller where their indices differ."""
     core = draw(full) / sqrt(np.prod(full[1:-1]))
     same = np.arange(min(full[1:-1]))
-    core[(slice(None), *[same] * (len(full) - 2))] *= sqrt(np.prod(full[2:-1]))
+    diagonal: tuple = (slice(None), *[same] * (len(full) - 2))
+    core[diagonal] *= sqrt(np.prod(full[2:-1]))
     return core

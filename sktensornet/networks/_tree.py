@@ -144,6 +144,23 @@ class Tree:
             )
         return tuple(place[label] for label in self.labels)
 
+    def sizes_like(self, other: Tree, message_sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Message sizes with the cores that a tree of the same family has."""
+        by_label = {
+            label: message_sizes[index]
+            for label, index in zip(other.labels, other.order, strict=True)
+        }
+        modes = {node.site: size for node, size in zip(other.nodes, message_sizes, strict=True)}
+        sizes: list[int] = []
+        for index, node in enumerate(self.nodes):
+            if node.site is not None:
+                sizes.append(modes[node.site])
+            elif node.axes is None:
+                sizes.append(sizes[node.children[0]])
+            else:
+                sizes.append(by_label[self.labels[self.core_of[index]]])
+        return tuple(sizes)
+
     @cached_property
     def multiplied(self) -> frozenset[int]:
         """Nodes whose message goes into an element-wise product."""
