@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from ._model import Model
 from ._typing import FloatArray, IntArray
 from .losses import Loss
-from .networks import TensorNetwork, identity_start, linear_start, moment_start, shallow_start
+from .networks import TensorNetwork, generalized_start, identity_start, linear_start, moment_start
 
 INITS = ("identity", "linear", "moments")
 _LEAST_ALPHA = 1e-6
@@ -71,7 +71,7 @@ def make_start(
         return lambda noise: _pack(
             model, linear_start(contraction, constants, weights, offset, noise), True
         )
-    begin = identity_start if model.tree.is_multilinear else shallow_start
+    begin = identity_start if model.tree.is_multilinear else generalized_start
     return lambda noise: _pack(model, begin(contraction, constants, bias, noise), noise is not None)
 
 

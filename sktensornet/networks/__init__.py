@@ -8,6 +8,7 @@ from ._algebra import add, inner, norm
 from ._blocks import Block
 from ._contraction import Contraction
 from ._gauge import orthogonalise, round_network
+from ._generalized_start import generalized_start
 from ._hierarchical_svd import hierarchical_svd
 from ._linear_start import linear_start
 from ._moment_start import moment_start
@@ -16,7 +17,6 @@ from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
 from ._product_sweep import ProductSweep
 from ._products import PRODUCTS
-from ._shallow_start import shallow_start
 from ._starts import identity_start
 from ._sweep import Sweep, SweepOptions
 from ._tensorly import from_tensorly, to_tensorly
@@ -46,6 +46,7 @@ __all__ = [
     "canonical_polyadic",
     "check_nested",
     "from_tensorly",
+    "generalized_start",
     "hierarchical_svd",
     "hierarchical_tucker",
     "identity_start",
@@ -57,7 +58,6 @@ __all__ = [
     "orthogonalise",
     "recurrent_train",
     "round_network",
-    "shallow_start",
     "squared_norm_and_gradient",
     "tensor_train",
     "to_tensorly",

@@ -204,9 +204,9 @@ def hierarchical_tucker(nested: Nested, product: str = "multiply", shared: bool 
     if not shared or not levels:
         if shared and levels is None:
             raise ValueError(
-                f"shared cores need a perfect tree, all of whose levels have nodes of one kind, "
-                f"such as 2, 4, 8, 16, ... sites in a balanced tree; this one has {len(sites)} "
-                "sites and uneven branches."
+                "shared cores (shared_cores=True) need a perfect tree, with nodes of one kind at "
+                "each level, such as 2, 4, 8, 16, ... sites in a balanced tree; this one has "
+                f"{len(sites)} sites and uneven branches."
             )
         return tree
     in_order = sites == sorted(sites)
