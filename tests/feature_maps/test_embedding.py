@@ -136,7 +136,7 @@ def test_works_in_a_pipeline_and_cross_validation(sentences):
         product="add",
         shared_cores=True,
         solver=Adam(2e-2, batch_size=32),
-        max_iter=10,
+        max_iter=30,
         random_state=0,
     )
     scores = cross_val_score(make_pipeline(FunctionTransformer(), clf), tokens, label, cv=2)
