@@ -124,7 +124,8 @@ class ConversionMixin:
         given = estimator.get_params(deep=False)
         names = set(given) & set(cls().get_params(deep=False))
         shared = {name: clone(given[name], safe=False) for name in names}
-        converted = cls(**(topology | shared | params))
+        estimator.network_.tree.require_multilinear("from_fitted")
+        converted = cls(**(topology | shared | {"shared_cores": False} | params))
         check_parameters(converted)
         if isinstance(converted.init, TensorNetwork):
             converted.init = "identity"

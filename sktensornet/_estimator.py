@@ -237,8 +237,8 @@ class BaseTensorNetwork(
         if not fitted.same_kind(model, any_rank=sweeps(self.solver) or self.sweeps_ is not None):
             raise ValueError(
                 "warm_start=True needs a model of the same shape as before, but rank, patches, "
-                "feature_map, class_tensors, output_tensors or the data changed it; set "
-                "warm_start=False to start anew."
+                "feature_map, product, shared_cores, class_tensors, output_tensors or the data "
+                "changed it; set warm_start=False to start anew."
             )
         return fitted
 

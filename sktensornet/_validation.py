@@ -11,7 +11,7 @@ from ._init import INITS
 from ._objective import PENALTIES
 from .feature_maps import FEATURE_MAPS, FeatureMap
 from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
-from .networks import TensorNetwork
+from .networks import PRODUCTS, TensorNetwork
 from .patches import Patches
 from .solvers import SOLVERS, Solver
 
@@ -37,6 +37,8 @@ NETWORK_CONSTRAINTS: dict[str, list] = {
     "patches": [Patches, None],
     "feature_map": [StrOptions({"auto", *FEATURE_MAPS}), FeatureMap, dict],
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+    "product": [StrOptions(set(PRODUCTS))],
+    "shared_cores": ["boolean"],
     "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
     "penalty": [StrOptions(set(PENALTIES))],
     "solver": [StrOptions({"auto", *SOLVERS}), Solver],

@@ -175,3 +175,23 @@ def test_says_what_is_wrong(Format, argument, params, said, classifier):
     estimator = classifier if argument == "fitted" else argument
     with pytest.raises(ValueError, match=said):
         Format.from_fitted(estimator, **params)
+
+
+def test_recurrent_networks_become_free_ones():
+    X, y = load_wine(return_X_y=True)
+    recurrent = TTClassifier(
+        3, shared_cores=True, feature_map="polynomial", solver="lbfgs", max_iter=5, random_state=0
+    )
+    recurrent.fit(X[:, :4], y)
+    tree = HTClassifier.from_fitted(recurrent)
+    assert not tree.shared_cores
+    np.testing.assert_allclose(
+        tree.decision_function(X[:, :4]), recurrent.decision_function(X[:, :4]), rtol=1e-8
+    )
+
+
+def test_other_products_have_nothing_to_convert():
+    X, y = load_wine(return_X_y=True)
+    clf = TTClassifier(3, product="max", feature_map="polynomial", solver="adam", max_iter=1)
+    with pytest.raises(ValueError, match="from_fitted needs product='multiply'"):
+        HTClassifier.from_fitted(clf.fit(X, y))

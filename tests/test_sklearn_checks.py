@@ -73,6 +73,12 @@ CONFIGURATIONS = [
     CPRegressor(solver="als", alpha=1e-2, max_iter=3),
     HTRegressor(solver="als", loss="huber", alpha=1e-2, max_iter=3),
     HTRegressor(solver=FULL_BATCH, early_stopping=True, validation_fraction=0.3),
+    CPClassifier(product="max", rank=16, max_iter=15),
+    TTClassifier(product="logaddexp", rank=3, penalty="start", alpha=1e-3, max_iter=15),
+    HTRegressor(product="add", rank=4, penalty="start", max_iter=15),
+    TTRegressor(product="hypot", feature_map="affine", rank=3, penalty="start", max_iter=15),
+    HTClassifier(product="max", class_tensors="separate", rank=2, max_iter=15),
+    TTClassifier(shared_cores=True, feature_map=PolynomialMap(), alpha=1e-3, max_iter=15),
 ]
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._parallel import chunks
 from .._typing import FloatArray
-from ..networks import TensorNetwork
+from ..networks import DENSE_LIMIT, Contraction, TensorNetwork
+
+_ROWS = 4_096
 
 
 def on_templates(model: Any, templates: Any) -> TensorNetwork:
@@ -89,7 +93,7 @@ def grid_tensor(model: Any, templates: Any) -> FloatArray:
     ValueError
         If the templates do not fit, or the tensor would have more than
         10,000,000 entries; the matricizations of ``on_templates(model,
-        templates)`` can be had without it.
+        templates)`` can be had without it where ``product="multiply"``.
 
     Examples
     --------
@@ -101,7 +105,28 @@ def grid_tensor(model: Any, templates: Any) -> FloatArray:
     >>> grid_tensor(clf, [[1.0], [3.0], [5.0]]).shape
     (3, 3, 3, 3, 3)
     """
-    return on_templates(model, templates).to_dense()
+    network = on_templates(model, templates)
+    return network.to_dense() if network.tree.is_multilinear else _evaluated(network)
+
+
+def _evaluated(network: TensorNetwork) -> FloatArray:
+    """Scores at all combinations of unit vectors, where there is no weight tensor."""
+    sizes = network.mode_sizes
+    if math.prod(sizes) * network.n_outputs > DENSE_LIMIT:
+        raise ValueError(
+            f"templates gives a grid tensor of {math.prod(sizes) * network.n_outputs:,} entries; "
+            f"the limit is {DENSE_LIMIT:,}, so use fewer templates or sites."
+        )
+    n_tensors = network.n_outputs if network.batched else 1
+    contraction = Contraction(network.tree, network.message_sizes, n_tensors)
+    cores = [core if network.batched else core[None] for core in network.cores]
+    scores = np.empty((math.prod(sizes), network.n_outputs))
+    for rows in chunks(len(scores), _ROWS):
+        places = np.unravel_index(np.arange(rows.start, rows.stop), sizes)
+        features = [np.eye(size)[own] for size, own in zip(sizes, places, strict=True)]
+        raw, _ = contraction.forward(cores, features)
+        scores[rows] = raw[..., 0].T if network.batched else raw[0]
+    return scores.reshape(*sizes, -1)
 
 
 def _features(network: TensorNetwork, templates: Any) -> Sequence[FloatArray]:
@@ -120,7 +145,7 @@ def _features(network: TensorNetwork, templates: Any) -> Sequence[FloatArray]:
 
 def _multiplied(network: TensorNetwork, features: Sequence[FloatArray]) -> TensorNetwork:
     """The network with the features of templates in place of its legs."""
-    tree, first = network.tree, int(network.batched)
+    tree, first = network.tree.free(), int(network.batched)
     cores = []
     for index, core in zip(tree.order, network.cores, strict=True):
         node = tree.nodes[index]

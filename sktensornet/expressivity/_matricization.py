@@ -16,6 +16,8 @@ from ._modular import check_prime, pivot_rows, product, residues
 LARGEST = 50_000_000
 """The largest number of entries of an array on the way."""
 
+_WHAT = "a matricization of the weight tensor"
+
 
 def matricization_singular_values(
     network: TensorNetwork, rows: Iterable[int], class_in_rows: bool = False
@@ -61,6 +63,7 @@ def matricization_singular_values(
     >>> values.shape
     (3,)
     """
+    network.tree.require_multilinear(_WHAT)
     matrices = _matrices(network, rows, class_in_rows, _Real())
     values = np.linalg.svd(matrices, compute_uv=False)
     return values if network.batched else values[0]
@@ -130,6 +133,7 @@ def matricization_rank(
         values = matricization_singular_values(network, rows, class_in_rows)
         ranks = np.sum(values > threshold * values[..., :1], axis=-1)
         return ranks if network.batched else int(ranks)
+    network.tree.require_multilinear(_WHAT)
     p = check_prime(prime)
     chosen = tuple(rows)
     found = []

@@ -122,6 +122,10 @@ class FittedMap(ReadOnlyArrays, ABC):
             and not (self.has_free_scale and field.name == "scale")
         )
 
+    def missing(self, sites: FloatArray) -> np.ndarray:
+        """Which sites, of shape (n_sites, n_samples), have no known column."""
+        return np.all(np.isnan(sites), axis=2)
+
     def transform(self, sites: FloatArray) -> Features:
         """Local features of every site.
 

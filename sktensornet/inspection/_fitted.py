@@ -72,7 +72,10 @@ class FittedScores:
         self.outputs = every[which]
         scale = np.asarray(getattr(estimator, "target_scale_", np.ones(n_outputs)))
         self.offset = np.asarray(getattr(estimator, "target_mean_", np.zeros(n_outputs)))[which]
-        self.network: TensorNetwork = scale_outputs(estimator.network_, scale, which)
+        network = estimator.network_
+        network.tree.require_multilinear("inspection of the scores")
+        free = TensorNetwork(network.tree.free(), network.cores, network.batched)
+        self.network: TensorNetwork = scale_outputs(free, scale, which)
         self.names = self._names(feature_names)
 
     def _names(self, feature_names: Sequence[str] | None) -> list[str]:

@@ -149,6 +149,7 @@ def open_axes(network: TensorNetwork, position: int) -> tuple[int, ...]:
 
 def open_core(network: TensorNetwork, position: int) -> FloatArray:
     """A core in float64 with a leading batch axis and an outgoing axis."""
+    network.tree.require_multilinear("the algebra of weight tensors")
     core = network.cores[position].astype(np.float64)
     if not network.batched:
         return core[None]
@@ -156,13 +157,13 @@ def open_core(network: TensorNetwork, position: int) -> FloatArray:
 
 
 def close_cores(network: TensorNetwork, cores: list[FloatArray]) -> TensorNetwork:
-    """A network of the same topology and dtype with cores as from `open_core`."""
-    dtype = network.dtype
+    """A network of the same topology and dtype with cores as from `open_core`, none shared."""
+    dtype, tree = network.dtype, network.tree.free()
     if not network.batched:
-        return TensorNetwork(network.tree, tuple(core[0].astype(dtype) for core in cores))
+        return TensorNetwork(tree, tuple(core[0].astype(dtype) for core in cores))
     root = network.tree.core_of[network.tree.root]
     closed = [core[..., 0] if k == root else core for k, core in enumerate(cores)]
-    return TensorNetwork(network.tree, tuple(core.astype(dtype) for core in closed), batched=True)
+    return TensorNetwork(tree, tuple(core.astype(dtype) for core in closed), batched=True)
 
 
 def message_core(network: TensorNetwork, index: int) -> FloatArray:
@@ -188,8 +189,11 @@ def network_of(tree: Tree, by_node: dict[int, FloatArray]) -> TensorNetwork:
 
 
 def _check_same_space(a: TensorNetwork, b: TensorNetwork) -> None:
-    for name in ("tree", "mode_sizes", "n_outputs", "batched"):
+    if a.tree.free() != b.tree.free():
+        raise ValueError("the networks differ in tree; they must agree.")
+    for name in ("mode_sizes", "n_outputs", "batched"):
         ours, theirs = getattr(a, name), getattr(b, name)
         if ours != theirs:
-            shown = "" if name == "tree" else f": {ours} against {theirs}"
-            raise ValueError(f"the networks differ in {name}{shown}; they must agree.")
+            raise ValueError(
+                f"the networks differ in {name}: {ours} against {theirs}; they must agree."
+            )

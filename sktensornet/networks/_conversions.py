@@ -17,7 +17,8 @@ from ._expansion import expand, n_terms
 from ._gauge import round_network
 from ._network import DENSE_LIMIT, TensorNetwork
 from ._regraft import LARGEST, regraft
-from ._tree import Tree, is_canonical
+from ._topologies import is_canonical
+from ._tree import Tree
 
 _EXACT = 1e-8
 """Conversions with a larger relative error warn."""
@@ -131,6 +132,10 @@ def convert(
     True
     """
     _check_trees(network, tree)
+    for each in (network.tree, tree):
+        each.require_multilinear("convert")
+    network = TensorNetwork(network.tree.free(), network.cores, network.batched)
+    tree = tree.free()
     cap = None if rank is None else check_integer("rank", rank, 1)
     tolerance = check_real("rank_tol", rank_tol, 0, 1, low_allowed=True)
     if is_canonical(tree) and tolerance:

@@ -18,7 +18,7 @@ def one_output(network: TensorNetwork, class_index: int) -> TensorNetwork:
     root = network.tree.core_of[network.tree.root]
     cores = [core[chosen] for core in network.cores] if network.batched else list(network.cores)
     cores[root] = cores[root][..., None] if network.batched else cores[root][..., [chosen]]
-    return TensorNetwork(network.tree, tuple(cores))
+    return TensorNetwork(network.tree.free(), tuple(cores))
 
 
 def stack_classes(networks: list[TensorNetwork]) -> TensorNetwork:

@@ -10,7 +10,7 @@ import numpy as np
 from .._typing import FloatArray
 from ._algebra import message_core
 from ._network import TensorNetwork
-from ._tree import canonical_polyadic
+from ._topologies import canonical_polyadic
 
 _Closed = tuple[dict[int, FloatArray], FloatArray]
 _Open = tuple[dict[int, FloatArray], int, FloatArray]

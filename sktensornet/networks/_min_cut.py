@@ -55,6 +55,7 @@ def min_cut(network: TensorNetwork, rows: Iterable[int], class_in_rows: bool = F
     >>> min_cut(network, [0, 1]), min_cut(network, [0, 2])
     (2, 6)
     """
+    network.tree.require_multilinear("min_cut")
     inside = set(check_rows(rows, network.n_sites))
     return _cut(network, inside, check_boolean("class_in_rows", class_in_rows))
 

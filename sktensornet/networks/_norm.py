@@ -42,6 +42,7 @@ def squared_norm_and_gradient(
     value : float
     gradients : list of ndarray of float64, in the shapes of the cores
     """
+    contraction.tree.require_multilinear("the Frobenius norm")
     nodes = contraction.tree.nodes
     core_of = contraction.tree.core_of
     working = [core.astype(np.float64) for core in contraction.working_cores(cores)]

@@ -16,17 +16,16 @@ from ._decompose import decompose, to_backend
 from ._each_class import one_output, stack_classes
 from ._gauge import round_network
 from ._hierarchical_svd import as_floats, tucker_svd
+from ._nested import balanced
 from ._network import DENSE_LIMIT, TensorNetwork
-from ._tree import (
-    OUT,
-    Tree,
-    balanced,
+from ._topologies import (
     canonical_polyadic,
     centre_of_train,
     hierarchical_tucker,
     is_canonical,
     tensor_train,
 )
+from ._tree import OUT, Tree
 
 
 def to_tensorly(
@@ -88,6 +87,7 @@ def to_tensorly(
     >>> tensor.shape, tensor.rank, float(tensor.to_tensor()[0, 0])
     ((2, 4), (1, 3, 1), 3.0)
     """
+    network.tree.require_multilinear("TensorLy")
     tree = network.tree
     if class_index is not None or network.n_outputs == 1:
         network = one_output(network, 0 if class_index is None else class_index)
@@ -250,7 +250,7 @@ def _tucker(network: TensorNetwork) -> tuple[FloatArray, list[FloatArray]]:
             f"the limit is {DENSE_LIMIT:,} entries and 63 sites. Truncate the network with "
             "round_network, or use its cores."
         )
-    return TensorNetwork(tree, tuple(cores)).to_dense(), factors
+    return TensorNetwork(tree.free(), tuple(cores)).to_dense(), factors
 
 
 def _from_train(

@@ -3,20 +3,14 @@
 A node is a *site* (its message is the feature vector of that site), a *core*
 node (a core maps the messages of its children multilinearly to one message) or
 a *product* node (the element-wise product of the messages of its children).
-Formats are constructors of such trees; nothing else knows their names.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, TypeAlias
-
-from .._typing import IntArray
-
-Nested: TypeAlias = "int | tuple[Nested, ...]"
-"""A dimension tree: a site, or the branches that a node joins."""
 
 OUT = -1
 """Marks the axis of a core that carries its outgoing message."""
@@ -70,11 +64,25 @@ class Tree:
         The core nodes in the order in which a network lists its cores.
     format : str
         A name for people to read; no code branches on it.
+    product : str, default="multiply"
+        What both rules do with numbers that meet, a key of `PRODUCTS`.
+    labels : tuple of int, default=()
+        For shared cores a label of each core; cores of one label are equal.
+        Empty where every core is on its own.
+    lengths : tuple of int, default=()
+        For shared cores, the numbers of sites of the shorter networks of the
+        same cores and of this one, in increasing order.
+    family : callable or None, default=None
+        From one of these, or a larger number, to the tree of that many sites.
     """
 
     nodes: tuple[Node, ...]
     order: tuple[int, ...]
     format: str
+    product: str = "multiply"
+    labels: tuple[int, ...] = ()
+    lengths: tuple[int, ...] = ()
+    family: Callable[[int], Tree] | None = field(default=None, compare=False)
 
     @property
     def root(self) -> int:
@@ -90,6 +98,69 @@ class Tree:
         """Position of the core of each core node in the network's cores."""
         return {node: position for position, node in enumerate(self.order)}
 
+    @property
+    def is_multilinear(self) -> bool:
+        """Whether there is a weight tensor of which the network is a decomposition."""
+        return self.product == "multiply"
+
+    def require_multilinear(self, what: str) -> None:
+        """Raise that `what` does not go with another product."""
+        if not self.is_multilinear:
+            raise ValueError(
+                f"{what} needs product='multiply'; a network with product={self.product!r} is not "
+                "multilinear and has no weight tensor."
+            )
+
+    @cached_property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Positions of the cores that are equal, in the order of their first one."""
+        labels = self.labels or tuple(range(len(self.order)))
+        found: dict[int, list[int]] = {}
+        for position, label in enumerate(labels):
+            found.setdefault(label, []).append(position)
+        return tuple(map(tuple, found.values()))
+
+    def free(self) -> Tree:
+        """The tree with every core on its own."""
+        return replace(self, labels=(), lengths=(), family=None) if self.labels else self
+
+    def with_n_sites(self, n_sites: int) -> Tree:
+        """The tree of as many sites that has the same shared cores."""
+        if self.family is None:
+            raise ValueError(
+                f"n_sites={n_sites} needs shared cores; each core of this {self.format} belongs "
+                f"to a site of its own."
+            )
+        return self.family(n_sites)
+
+    def places_in(self, other: Tree) -> tuple[int, ...]:
+        """For each core, the position of an equal one in a tree of the same family."""
+        place = {label: position for position, label in enumerate(other.labels)}
+        missing = sorted({label for label in self.labels if label not in place})
+        if missing:
+            raise ValueError(
+                f"n_sites={self.n_sites} needs cores that a network of {other.n_sites} sites "
+                "does not have."
+            )
+        return tuple(place[label] for label in self.labels)
+
+    def sizes_like(self, other: Tree, message_sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Message sizes with the cores that a tree of the same family has."""
+        by_label = {
+            label: message_sizes[index]
+            for label, index in zip(other.labels, other.order, strict=True)
+        }
+        modes = {node.site: size for node, size in zip(other.nodes, message_sizes, strict=True)}
+        sizes: list[int] = []
+        for index, node in enumerate(self.nodes):
+            if node.site is not None:
+                sizes.append(modes[node.site])
+            elif node.axes is None:
+                sizes.append(sizes[node.children[0]])
+            else:
+                sizes.append(by_label[self.labels[self.core_of[index]]])
+        return tuple(sizes)
+
     @cached_property
     def multiplied(self) -> frozenset[int]:
         """Nodes whose message goes into an element-wise product."""
@@ -102,8 +173,10 @@ class Tree:
 
         A bond never needs to be larger than the product of what lies on either
         side of it, so `rank` is cut to that; the children of a product node
-        share one size, which is not cut.
+        share one size, which is not cut. Nothing is cut where this does not
+        hold: for shared cores, and for other products than "multiply".
         """
+        cuts = self.is_multilinear and not self.labels
         log_inside: list[float] = []
         for node in self.nodes:
             if node.site is not None:
@@ -117,7 +190,7 @@ class Tree:
                 sizes.append(mode_sizes[node.site])
             elif index == self.root:
                 sizes.append(n_outputs)
-            elif index in self.multiplied or node.is_product:
+            elif index in self.multiplied or node.is_product or not cuts:
                 sizes.append(rank)
             else:
                 log_cap = min(log_inside[index], log_all - log_inside[index])
@@ -140,241 +213,3 @@ class Tree:
         lengths = {OUT: message_sizes[index], UNIT: 1}
         lengths |= {j: message_sizes[child] for j, child in enumerate(node.children)}
         return tuple(lengths[axis] for axis in node.axes or ())
-
-
-class _Builder:
-    def __init__(self, n_sites: int) -> None:
-        self.nodes = [Node(site=site) for site in range(n_sites)]
-
-    def add(self, *children: int, axes: tuple[int, ...] | None) -> int:
-        self.nodes.append(Node(children=children, axes=axes))
-        return len(self.nodes) - 1
-
-    def build(self, order: list[int], format: str) -> Tree:
-        return Tree(tuple(self.nodes), tuple(order), format)
-
-
-def tensor_train(n_sites: int, centre: int | None = None) -> Tree:
-    """Chain of cores (r_left, m, r_right), rooted where the class leg is.
-
-    Parameters
-    ----------
-    n_sites : int
-        Number of sites d.
-    centre : int or None
-        Site whose core (r_left, m, r_right, C) holds the class leg; the middle
-        of the chain by default.
-
-    Returns
-    -------
-    Tree
-        Two half chains that meet at the centre.
-
-    References
-    ----------
-    Oseledets, "Tensor-train decomposition", SIAM J. Sci. Comput. 33 (2011).
-
-    Examples
-    --------
-    >>> from sktensornet.networks import tensor_train
-    >>> tree = tensor_train(4)
-    >>> tree.core_shapes(tree.message_sizes((2, 2, 2, 2), rank=3, n_outputs=5))
-    ((1, 2, 2), (2, 2, 3), (3, 2, 2, 5), (2, 2, 1))
-    """
-    centre = n_sites // 2 if centre is None else centre
-    build = _Builder(n_sites)
-    order: list[int] = [0] * n_sites
-    left = right = None
-    for site in range(centre):
-        if left is None:
-            left = build.add(site, axes=(UNIT, 0, OUT))
-        else:
-            left = build.add(left, site, axes=(0, 1, OUT))
-        order[site] = left
-    for site in range(n_sites - 1, centre, -1):
-        if right is None:
-            right = build.add(site, axes=(OUT, 0, UNIT))
-        else:
-            right = build.add(site, right, axes=(OUT, 0, 1))
-        order[site] = right
-    children = [node for node in (left, centre, right) if node is not None]
-    position = {node: j for j, node in enumerate(children)}
-    axes = (
-        UNIT if left is None else position[left],
-        position[centre],
-        UNIT if right is None else position[right],
-        OUT,
-    )
-    order[centre] = build.add(*children, axes=axes)
-    return build.build(order, "TT")
-
-
-def hierarchical_tucker(nested: Nested) -> Tree:
-    """Tree of transfer cores (left, right, out) over leaf frames (m, out).
-
-    Parameters
-    ----------
-    nested : int or nested tuples of int
-        The dimension tree: each tuple is an inner node, each integer a site.
-        Every site 0..d-1 appears exactly once.
-
-    Returns
-    -------
-    Tree
-        The leaf frames come first, in site order, then the inner nodes from the
-        leaves to the root, which holds the class leg.
-
-    References
-    ----------
-    Grasedyck, "Hierarchical singular value decomposition of tensors", SIAM J.
-    Matrix Anal. Appl. 31 (2010).
-
-    Examples
-    --------
-    >>> from sktensornet.networks import hierarchical_tucker
-    >>> tree = hierarchical_tucker(((0, 1), (2, 3)))
-    >>> tree.core_shapes(tree.message_sizes((2, 2, 2, 2), rank=3, n_outputs=5))
-    ((2, 2), (2, 2), (2, 2), (2, 2), (2, 2, 3), (2, 2, 3), (3, 3, 5))
-    """
-    sites = _leaves(nested)
-    build = _Builder(len(sites))
-    if not isinstance(nested, tuple):
-        return build.build([build.add(0, axes=(0, OUT))], "HT")
-    frames = [build.add(site, axes=(0, OUT)) for site in range(len(sites))]
-    inner: list[int] = []
-
-    def visit(branch: Nested) -> int:
-        if not isinstance(branch, tuple):
-            return frames[branch]
-        children = [visit(part) for part in branch]
-        node = build.add(*children, axes=(*range(len(children)), OUT))
-        inner.append(node)
-        return node
-
-    visit(nested)
-    return build.build(frames + inner, "HT")
-
-
-def canonical_polyadic(n_sites: int) -> Tree:
-    """Factors (m, r) into one element-wise product, then a readout (r, C).
-
-    Parameters
-    ----------
-    n_sites : int
-        Number of sites d.
-
-    Returns
-    -------
-    Tree
-        The factors come first, in site order, then the readout.
-
-    Examples
-    --------
-    >>> from sktensornet.networks import canonical_polyadic
-    >>> tree = canonical_polyadic(3)
-    >>> tree.core_shapes(tree.message_sizes((2, 2, 2), rank=4, n_outputs=5))
-    ((2, 4), (2, 4), (2, 4), (4, 5))
-    """
-    build = _Builder(n_sites)
-    factors = [build.add(site, axes=(0, OUT)) for site in range(n_sites)]
-    product = build.add(*factors, axes=None)
-    readout = build.add(product, axes=(0, OUT))
-    return build.build([*factors, readout], "CP")
-
-
-def _leaves(nested: Nested) -> list[int]:
-    if isinstance(nested, tuple):
-        return [site for part in nested for site in _leaves(part)]
-    return [nested]
-
-
-def balanced(n_sites: int) -> Nested:
-    """Nested tuples that halve the chain of sites again and again."""
-
-    def split(first: int, last: int) -> Nested:
-        if last - first == 1:
-            return first
-        middle = (first + last + 1) // 2
-        return (split(first, middle), split(middle, last))
-
-    return split(0, n_sites)
-
-
-def balanced_grid(site_grid: IntArray) -> Nested:
-    """Nested tuples that halve a grid of sites, its longer axis first.
-
-    Parameters
-    ----------
-    site_grid : ndarray of int, shape (rows, columns)
-        The site at each place of the grid.
-    """
-    rows, columns = site_grid.shape
-    if rows * columns == 1:
-        return int(site_grid[0, 0])
-    if rows > columns:
-        middle = (rows + 1) // 2
-        return (balanced_grid(site_grid[:middle]), balanced_grid(site_grid[middle:]))
-    middle = (columns + 1) // 2
-    return (balanced_grid(site_grid[:, :middle]), balanced_grid(site_grid[:, middle:]))
-
-
-def check_nested(nested: Any, n_sites: int) -> Nested:
-    """Return `nested` with lists made tuples, or raise what is wrong with it."""
-
-    def clean(branch: Any) -> Nested:
-        if isinstance(branch, (tuple, list)):
-            if len(branch) < 2:
-                raise ValueError(
-                    f"tree={nested!r} has a node with {len(branch)} branch(es); every "
-                    "inner node must join at least two."
-                )
-            return tuple(clean(part) for part in branch)
-        if isinstance(branch, bool) or not hasattr(branch, "__index__"):
-            raise ValueError(
-                f"tree={nested!r} contains {branch!r}; it must be nested tuples of "
-                "integer site indices."
-            )
-        return int(branch)
-
-    try:
-        tree = clean(nested)
-    except RecursionError:
-        raise ValueError(
-            "tree is nested too deep; a tree that is a chain is a tensor train, so use "
-            "TTClassifier, or a tree of less depth."
-        ) from None
-    found = sorted(_leaves(tree))
-    wanted = list(range(n_sites))
-    if found != wanted:
-        missing = sorted(set(wanted) - set(found))
-        repeated = sorted({site for site in found if found.count(site) > 1})
-        unknown = sorted(set(found) - set(wanted))
-        parts = [
-            f"{what} {which}"
-            for what, which in (
-                ("misses site(s)", missing),
-                ("repeats site(s)", repeated),
-                ("names unknown site(s)", unknown),
-            )
-            if which
-        ]
-        raise ValueError(
-            f"tree={nested!r} {', '.join(parts)}; it must contain each of the sites "
-            f"0..{n_sites - 1} exactly once."
-        )
-    return tree
-
-
-def centre_of_train(tree: Tree) -> int | None:
-    """The site whose core has the class leg, if the tree is a tensor train."""
-    d, centre = tree.n_sites, tree.core_of[tree.root]
-    return centre if centre < d and _same(tree, tensor_train(d, centre)) else None
-
-
-def is_canonical(tree: Tree) -> bool:
-    """Whether the tree is that of a canonical polyadic sum."""
-    return _same(tree, canonical_polyadic(tree.n_sites))
-
-
-def _same(a: Tree, b: Tree) -> bool:
-    return (a.nodes, a.order) == (b.nodes, b.order)

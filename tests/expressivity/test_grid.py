@@ -92,3 +92,33 @@ def test_too_large_ones_raise_and_bad_templates_are_named():
             grid_tensor(clf, wrong)
     with pytest.raises(ValueError, match="not fitted"):
         grid_tensor(TTClassifier(), np.ones((3, 1)))
+
+
+@pytest.mark.parametrize("product", ["max", "logaddexp", "add", "hypot"])
+@pytest.mark.parametrize("batched", [False, True])
+def test_grid_of_a_generalized_network_is_its_scores(product, batched):
+    X, y = load_iris(return_X_y=True)
+    clf = TTClassifier(
+        3,
+        product=product,
+        feature_map="polynomial",
+        class_tensors="separate" if batched else "joint",
+        solver="adam",
+        max_iter=2,
+        random_state=0,
+    ).fit(X[:, :3], y)
+    values = np.array([[4.0], [5.5]])
+    grid = grid_tensor(clf, values)
+    for place in np.ndindex(2, 2, 2):
+        row = values[list(place), 0]
+        np.testing.assert_allclose(grid[place], clf.decision_function([row])[0], rtol=1e-10)
+    for refused in (lambda: matricization_rank(clf.network_, [0]), clf.network_.to_dense):
+        with pytest.raises(ValueError, match="product='multiply'"):
+            refused()
+
+
+def test_a_large_grid_of_a_generalized_network_raises():
+    X, y = load_iris(return_X_y=True)
+    clf = TTClassifier(2, product="max", feature_map="polynomial", solver="adam", max_iter=1)
+    with pytest.raises(ValueError, match="the limit is"):
+        grid_tensor(clf.fit(X, y), np.zeros((60, 1)))

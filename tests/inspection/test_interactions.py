@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
@@ -404,3 +405,10 @@ def test_powers_of_the_columns_of_a_patch():
     }
     frame = pd.DataFrame(X, columns=[f"x{k}" for k in range(4)])
     np.testing.assert_allclose(polynomial(found, frame)[:, 0], clf.decision_function(X), atol=1e-9)
+
+
+def test_other_products_have_no_interactions():
+    X, y = load_iris(return_X_y=True)
+    clf = TTClassifier(3, product="max", feature_map="polynomial", solver="adam", max_iter=1)
+    with pytest.raises(ValueError, match="needs product='multiply'"):
+        interactions(clf.fit(X, y))
