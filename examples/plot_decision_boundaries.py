@@ -97,7 +97,7 @@ with table.open("w", newline="") as file:
 # samples and circles at 0.99 to 1.00, which agrees. A rank of one multiplies a
 # function of one coordinate by one of the other, so that its boundaries are
 # lines along the axes: a box around the inner circle (0.96 to 0.97), nothing of
-# use for the moons (0.81). Two trained features for a coordinate are too few,
+# use for the moons (0.81 to 0.83). Two trained features for a coordinate are too few,
 # or stay where they start: only CP finds a circle with them.
 
 figure, axes = plt.subplots(

@@ -12,6 +12,9 @@ from .._typing import FloatArray, IntArray
 from ._base import FeatureMap, FittedMap, unit_covectors
 from ._single import check_single
 
+_SPREAD = 0.1
+"""Entries start small: a token that is rare moves little in training."""
+
 
 class EmbeddingMap(FeatureMap):
     r"""A trainable vector for each token, shared by all sites.
@@ -22,7 +25,8 @@ class EmbeddingMap(FeatureMap):
     X is a matrix of token ids, one sequence a row and one site a column. A
     negative id, such as -1, or NaN is padding: a missing site, whose features are
     those of the constant, (1, 0, ..., 0). With ``shared_cores=True`` padding at
-    the end is skipped. The vectors are looked up, so that neither time nor memory
+    the end is skipped, at the cost of one contraction for each length among the
+    samples of a chunk. The vectors are looked up, so that neither time nor memory
     of a pass over the data grow with the number of tokens, but that of its gradient;
     they are trained with the network, so this map needs a gradient solver.
 
@@ -74,7 +78,7 @@ class EmbeddingMap(FeatureMap):
         else:
             n_tokens = check_integer("n_tokens", self.n_tokens, 1)
         token_ids(values, n_tokens)
-        table = random_state.standard_normal((n_tokens, size - 1))
+        table = _SPREAD * random_state.standard_normal((n_tokens, size - 1))
         sizes = (size,) * len(columns)
         return FittedEmbeddingMap(
             mode_sizes=sizes,

@@ -31,7 +31,9 @@ class TensorNetwork(ReadOnlyArrays):
         nodes ``(left, right, out)`` up to the root; CP: d factors ``(m, r)``,
         then the readout ``(r, C)``. The class axis C comes last on the core
         that holds it. With ``batched=True`` every core has a leading class axis
-        instead. They are stored as read-only copies.
+        instead. With another product than "multiply", a TT has d frames ``(m, r)``
+        before its cores. They are stored as read-only copies; shared cores appear
+        at each of their places.
     batched : bool, default=False
         Whether there is one tensor per class (a leading class axis on every
         core) instead of one tensor with a class leg.
