@@ -72,8 +72,8 @@ def cifar10(folder: Path):
     return X[:50_000], y_train, X[50_000:], y_test
 
 
-def imdb(folder: Path):
-    """Ids of the first words of each review, -1 behind its end, and whether it is positive."""
+def imdb(folder: Path, length: int = LENGTH, last: bool = False):
+    """Ids of the first or last words of each review, -1 behind its end, and its label."""
     texts: dict[str, list] = {"train": [], "test": []}
     labels: dict[str, list] = {"train": [], "test": []}
     with gzip.open(folder / "imdb_reviews.csv.gz", "rt", encoding="utf-8", newline="") as file:
@@ -85,9 +85,10 @@ def imdb(folder: Path):
     ids = {word: k for k, (word, _) in enumerate(count.most_common(VOCABULARY))}
     parts = []
     for split in ("train", "test"):
-        X = np.full((len(texts[split]), LENGTH), -1, np.float32)
+        X = np.full((len(texts[split]), length), -1, np.float32)
         for row, words in zip(X, texts[split], strict=True):
-            known = [ids[word] for word in words if word in ids][:LENGTH]
+            known = [ids[word] for word in words if word in ids]
+            known = known[-length:] if last else known[:length]
             row[: len(known)] = known
         parts += [X, np.array(labels[split])]
     return tuple(parts)
