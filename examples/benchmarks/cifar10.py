@@ -70,9 +70,10 @@ def main() -> None:
             accuracy, of_both = (
                 np.mean(clf.classes_[scores.argmax(axis=1)] == y_test) for scores in (one, both)
             )
+            size = clf.network_.n_parameters + clf.feature_map_.n_parameters
             print(
-                f"{kind} rank {rank}, seed {seed}: {accuracy:.4f}, with mirror images {of_both:.4f},"
-                f" {clf.network_.n_parameters + clf.feature_map_.n_parameters:,} weights,"
+                f"{kind} rank {rank}, seed {seed}: {accuracy:.4f},"
+                f" with mirror images {of_both:.4f}, {size:,} weights,"
                 f" {seconds:.0f} s",
                 flush=True,
             )
