@@ -8,7 +8,7 @@ from typing import TypeVar
 Class = TypeVar("Class", bound=type)
 
 _PARAMETERS = """\
-patches : ImagePatches or None, default=None
+patches : ImagePatches, SequencePatches or None, default=None
     Which columns of X form a site. None makes every column a site.
 feature_map : {"auto", "affine", "fourier", "pca", "polynomial", "quantile", "spline", \
 "trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
