@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -31,6 +30,7 @@ from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._tuning import TuningMixin
 from ._typing import FloatArray
 from ._validation import NETWORK_CONSTRAINTS
+from ._version import VersionedEstimator
 from .feature_maps import FeatureMap, FittedMap, SplineMap
 from .losses import Loss
 from .networks import TensorNetwork, Tree
@@ -59,7 +59,7 @@ def takes_batches(estimator) -> bool:
     return True
 
 
-class BaseTensorNetwork(TuningMixin, CompressionMixin, CallbackSupportMixin, BaseEstimator):
+class BaseTensorNetwork(TuningMixin, CompressionMixin, CallbackSupportMixin, VersionedEstimator):
     """Base class of all estimators.
 
     A format says which tree it uses (`_tree`); classifiers and regressors say

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from .._linalg import FieldState
 from .._typing import IntArray
 
 Nested: TypeAlias = "int | tuple[Nested, ...]"
@@ -57,7 +58,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Tree:
+class Tree(FieldState):
     """A rooted tree of nodes, children before parents, the root last.
 
     The class leg is the outgoing axis of the root, which is a core node.
