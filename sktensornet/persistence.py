@@ -22,6 +22,8 @@ True
 
 from __future__ import annotations
 
+from typing import Any
+
 from ._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._columns import Columns
 from ._regressors import CPRegressor, HTRegressor, TTRegressor
@@ -41,10 +43,10 @@ _ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegresso
 _PARTS = (Columns, Node, Sites, SweepRecord, TensorNetwork, Tree, Trial, _Moments)
 
 
-def _own(base: type) -> list[type]:
+def _own(base: Any) -> list[type]:
     """The subclasses that the package itself defines."""
     package = __name__.partition(".")[0] + "."
-    return [cls for cls in type.__subclasses__(base) if cls.__module__.startswith(package)]
+    return [cls for cls in base.__subclasses__() if cls.__module__.startswith(package)]
 
 
 _BASES: tuple[type, ...] = (FeatureMap, FittedMap, Patches, Solver)
