@@ -225,8 +225,8 @@ def from_tensorly(
     if hasattr(tensor, "__array__"):
         return _from_dense(tensor, tree, rank, rank_tol, random_state)
     raise ValueError(
-        f"tensor is of type {type(tensor).__name__}; it must be a TTTensor, CPTensor, TuckerTensor "
-        "or array, or a list of at least one of them."
+        f"tensor is of type {type(tensor).__name__}; it must be a TTTensor, CPTensor, "
+        "TuckerTensor or array, or a list of at least one of them."
     )
 
 
@@ -391,12 +391,10 @@ def _is_train(tensor: Any) -> bool:
     if not isinstance(tensor, (list, tuple)) or not tensor:
         return False
     shapes = [np.shape(as_floats(part)) if hasattr(part, "__array__") else () for part in tensor]
-    three_axes = all(len(shape) == 3 for shape in shapes)
-    return three_axes and shapes[0][0] == shapes[-1][-1] == 1
+    return all(len(shape) == 3 for shape in shapes) and shapes[0][0] == shapes[-1][-1] == 1
 
 
 def _same_floats(tensors: Iterable[Any]) -> list[FloatArray]:
     """NumPy arrays of one dtype."""
     arrays = [as_floats(tensor) for tensor in tensors]
-    dtype = np.result_type(*arrays)
-    return [array.astype(dtype) for array in arrays]
+    return [array.astype(np.result_type(*arrays)) for array in arrays]
