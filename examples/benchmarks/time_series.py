@@ -101,7 +101,11 @@ def candidates():
     for decay in (0.0, 0.2):
         yield trained, {"rank": 6, "decay": decay}
     yield trained, {"rank": 6, "activation": "tanh"}
-    yield trained, {"rank": 6, "max_iter": 300}
+    for max_iter in (300, 600):
+        for overlap in (1, 2):
+            yield trained, {"rank": 6, "max_iter": max_iter, "overlap": overlap}
+    yield trained, {"rank": 6, "max_iter": 300, "dropout": 0.5}
+    yield trained, {"rank": 10, "max_iter": 300}
 
 
 def logistic():
