@@ -2,8 +2,7 @@
 
 from ._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._regressors import CPRegressor, HTRegressor, TTRegressor
-
-__version__ = "0.1.0"
+from ._version import __version__
 
 __all__ = [
     "CPClassifier",

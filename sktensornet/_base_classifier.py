@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ._classes import hold_out, weigh_classes
 from ._estimator import BaseTensorNetwork, takes_batches
+from ._selection import SEARCH_SWEEPS
 from ._training import with_callbacks
 from ._typing import FloatArray, IntArray
 from ._validation import CLASSIFIER_CONSTRAINTS, validated
@@ -32,6 +33,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
     """Targets, scores and probabilities of the classifiers."""
 
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS
+    _searched_sweeps = SEARCH_SWEEPS
     classes_: np.ndarray
 
     @with_callbacks

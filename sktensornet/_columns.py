@@ -34,6 +34,9 @@ class Columns:
     categorical: list[int]
     encoder: OrdinalEncoder | None = None
 
+    def __repr__(self) -> str:
+        return f"Columns(n_categorical={len(self.categorical)})"
+
     def labels(self, columns: list[int]) -> list:
         """Names of columns, or their indices if they have none."""
         return [self.names[k] if self.names else k for k in columns]

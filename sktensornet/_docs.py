@@ -8,7 +8,7 @@ from typing import TypeVar
 Class = TypeVar("Class", bound=type)
 
 _PARAMETERS = """\
-patches : ImagePatches or None, default=None
+patches : ImagePatches, SequencePatches or None, default=None
     Which columns of X form a site. None makes every column a site.
 feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "quantile", \
 "spline", "trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
@@ -70,8 +70,7 @@ solver : {"auto", "lbfgs", "adam", "als"} or Solver, default="auto"
     {auto_limit} and "adam" above.
 max_iter : int or None, default=None
     Steps of "lbfgs", passes over the data of "adam", sweeps of "als". None is
-    the default that the solver documents, but three sweeps where
-    ``alpha="auto"`` chose by short fits: more would fit less well what it chose.
+    the default that the solver documents{few_sweeps}.
 tol : float, default=1e-4
     "lbfgs" stops when no component of the gradient exceeds it, or when the
     last ``n_iter_no_change`` steps have lowered the objective F by no more than
@@ -129,6 +128,8 @@ classes_ : ndarray of shape (n_classes,)
     "outputs": "n_classes",
     "moments": "the class means of",
     "columns": "SplineMap()",
+    "few_sweeps": """, but three sweeps where ``alpha="auto"``
+    chose by short fits: more would fit less well what it chose""",
 }
 
 _REGRESSOR = {
@@ -153,6 +154,7 @@ target_mean_, target_scale_ : ndarray of shape (n_outputs,)
     "outputs": "n_outputs",
     "moments": "the covariances of the targets and",
     "columns": "SplineMap(n_knots=10, degree=3)",
+    "few_sweeps": "",
 }
 
 _ATTRIBUTES = """\

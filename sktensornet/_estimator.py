@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -26,12 +25,12 @@ from ._linalg import merged_samples
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
-from ._selection import SEARCH_SWEEPS
 from ._sweeps import SweepProblem, SweepRecord
 from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._tuning import TuningMixin
 from ._typing import FloatArray
 from ._validation import NETWORK_CONSTRAINTS
+from ._version import VersionedEstimator
 from .feature_maps import FeatureMap, FittedMap, SplineMap
 from .losses import Loss
 from .networks import TensorNetwork, Tree
@@ -53,7 +52,7 @@ def takes_batches(estimator) -> bool:
 
 
 class BaseTensorNetwork(
-    TuningMixin, CompressionMixin, ConversionMixin, CallbackSupportMixin, BaseEstimator
+    TuningMixin, CompressionMixin, ConversionMixin, CallbackSupportMixin, VersionedEstimator
 ):
     """Base class of all estimators.
 
@@ -63,6 +62,7 @@ class BaseTensorNetwork(
 
     _parameter_constraints: dict = NETWORK_CONSTRAINTS
     _target_checks: ClassVar[dict[str, bool]] = {}
+    _searched_sweeps: ClassVar[int | None] = None
     _random_state: np.random.RandomState | None
     _origin: FloatArray | None
     columns_: Columns
@@ -311,11 +311,12 @@ class BaseTensorNetwork(
         return make_solver(self.solver, automatic_solver(self, model, n_samples))
 
     def _max_iter(self, solver: Solver) -> int:
-        """As asked for; a fit that follows trials takes as many sweeps as they did."""
+        """As asked for; a fit that follows trials may take fewer sweeps."""
         if self.max_iter is not None:
             return self.max_iter
         chooses = self.alpha == "auto" and self.patches is None and not self.early_stopping
-        return SEARCH_SWEEPS if solver.sweeps and chooses else solver.default_max_iter
+        few = self._searched_sweeps if solver.sweeps and chooses else None
+        return solver.default_max_iter if few is None else few
 
     def _train(
         self,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 
 from ._parallel import chunks
@@ -17,7 +20,14 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return copy
 
 
-class ReadOnlyArrays:
+class FieldState:
+    """Mixin of dataclasses: what is saved are the fields, without what is cached of them."""
+
+    def __getstate__(self: Any) -> dict:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+class ReadOnlyArrays(FieldState):
     """Mixin of frozen dataclasses: the arrays they hold are read-only copies."""
 
     def __post_init__(self) -> None:

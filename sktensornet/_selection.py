@@ -54,6 +54,10 @@ class Trial:
     scale: float | None
     loss: float
 
+    def __repr__(self) -> str:
+        scale = "None" if self.scale is None else f"{self.scale:.3g}"
+        return f"Trial(alpha={self.alpha:.3g}, scale={scale}, loss={self.loss:.4g})"
+
 
 @dataclass(frozen=True)
 class _Setting:

@@ -46,6 +46,10 @@ class SweepRecord:
     truncation_loss: float
     spectra: tuple[FloatArray, ...]
 
+    def __repr__(self) -> str:
+        rank = max(self.ranks, default=1)
+        return f"SweepRecord(objective={self.objective:.4g}, rank={rank})"
+
 
 class SweepProblem:
     r"""Weighted mean loss plus penalty, for a solver that visits block by block.

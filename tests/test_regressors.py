@@ -133,7 +133,13 @@ def test_several_outputs(Format, solver, output_tensors, product):
     X, y = product
     Y = np.column_stack([y, -3 * y + 2, X[:, 2]])
     reg = Format(
-        rank=6, solver=solver, output_tensors=output_tensors, alpha=1e-7, tol=1e-9, random_state=0
+        rank=6,
+        feature_map=SplineMap(),
+        solver=solver,
+        output_tensors=output_tensors,
+        alpha=1e-7,
+        tol=1e-9,
+        random_state=0,
     )
     reg.fit(X, Y)
     assert reg.predict(X).shape == (300, 3)
@@ -229,7 +235,9 @@ def test_partial_fit_needs_a_solver_of_batches():
 @each_format
 def test_compress_keeps_the_predictions(Format, product):
     X, y = product
-    reg = Format(rank=6, solver="als", alpha=1e-6, random_state=0).fit(X, y)
+    reg = Format(rank=6, feature_map="polynomial", solver="als", alpha=1e-6, random_state=0).fit(
+        X, y
+    )
     small = reg.compress(rank=3, X=X, y=y)
     assert max(small.network_.ranks) <= 3
     assert small.score(X, y) > 0.99

@@ -372,9 +372,11 @@ class TestEstimators:
 
     @pytest.mark.filterwarnings("ignore:ALS stopped")
     def test_three_sweeps_follow_the_trials(self):
+        X, y = small_table(TTClassifier)
+        assert TTClassifier(rank=2, tol=0.0).fit(X, y).n_iter_ == 3
+        assert TTClassifier(rank=2, max_iter=1).fit(X, y).n_iter_ == 1
         X, y = small_table(TTRegressor)
-        assert TTRegressor(rank=2).fit(X, y).n_iter_ == 3
-        assert TTRegressor(rank=2, max_iter=1).fit(X, y).n_iter_ == 1
+        assert TTRegressor(rank=2, tol=1e-6).fit(X, y).n_iter_ > 3
 
     @pytest.mark.filterwarnings("ignore:ALS stopped")
     @pytest.mark.parametrize("Format", FORMATS[3:])
@@ -384,7 +386,7 @@ class TestEstimators:
         model = Format(random_state=0).fit(X[:100], y[:100])
         assert model.score(X[100:], y[100:]) > -0.1
         fixed = clone(model).set_params(alpha=1e-4, max_iter=3).fit(X[:100], y[:100])
-        assert fixed.score(X[100:], y[100:]) < -0.5
+        assert fixed.score(X[100:], y[100:]) < -0.2
 
     @pytest.mark.parametrize("Format", FORMATS[3:])
     def test_a_noisy_table_is_predicted_as_by_ridge_regression(self, Format):

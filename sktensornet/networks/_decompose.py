@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import tensorly as tl
-from tensorly import decomposition
+from sklearn.utils import check_random_state
 
 from .._checks import check_integer
 from .._typing import FloatArray
@@ -40,18 +39,22 @@ def decompose(
 
 def to_backend(array: FloatArray) -> Any:
     """A copy as a tensor of TensorLy's current backend."""
+    import tensorly as tl
+
     return tl.tensor(array, dtype=getattr(tl, array.dtype.name))
 
 
 def _train(
     array: FloatArray, tree: Tree, centre: int, rank: int | None, rank_tol: float
 ) -> TensorNetwork:
+    from tensorly.decomposition import tensor_train
+
     cap = array.size if rank is None else check_integer("rank", rank, 1)
     ranks = [1, *[cap] * tree.n_sites, 1]
     # The class axis is a mode next to the site of its core, and that bond is not cut.
     ranks[centre + 1] = array.size
     moved = np.moveaxis(array, -1, centre + 1)
-    train = decomposition.tensor_train(to_backend(moved), rank=ranks)
+    train = tensor_train(to_backend(moved), rank=ranks)
     cores = [as_floats(core) for core in train]
     leg = cores.pop(centre + 1)
     cores[centre] = np.tensordot(cores[centre], leg, axes=1).swapaxes(2, 3)
@@ -64,6 +67,8 @@ def _parafac(
     rank: int | None,
     random_state: int | np.random.RandomState | None,
 ) -> TensorNetwork:
+    from tensorly.decomposition import parafac
+
     n_terms = check_integer("rank", rank, 1, " for a CP tree")
     largest = array.size // max(array.shape)
     if n_terms > largest:
@@ -73,10 +78,10 @@ def _parafac(
         )
     # A class axis of length one would only scale, but TensorLy needs two axes.
     modes = array[..., 0] if array.shape[-1] == 1 and tree.n_sites > 1 else array
-    start = _parafac_start(modes, n_terms, tl.check_random_state(random_state))
+    start = _parafac_start(modes, n_terms, check_random_state(random_state))
     init = (None, [to_backend(factor) for factor in start])
     try:
-        tensor = decomposition.parafac(to_backend(modes), n_terms, init=init)
+        tensor = parafac(to_backend(modes), n_terms, init=init)
         weights, *factors = map(as_floats, [tensor.weights, *tensor.factors])
         if not all(np.isfinite(factor).all() for factor in factors):
             raise np.linalg.LinAlgError("Singular matrix")

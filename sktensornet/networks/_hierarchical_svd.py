@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorly as tl
 
 from .._checks import check_integer, check_real
 from .._typing import FloatArray
@@ -155,6 +154,8 @@ def check_dense(tensor: Any, tree: Tree) -> FloatArray:
 
 def as_floats(tensor: Any) -> FloatArray:
     """An array of float32 if the input is, else of float64; no other than real numbers."""
+    import tensorly as tl
+
     array = tl.to_numpy(tensor) if tl.is_tensor(tensor) else np.asarray(tensor)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"tensor has entries of dtype {array.dtype}; they must be real numbers.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._linalg import ReadOnlyArrays
 from .._typing import FloatArray
+from ._summary import as_html, as_text, summary_rows
 from ._tree import OUT, Tree
 
 DENSE_LIMIT = 10_000_000
@@ -283,3 +284,31 @@ class TensorNetwork(ReadOnlyArrays):
             f"rank={shown}, outputs={self.n_outputs}, parameters={self.n_parameters:,}, "
             f"bytes={self.nbytes:,})"
         )
+
+    def summary(self) -> str:
+        """Say what the network is, in lines for people.
+
+        Returns
+        -------
+        str
+            Format, sites, mode sizes, outputs, ranks, parameters and memory.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+        >>> factor, readout = np.ones((2, 3)), np.ones((3, 1))
+        >>> network = TensorNetwork(canonical_polyadic(9), (*[factor] * 9, readout))
+        >>> print(network.summary())
+        format      CP
+        sites       9
+        mode sizes  2 (x 9)
+        outputs     1, one tensor
+        ranks       3
+        parameters  57, dense 512
+        memory      456 bytes as float64
+        """
+        return as_text(summary_rows(self))
+
+    def _repr_html_(self) -> str:
+        return as_html("TensorNetwork", summary_rows(self))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tensorly.cp_tensor import CPTensor
-from tensorly.tt_tensor import TTTensor
-from tensorly.tucker_tensor import TuckerTensor
 
 from .._typing import FloatArray
 from ._decompose import decompose, to_backend
@@ -26,6 +23,11 @@ from ._topologies import (
     tensor_train,
 )
 from ._tree import OUT, Tree
+
+if TYPE_CHECKING:
+    from tensorly.cp_tensor import CPTensor
+    from tensorly.tt_tensor import TTTensor
+    from tensorly.tucker_tensor import TuckerTensor
 
 
 def to_tensorly(
@@ -88,6 +90,8 @@ def to_tensorly(
     ((2, 4), (1, 3, 1), 3.0)
     """
     network.tree.require_multilinear("TensorLy")
+    import tensorly as tl
+
     tree = network.tree
     if class_index is not None or network.n_outputs == 1:
         network = one_output(network, 0 if class_index is None else class_index)
@@ -104,19 +108,23 @@ def to_tensorly(
             cores.append(np.eye(network.n_outputs, dtype=network.dtype)[..., None])
         else:
             raise _no_class_mode(network, f"the class leg is on core {centre} of the chain")
-        return TTTensor([to_backend(core) for core in cores])
+        return tl.tt_tensor.TTTensor([to_backend(core) for core in cores])
     if is_canonical(tree):
         *factors, readout = network.cores
         weights = np.ones(len(readout), network.dtype) if every_class else readout[:, 0]
         if every_class:
             factors.append(readout.T)
-        return CPTensor((to_backend(weights), [to_backend(factor) for factor in factors]))
+        return tl.cp_tensor.CPTensor(
+            (to_backend(weights), [to_backend(factor) for factor in factors])
+        )
     core, factors = _tucker(network)
     if every_class or len(factors) == 1:
         factors.append(np.eye(network.n_outputs, dtype=network.dtype))
     else:
         core = core[..., 0]
-    return TuckerTensor((to_backend(core), [to_backend(factor) for factor in factors]))
+    return tl.tucker_tensor.TuckerTensor(
+        (to_backend(core), [to_backend(factor) for factor in factors])
+    )
 
 
 def from_tensorly(
@@ -196,27 +204,29 @@ def from_tensorly(
     >>> from_tensorly(np.ones((2, 2, 2, 5)), tensor_train(3)).ranks
     (1, 1)
     """
+    import tensorly as tl
+
     if tree is not None and not isinstance(tree, Tree):
         raise ValueError(f"tree={tree!r} must be a Tree, such as tensor_train(4), or None.")
-    if isinstance(tensor, TTTensor) or _is_train(tensor):
+    if isinstance(tensor, tl.tt_tensor.TTTensor) or _is_train(tensor):
         return _from_train(_same_floats(tensor), tree, rank, rank_tol)
     if isinstance(tensor, (list, tuple)) and tensor:
         parts = [from_tensorly(part, tree, rank, rank_tol, random_state) for part in tensor]
         return stack_classes(parts)
-    if isinstance(tensor, CPTensor):
+    if isinstance(tensor, tl.cp_tensor.CPTensor):
         if rank is not None or rank_tol != 0:
             raise ValueError(
                 f"rank={rank!r}, rank_tol={rank_tol!r} do not apply to a CPTensor, which is taken "
                 "as it is; they must be None and 0."
             )
         return _from_cp(tensor, tree)
-    if isinstance(tensor, TuckerTensor):
+    if isinstance(tensor, tl.tucker_tensor.TuckerTensor):
         return _from_tucker(tensor, tree, rank, rank_tol)
     if hasattr(tensor, "__array__"):
         return _from_dense(tensor, tree, rank, rank_tol, random_state)
     raise ValueError(
-        f"tensor is of type {type(tensor).__name__}; it must be a TTTensor, CPTensor, TuckerTensor "
-        "or array, or a list of at least one of them."
+        f"tensor is of type {type(tensor).__name__}; it must be a TTTensor, CPTensor, "
+        "TuckerTensor or array, or a list of at least one of them."
     )
 
 
@@ -341,12 +351,10 @@ def _is_train(tensor: Any) -> bool:
     if not isinstance(tensor, (list, tuple)) or not tensor:
         return False
     shapes = [np.shape(as_floats(part)) if hasattr(part, "__array__") else () for part in tensor]
-    three_axes = all(len(shape) == 3 for shape in shapes)
-    return three_axes and shapes[0][0] == shapes[-1][-1] == 1
+    return all(len(shape) == 3 for shape in shapes) and shapes[0][0] == shapes[-1][-1] == 1
 
 
 def _same_floats(tensors: Iterable[Any]) -> list[FloatArray]:
     """NumPy arrays of one dtype."""
     arrays = [as_floats(tensor) for tensor in tensors]
-    dtype = np.result_type(*arrays)
-    return [array.astype(dtype) for array in arrays]
+    return [array.astype(np.result_type(*arrays)) for array in arrays]

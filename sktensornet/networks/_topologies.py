@@ -282,3 +282,7 @@ def is_canonical(tree: Tree) -> bool:
 
 def _same(a: Tree, b: Tree) -> bool:
     return (a.nodes, a.order) == (b.nodes, b.order)
+
+
+FAMILIES = (_checked_family, _shorter_tucker, recurrent_train, canonical_polyadic)
+"""What trees of shared cores are made of for other numbers of sites."""

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from .._linalg import FieldState
+
 OUT = -1
 """Marks the axis of a core that carries its outgoing message."""
 
@@ -51,7 +53,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Tree:
+class Tree(FieldState):
     """A rooted tree of nodes, children before parents, the root last.
 
     The class leg is the outgoing axis of the root, which is a core node.

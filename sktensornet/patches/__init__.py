@@ -2,5 +2,6 @@
 
 from ._base import Patches, SingleColumns, Sites
 from ._image import ImagePatches
+from ._sequence import SequencePatches
 
-__all__ = ["ImagePatches", "Patches", "SingleColumns", "Sites"]
+__all__ = ["ImagePatches", "Patches", "SequencePatches", "SingleColumns", "Sites"]

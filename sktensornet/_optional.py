@@ -1,0 +1,17 @@
+"""Packages that only extras bring, imported on use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+
+def require(name: str, extra: str, caller: str) -> ModuleType:
+    """The module of an optional package, or an error that says how to install it."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} needs the package {name.partition('.')[0]}, which is not installed; "
+            f"python -m pip install 'sktensornet[{extra}]' brings it."
+        ) from error

@@ -1,0 +1,150 @@
+"""From a fitted estimator to an ONNX model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
+
+from .._checks import check_option
+from .._estimator import BaseTensorNetwork
+from ..losses import CLASSIFICATION_LOSSES
+from ._contraction import add_scores
+from ._features import add_features
+from ._graph import Graph
+
+
+def to_onnx(estimator: Any, dtype: str = "float32") -> Any:
+    r"""Write a fitted estimator as an ONNX model.
+
+    .. math:: s_c(X) = \langle W_c, f_1(x_1) \otimes \dots \otimes f_d(x_d) \rangle
+
+    The graph takes an input ``X`` of shape (n_samples, n_features) and holds
+    the patches, the feature map, the contraction of the network and what the
+    loss makes of the scores. Any runtime of ONNX can run it, without Python.
+
+    ====================================  ===============================================
+    estimator                             outputs
+    ====================================  ===============================================
+    classifier, ``loss="log_loss"``       ``label`` (n_samples,), ``probabilities``
+                                          (n_samples, n_classes)
+    classifier, another loss              ``label``, ``scores`` as `decision_function`
+    regressor                             ``predictions``, shaped as y was
+    ====================================  ===============================================
+
+    Parameters
+    ----------
+    estimator : TTClassifier, HTClassifier, CPClassifier or the regressors
+        Fitted, on numbers. All feature maps of the package but `EmbeddingMap`
+        are supported.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the input and of all computations. In float32, columns with a
+        mean far beyond their deviation lose digits.
+
+    Returns
+    -------
+    onnx.ModelProto
+        ``model.SerializeToString()`` are the bytes of a file, for
+        ``onnxruntime.InferenceSession``, for instance.
+
+    Raises
+    ------
+    ImportError
+        If the package ``onnx`` is missing: ``pip install 'sktensornet[onnx]'``.
+    ValueError
+        If the estimator is none of this package, was fitted on columns of
+        categories, has shared cores, another ``product`` than "multiply", or a
+        feature map of your own or of tokens.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+
+    Notes
+    -----
+    Messages of networks of more than eight sites are rescaled by powers of two,
+    as in the estimators, so that deep networks neither overflow nor vanish, and
+    scores saturate at 2**100 (float32) or 2**300 (float64).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import onnxruntime
+    >>> from sklearn.datasets import load_iris
+    >>> from sktensornet import TTClassifier
+    >>> from sktensornet.onnx import to_onnx
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = TTClassifier(rank=2, alpha=1e-3).fit(X, y)
+    >>> saved = to_onnx(clf).SerializeToString()
+    >>> session = onnxruntime.InferenceSession(saved)
+    >>> label, probabilities = session.run(None, {"X": X.astype(np.float32)})
+    >>> bool((label == clf.predict(X)).all())
+    True
+    >>> bool(np.abs(probabilities - clf.predict_proba(X)).max() < 1e-5)
+    True
+    """
+    if not isinstance(estimator, BaseTensorNetwork):
+        raise ValueError(
+            f"estimator={estimator!r} must be one of this package, such as TTClassifier; take it "
+            "out of a pipeline or a search first."
+        )
+    check_is_fitted(estimator)
+    check_option("dtype", dtype, ("float32", "float64"))
+    network = estimator.network_
+    if estimator.columns_.encoder is not None:
+        raise ValueError(
+            "estimator was fitted on columns of categories, "
+            f"{estimator.columns_.labels(estimator.columns_.categorical)!r}, which to_onnx does "
+            "not support; encode them before the fit, with OrdinalEncoder, and name the map of "
+            "those columns: feature_map={column: 'one_hot'}."
+        )
+    network.tree.require_multilinear("to_onnx")
+    if network.shares_cores:
+        raise ValueError(
+            "to_onnx does not support shared_cores=True, whose missing sites at the end are "
+            "skipped; convert the estimator to one without, as in "
+            "TTClassifier.from_fitted(estimator)."
+        )
+    graph = Graph(np.dtype(dtype))
+    features = add_features(graph, estimator.feature_map_, estimator.patches_, "X")
+    scores = add_scores(graph, network, features)
+    finish = _classes if is_classifier(estimator) else _targets
+    outputs = finish(graph, estimator, scores)
+    return graph.model(estimator.n_features_in_, outputs, type(estimator).__name__)
+
+
+def _classes(graph: Graph, estimator: Any, scores: str) -> dict:
+    """Labels, and probabilities or scores."""
+    classes, n_scores = estimator.classes_, estimator.network_.n_outputs
+    if classes.dtype.kind == "O" and not all(isinstance(label, str) for label in classes):
+        raise ValueError(f"classes_={classes!r} must be numbers, booleans or strings for to_onnx.")
+    if n_scores == 1:
+        flat = graph("Squeeze", scores, np.array([1]))
+        winner = graph.cast(graph("Greater", flat, 0.0), np.int64)
+    else:
+        winner = graph("ArgMax", scores, axis=1, keepdims=0)
+    label = graph("Gather", graph.labels(classes), winner)
+    outputs = {"label": (label, classes.dtype, ["n_samples"])}
+    if CLASSIFICATION_LOSSES[estimator.loss].has_probabilities:
+        if n_scores == 1:
+            both = graph("Concat", graph("Neg", scores), scores, axis=1)
+            probabilities = graph("Sigmoid", both)
+        else:
+            probabilities = graph("Softmax", scores, axis=1)
+        shape = ["n_samples", len(classes)]
+        return outputs | {"probabilities": (probabilities, graph.dtype, shape)}
+    if n_scores == 1:
+        return outputs | {"scores": (flat, graph.dtype, ["n_samples"])}
+    return outputs | {"scores": (scores, graph.dtype, ["n_samples", n_scores])}
+
+
+def _targets(graph: Graph, estimator: Any, scores: str) -> dict:
+    """Predictions in the units of the targets."""
+    values = graph("Exp", scores) if estimator.loss == "poisson" else scores
+    values = graph("Mul", values, estimator.target_scale_)
+    values = graph("Add", values, estimator.target_mean_)
+    if estimator._is_flat:
+        values = graph("Squeeze", values, np.array([1]))
+        return {"predictions": (values, graph.dtype, ["n_samples"])}
+    shape = ["n_samples", estimator.network_.n_outputs]
+    return {"predictions": (values, graph.dtype, shape)}

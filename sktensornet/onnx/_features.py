@@ -1,0 +1,222 @@
+"""Feature maps as nodes: from sites (n_samples, d, p) to features of each site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._typing import FloatArray
+from ..feature_maps import FittedMap
+from ..feature_maps._affine import FittedAffineMap
+from ..feature_maps._base import LIMIT
+from ..feature_maps._fourier import FittedFourierMap
+from ..feature_maps._mixed import FittedMixedMap
+from ..feature_maps._one_hot import FittedOneHotMap
+from ..feature_maps._pca import FittedPCAMap
+from ..feature_maps._polynomial import FittedPolynomialMap
+from ..feature_maps._quantile import FittedQuantileMap
+from ..feature_maps._spline import FittedSplineMap
+from ..feature_maps._trigonometric import FittedTrigonometricMap
+from ..patches import Sites
+from ._graph import Graph
+
+
+def add_features(graph: Graph, fitted: FittedMap, sites: Sites, X: str) -> list[str]:
+    """The features (n_samples, m_k) of every site, by name.
+
+    Raises
+    ------
+    ValueError
+        If the map, or one that it is made of, is none of the package's.
+    """
+    values = graph("Gather", X, sites.columns.ravel(), axis=1)
+    return _add_map(graph, fitted, graph("Reshape", values, [0, *sites.columns.shape]))
+
+
+def _add_map(graph: Graph, fitted: FittedMap, x: str) -> list[str]:
+    convert = _CONVERTERS.get(type(fitted))
+    if convert is None:
+        known = ", ".join(sorted(cls.__name__.removeprefix("Fitted") for cls in _CONVERTERS))
+        raise ValueError(f"feature_map_={fitted!r} has no form in ONNX; to_onnx supports {known}.")
+    return convert(graph, fitted, x)
+
+
+def _row(array: FloatArray) -> FloatArray:
+    """What belongs to each site, (d, 1, p), next to samples, (d, p)."""
+    return array[:, 0] if array.ndim == 3 else array
+
+
+def _standardise(graph: Graph, x: str, mean: FloatArray, deviation: FloatArray) -> str:
+    z = graph("Div", graph("Sub", x, _row(mean)), _row(deviation))
+    return graph("Clip", graph.fill_nan(z, 0.0), -LIMIT, LIMIT)
+
+
+def _with_constant(graph: Graph, features: str, n_axes: int = 3) -> str:
+    """Features along the last axis, after a one."""
+    pads = np.zeros(2 * n_axes, int)
+    pads[n_axes - 1] = 1
+    return graph("Pad", features, pads, 1.0)
+
+
+def _silence(graph: Graph, missing: str, features: str) -> str:
+    return graph("Where", missing, 0.0, features)
+
+
+def _by_site(graph: Graph, features: str, d: int) -> list[str]:
+    """Features (n_samples, d, m) of all sites apart."""
+    return [graph("Gather", features, k, axis=1) for k in range(d)]
+
+
+def _interleave(graph: Graph, parts: list[str], d: int, size: int) -> str:
+    """Arrays (n_samples, d, p) as one, (n_samples, d, size), the parts innermost."""
+    stacked = graph("Concat", *(graph.unsqueeze(part, -1) for part in parts), axis=-1)
+    return graph("Reshape", stacked, [0, d, size])
+
+
+def _affine(graph: Graph, fitted: Any, x: str) -> list[str]:
+    matrix, offset = fitted.parameters
+    missing = graph("IsNaN", x)
+    known = graph("Where", missing, _row(fitted.column_means), x)
+    z = _standardise(graph, known, fitted.mean, fitted.scale)
+    hidden = graph("Add", graph("MatMul", z, matrix), offset)
+    operator = {"relu": "Relu", "tanh": "Tanh", "identity": "Identity"}[fitted.activation]
+    hidden = graph(operator, hidden)
+    if len(matrix) == 1:
+        hidden = _silence(graph, missing, hidden)
+    return _by_site(graph, _with_constant(graph, hidden), len(fitted.mode_sizes))
+
+
+def _pca(graph: Graph, fitted: Any, x: str) -> list[str]:
+    z = _standardise(graph, x, fitted.mean, fitted.deviation)
+    features = _with_constant(graph, graph("MatMul", z, fitted.components))
+    return _by_site(graph, features, len(fitted.mode_sizes))
+
+
+def _polynomial(graph: Graph, fitted: Any, x: str) -> list[str]:
+    d = len(fitted.mode_sizes)
+    z = graph("Mul", _standardise(graph, x, fitted.mean, fitted.deviation), fitted.scale)
+    powers = [z]
+    while len(powers) < fitted.degree:
+        powers.append(graph("Mul", powers[-1], z))
+    features = _interleave(graph, powers, d, fitted.mode_sizes[0] - 1)
+    return _by_site(graph, _with_constant(graph, features), d)
+
+
+def _trigonometric(graph: Graph, fitted: Any, x: str) -> list[str]:
+    d = len(fitted.mode_sizes)
+    known = graph.fill_nan(x, _row(fitted.fill))
+    z = graph("Div", graph("Sub", known, _row(fitted.low)), _row(fitted.width))
+    angle = graph("Mul", graph("Clip", z, 0.0, 1.0), fitted.scale * np.pi)
+    waves = [graph("Cos", angle), graph("Sin", angle)]
+    features = _interleave(graph, waves, d, fitted.mode_sizes[0])
+    if fitted.means:
+        features = graph("Where", graph("IsNaN", x), np.stack(fitted.means), features)
+    return _by_site(graph, features, d)
+
+
+def _fourier(graph: Graph, fitted: Any, x: str) -> list[str]:
+    d = len(fitted.mode_sizes)
+    missing = graph("IsNaN", x)
+    u = graph("Div", graph("Sub", x, fitted.low[:, None]), fitted.width[:, None])
+    u = _silence(graph, missing, u)
+    orders = np.pi * np.arange(1, fitted.n_frequencies + 1)
+    if fitted.periodic:
+        angle = graph("Mul", graph("Sub", u, graph("Floor", u)), 2 * orders)
+        waves = [graph("Cos", angle), graph("Sin", angle)]
+        features = _interleave(graph, waves, d, fitted.mode_sizes[0] - 1)
+    else:
+        features = graph("Cos", graph("Mul", graph("Clip", u, 0.0, 1.0), orders))
+    features = _silence(graph, missing, graph("Mul", features, fitted.scale * 2**0.5))
+    return _by_site(graph, _with_constant(graph, features), d)
+
+
+def _one_hot(graph: Graph, fitted: Any, x: str) -> list[str]:
+    features = []
+    for k, categories in enumerate(fitted.categories):
+        rounded = categories.astype(graph.dtype)
+        if len(np.unique(rounded)) < len(categories):
+            raise ValueError(
+                f"dtype={graph.dtype.name!r} cannot tell all categories of site {k} apart; pass "
+                "dtype='float64'."
+            )
+        hot = graph.cast(graph("Equal", graph("Gather", x, k, axis=1), rounded), graph.dtype)
+        features.append(_with_constant(graph, graph("Mul", hot, fitted.scale), 2))
+    return features
+
+
+def _quantile(graph: Graph, fitted: Any, x: str) -> list[str]:
+    features = []
+    for k, (knots, heights) in enumerate(zip(fitted.knots, fitted.heights, strict=True)):
+        value = graph("Gather", x, k, axis=1)
+        missing = graph("IsNaN", value)
+        # A broken line is the sum of what it climbs between its knots.
+        inside = graph("Max", graph("Sub", _silence(graph, missing, value), knots[:-1]), 0.0)
+        share = graph("Div", graph("Min", inside, np.diff(knots)), np.diff(knots))
+        z = graph("Add", graph("MatMul", share, np.diff(heights)[:, None]), heights[0])
+        z = _silence(graph, missing, graph("Mul", z, fitted.scale))
+        powers = [z]
+        while len(powers) < fitted.degree:
+            powers.append(graph("Mul", powers[-1], z))
+        features.append(_with_constant(graph, graph("Concat", *powers, axis=-1), 2))
+    return features
+
+
+def _spline(graph: Graph, fitted: Any, x: str) -> list[str]:
+    features = []
+    for k, (knots, mean) in enumerate(zip(fitted.knots, fitted.means, strict=True)):
+        value = graph("Gather", x, k, axis=1)
+        parts = []
+        if fitted.linear:
+            parts.append(_standardise(graph, value, fitted.centre[k], fitted.deviation[k]))
+        if len(mean):
+            missing = graph("IsNaN", value)
+            known = _silence(graph, missing, value)
+            basis = graph("Sub", _basis(graph, known, knots, fitted.degree), mean)
+            parts.append(_silence(graph, missing, basis))
+        scaled = graph("Mul", graph("Concat", *parts, axis=-1), fitted.scale)
+        features.append(_with_constant(graph, scaled, 2))
+    return features
+
+
+def _basis(graph: Graph, value: str, knots: FloatArray, degree: int) -> str:
+    """All B-splines by the recursion of Cox and de Boor, (n_samples, n_splines)."""
+    low, high = knots[0], knots[-1]
+    x = graph("Min", graph("Max", value, low), high)
+    ends = np.where(knots[1:] == high, np.inf, knots[1:])
+    ends[knots[:-1] == high] = -np.inf
+    inside = graph("And", graph("GreaterOrEqual", x, knots[:-1]), graph("Less", x, ends))
+    basis = graph.cast(inside, graph.dtype)
+    for order in range(1, degree + 1):
+        width = knots[order:] - knots[:-order]
+        slope = np.divide(1.0, width, out=np.zeros_like(width), where=width > 0)
+        n = len(knots) - order - 1
+        rise = graph("Mul", graph("Sub", x, knots[:n]), slope[:-1])
+        fall = graph("Mul", graph("Sub", knots[order + 1 :], x), slope[1:])
+        left = graph("Gather", basis, np.arange(n), axis=1)
+        right = graph("Gather", basis, np.arange(1, n + 1), axis=1)
+        basis = graph("Add", graph("Mul", rise, left), graph("Mul", fall, right))
+    return basis
+
+
+def _mixed(graph: Graph, fitted: Any, x: str) -> list[str]:
+    features: list[str] = []
+    trained = fitted._own(fitted.parameters)
+    for one, group, own in zip(fitted.maps, fitted.groups, trained, strict=True):
+        part = graph("Gather", x, group, axis=1)
+        features += _add_map(graph, one.with_parameters(own), part)
+    return [features[k] for k in fitted.place]
+
+
+_CONVERTERS: dict[type, Callable[[Graph, Any, str], list[str]]] = {
+    FittedAffineMap: _affine,
+    FittedFourierMap: _fourier,
+    FittedMixedMap: _mixed,
+    FittedOneHotMap: _one_hot,
+    FittedPCAMap: _pca,
+    FittedPolynomialMap: _polynomial,
+    FittedQuantileMap: _quantile,
+    FittedSplineMap: _spline,
+    FittedTrigonometricMap: _trigonometric,
+}

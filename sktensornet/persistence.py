@@ -1,0 +1,62 @@
+"""Saving estimators and loading them again.
+
+Fitted estimators survive `pickle`, `joblib` and `skops.io`, and an estimator
+that another version of the package saved is loaded with an
+`InconsistentVersionWarning`. Pickles run any code that their author put into
+them; a file of skops does not, and loads no types but its own and those named
+in ``trusted``.
+
+Examples
+--------
+>>> import skops.io
+>>> from sklearn.datasets import load_iris
+>>> from sktensornet import TTClassifier
+>>> from sktensornet.persistence import TRUSTED_TYPES
+>>> X, y = load_iris(return_X_y=True)
+>>> clf = TTClassifier(rank=2).fit(X, y)
+>>> saved = skops.io.dumps(clf)
+>>> again = skops.io.loads(saved, trusted=TRUSTED_TYPES)
+>>> bool((again.predict_proba(X) == clf.predict_proba(X)).all())
+True
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ._classifiers import CPClassifier, HTClassifier, TTClassifier
+from ._columns import Columns
+from ._regressors import CPRegressor, HTRegressor, TTRegressor
+from ._selection import Trial
+from ._sweeps import SweepRecord
+from ._version import InconsistentVersionWarning
+from .feature_maps import FeatureMap, FittedMap
+from .networks import TensorNetwork, Tree
+from .networks._topologies import FAMILIES
+from .networks._tree import Node
+from .patches import Patches, Sites
+from .solvers import Solver
+from .solvers._adam import _Moments
+
+__all__ = ["TRUSTED_TYPES", "InconsistentVersionWarning"]
+
+_ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor)
+_PARTS = (Columns, Node, Sites, SweepRecord, TensorNetwork, Tree, Trial, _Moments)
+
+
+def _own(base: Any) -> list[type]:
+    """The subclasses that the package itself defines."""
+    package = __name__.partition(".")[0] + "."
+    return [cls for cls in base.__subclasses__() if cls.__module__.startswith(package)]
+
+
+_BASES: tuple[type, ...] = (FeatureMap, FittedMap, Patches, Solver)
+_TYPES: list[type] = [*_ESTIMATORS, *_PARTS, *(cls for base in _BASES for cls in _own(base))]
+
+_TRUSTED: list[Any] = [*_TYPES, *FAMILIES, partial]
+
+TRUSTED_TYPES = tuple(sorted(f"{one.__module__}.{one.__qualname__}" for one in _TRUSTED))
+"""Names of the types that a saved estimator of this package consists of, beside those that
+skops trusts anyway: what ``skops.io.load(file, trusted=TRUSTED_TYPES)`` needs. Types of your
+own, such as a `FeatureMap` that you wrote, are not among them."""
