@@ -122,9 +122,7 @@ left.plot(rows, of_linear, "s--", ms=4, color="0.5", label="SGDClassifier, linea
 left.set(xscale="log", xlabel="rows seen", ylabel="test accuracy", ylim=(0.45, 1.0))
 left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 right.plot(rows, peak, "o-", ms=4, color="tab:green")
-right.set(
-    xscale="log", xlabel="rows seen", ylabel="peak memory in MB", ylim=(0, 1.25 * max(peak))
-)
+right.set(xscale="log", xlabel="rows seen", ylabel="peak memory in MB", ylim=(0, 1.25 * max(peak)))
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 figure.savefig(arguments.output, dpi=120)
