@@ -22,6 +22,7 @@ from ._columns import FLOATS, Columns, learn_columns
 from ._compression import CompressionMixin
 from ._init import make_start
 from ._linalg import merged_samples
+from ._links import DocumentationLinkMixin
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
@@ -59,7 +60,9 @@ def takes_batches(estimator) -> bool:
     return True
 
 
-class BaseTensorNetwork(TuningMixin, CompressionMixin, CallbackSupportMixin, BaseEstimator):
+class BaseTensorNetwork(
+    TuningMixin, CompressionMixin, CallbackSupportMixin, DocumentationLinkMixin, BaseEstimator
+):
     """Base class of all estimators.
 
     A format says which tree it uses (`_tree`); classifiers and regressors say

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from .._checks import check_real
 from .._linalg import ReadOnlyArrays
+from .._links import DocumentationLinkMixin
 from .._parallel import chunks
 from .._typing import Features, FloatArray, IntArray
 
@@ -20,7 +21,7 @@ LIMIT = 4.0
 """Standardised inputs are limited to this many standard deviations either side."""
 
 
-class FeatureMap(BaseEstimator, ABC):
+class FeatureMap(DocumentationLinkMixin, BaseEstimator, ABC):
     """Base class of the specifications of local feature maps.
 
     Attributes

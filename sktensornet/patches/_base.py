@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._linalg import ReadOnlyArrays
+from .._links import DocumentationLinkMixin
 from .._typing import FloatArray, IntArray
 
 
@@ -57,7 +58,7 @@ class Sites(ReadOnlyArrays):
         return flat.reshape(X.shape[0], *self.columns.shape).swapaxes(0, 1)
 
 
-class Patches(BaseEstimator, ABC):
+class Patches(DocumentationLinkMixin, BaseEstimator, ABC):
     """Base class of the descriptions of sites."""
 
     @abstractmethod

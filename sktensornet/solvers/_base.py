@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._links import DocumentationLinkMixin
 from .._typing import FloatArray, IntArray
 
 Monitor = Callable[[Any, float], bool]
@@ -86,7 +87,7 @@ class Outcome:
     records: list = field(default_factory=list)
 
 
-class Solver(BaseEstimator, ABC):
+class Solver(DocumentationLinkMixin, BaseEstimator, ABC):
     """Base class of the solvers.
 
     A subclass sets `default_max_iter` and writes `check` and `minimize`; it may
