@@ -22,12 +22,12 @@ copyright = author
 version = release = sktensornet.__version__
 
 extensions = [
+    "mathml",
     "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -36,6 +36,8 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "_tools", "pictures", "benchmarks/tabular.md"]
 default_role = "py:obj"
 nitpicky = True
+smartquotes = False
+toc_object_entries_show_parents = "hide"
 # Names in single backticks are links where they can be, and code where not.
 nitpick_ignore_regex = [("py:obj", ".*"), ("py:.*", r"(sklearn|joblib|numpy)\..*")]
 suppress_warnings = ["config.cache"]
@@ -69,6 +71,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": None,
 }
 
+html_math_renderer = "mathml"
 html_theme = "pydata_sphinx_theme"
 html_title = "sktensornet"
 html_static_path = ["_static"]
@@ -80,7 +83,8 @@ html_theme_options = {
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_end": ["theme-switcher"],
-    "header_links_before_dropdown": 7,
+    "navbar_persistent": ["search-button"],
+    "header_links_before_dropdown": 6,
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "default",

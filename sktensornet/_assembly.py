@@ -20,7 +20,7 @@ from .feature_maps import (
 )
 from .networks import TensorNetwork
 from .patches import SingleColumns
-from .solvers import SOLVERS, Solver
+from .solvers import SOLVERS, Adam, Solver
 
 
 def make_solver(solver: str | Solver, automatic: type[Solver]) -> Solver:
@@ -29,6 +29,19 @@ def make_solver(solver: str | Solver, automatic: type[Solver]) -> Solver:
         solver = automatic() if solver == "auto" else SOLVERS[solver]()
     solver.check()
     return solver
+
+
+def takes_batches(estimator) -> bool:
+    """Whether ``partial_fit`` is there; raises the reason if it is not."""
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit is not available with early_stopping=True; set it to False."
+        )
+    if not make_solver(estimator.solver, Adam).takes_batches:
+        raise AttributeError(
+            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
+        )
+    return True
 
 
 def sweeps(solver: str | Solver) -> bool:

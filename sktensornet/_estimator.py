@@ -47,19 +47,6 @@ MOST_SWEPT = 100_000_000
 """The largest number of features of all samples and sites for which "auto" takes ALS."""
 
 
-def takes_batches(estimator) -> bool:
-    """Whether ``partial_fit`` is there; raises the reason if it is not."""
-    if estimator.early_stopping:
-        raise AttributeError(
-            "partial_fit is not available with early_stopping=True; set it to False."
-        )
-    if not make_solver(estimator.solver, Adam).takes_batches:
-        raise AttributeError(
-            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
-        )
-    return True
-
-
 class BaseTensorNetwork(
     TuningMixin, CompressionMixin, CallbackSupportMixin, DocumentationLinkMixin, BaseEstimator
 ):

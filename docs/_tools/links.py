@@ -4,10 +4,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from sphinx.util import logging
-
-logger = logging.getLogger(__name__)
-
 
 class _Page(HTMLParser):
     """The anchors of a page, and where it points."""
@@ -50,6 +46,9 @@ def broken(root: Path):
 
 def check(app, exception):
     """Warn of broken links at the end of a build; ``-W`` makes it fail."""
+    from sphinx.util import logging
+
+    logger = logging.getLogger(__name__)
     if exception is None and app.builder.format == "html":
         for page, target in broken(Path(app.outdir)):
             logger.warning("%s: the link %s leads nowhere", page, target, type="links")

@@ -1,7 +1,9 @@
 """The pages of the API reference, from what the package exports."""
 
+import ast
 import importlib
 import inspect
+import itertools
 import pkgutil
 from pathlib import Path
 
@@ -26,34 +28,68 @@ def public_objects():
     ]
 
 
-def page():
-    """The text of the index of the reference."""
-    lines = ["API reference", "=============", ""]
+def heading(title, mark):
+    """A title and what goes below."""
+    return [title, mark * len(title), ""]
+
+
+def tables(module, options=()):
+    """What a module says of itself, and the table of what it exports."""
+    lines = [inspect.getdoc(importlib.import_module(module)) or "", ""]
+    lines += [f".. currentmodule:: {module}", "", ".. autosummary::"]
+    lines += [f"   {option}" for option in (":nosignatures:", *options)] + [""]
+    lines += [f"   {name}" for owner, name, _ in public_objects() if owner == module]
+    return [*lines, ""]
+
+
+def pages():
+    """The text of the index of the reference, and of a page for each module."""
+    lines = heading("API reference", "=")
     lines += [
         "Everything that the package exports. What is not listed here may change",
         "without notice. Estimators also have the methods of scikit-learn, such as",
         "``get_params``, ``set_params`` and ``set_callbacks``, and :doc:`a table of their",
         "parameters <parameters>`.",
         "",
+        ".. toctree::",
+        "   :hidden:",
+        "",
+        "   parameters",
+        *(f"   module_{module}" for module in public_modules()),
+        "",
     ]
+    found = {}
     for module in public_modules():
-        text = inspect.getdoc(importlib.import_module(module)) or ""
-        lines += [module, "-" * len(module), "", text, ""]
-        lines += [f".. currentmodule:: {module}", "", ".. autosummary::"]
-        lines += ["   :toctree: generated", "   :nosignatures:", ""]
-        lines += [f"   {name}" for owner, name, _ in public_objects() if owner == module]
-        lines += [""]
-    lines += [".. toctree::", "   :hidden:", "", "   parameters", ""]
-    return "\n".join(lines)
+        lines += heading(module, "-") + tables(module)
+        own = tables(module, [":toctree: generated"])
+        found[f"module_{module}"] = "\n".join(heading(module, "=") + own)
+    return found | {"index": "\n".join(lines)}
 
 
 def write(folder: Path):
-    """Write the index, unless it is there."""
+    """Write the pages, unless they are there."""
     folder.mkdir(exist_ok=True)
-    write_if_new(folder / "index.rst", page())
+    for name, text in pages().items():
+        write_if_new(folder / f"{name}.rst", text)
 
 
 def write_if_new(path: Path, text: str):
     """Write a file, and leave it alone if it says so already."""
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
+
+
+def registries():
+    """(module, name) of the exported objects that are data."""
+    return [(module, name) for module, name, thing in public_objects() if not callable(thing)]
+
+
+def comment_of(module, name):
+    """The string below an assignment."""
+    tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+    for node, following in itertools.pairwise(tree.body):
+        targets = getattr(node, "targets", [getattr(node, "target", None)])
+        if any(isinstance(one, ast.Name) and one.id == name for one in targets):
+            value = getattr(following, "value", None)
+            return value.value if isinstance(value, ast.Constant) else None
+    return None

@@ -12,6 +12,7 @@ from ._hierarchical_svd import hierarchical_svd
 from ._interaction_start import interaction_start
 from ._linear_start import linear_start
 from ._moment_start import moment_start
+from ._nested import balanced, balanced_grid, check_nested
 from ._network import TensorNetwork
 from ._norm import squared_norm_and_gradient
 from ._product_sweep import ProductSweep
@@ -19,15 +20,7 @@ from ._starts import identity_start
 from ._sweep import Sweep, SweepOptions
 from ._tensorly import from_tensorly, to_tensorly
 from ._terms import keep_terms
-from ._tree import (
-    Tree,
-    balanced,
-    balanced_grid,
-    canonical_polyadic,
-    check_nested,
-    hierarchical_tucker,
-    tensor_train,
-)
+from ._tree import Tree, canonical_polyadic, hierarchical_tucker, tensor_train
 from ._tree_sweep import TreeSweep
 
 __all__ = [

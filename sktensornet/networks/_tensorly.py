@@ -16,11 +16,11 @@ from .._typing import FloatArray
 from ._decompose import decompose, to_backend
 from ._gauge import round_network
 from ._hierarchical_svd import as_floats, tucker_svd
+from ._nested import balanced
 from ._network import DENSE_LIMIT, TensorNetwork
 from ._tree import (
     OUT,
     Tree,
-    balanced,
     canonical_polyadic,
     centre_of_train,
     hierarchical_tucker,
@@ -168,7 +168,7 @@ def from_tensorly(
     Returns
     -------
     TensorNetwork
-        float32 if all arrays are, else float64.
+        In float32 if all arrays are, else in float64.
 
     Raises
     ------

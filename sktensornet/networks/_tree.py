@@ -11,12 +11,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
 
-from .._typing import IntArray
-
-Nested: TypeAlias = "int | tuple[Nested, ...]"
-"""A dimension tree: a site, or the branches that a node joins."""
+from ._nested import Nested, leaves
 
 OUT = -1
 """Marks the axis of a core that carries its outgoing message."""
@@ -70,6 +66,15 @@ class Tree:
         The core nodes in the order in which a network lists its cores.
     format : str
         A name for people to read; no code branches on it.
+
+    Examples
+    --------
+    >>> from sktensornet.networks import tensor_train
+    >>> tree = tensor_train(3)
+    >>> tree.n_sites, len(tree.nodes), tree.root
+    (3, 6, 5)
+    >>> tree.bond_ranks(tree.message_sizes((4, 4, 4), rank=2, n_outputs=10))
+    (2, 2)
     """
 
     nodes: tuple[Node, ...]
@@ -78,6 +83,7 @@ class Tree:
 
     @property
     def root(self) -> int:
+        """Index of the node that gives the scores."""
         return len(self.nodes) - 1
 
     @cached_property
@@ -103,6 +109,20 @@ class Tree:
         A bond never needs to be larger than the product of what lies on either
         side of it, so `rank` is cut to that; the children of a product node
         share one size, which is not cut.
+
+        Parameters
+        ----------
+        mode_sizes : tuple of int
+            Number of local features of each site.
+        rank : int
+            The cap.
+        n_outputs : int
+            Length of the class leg.
+
+        Returns
+        -------
+        tuple of int
+            One length for each node.
         """
         log_inside: list[float] = []
         for node in self.nodes:
@@ -126,13 +146,35 @@ class Tree:
         return tuple(sizes)
 
     def bond_ranks(self, message_sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Size of every bond between cores; the bonds of a product count once."""
+        """Size of every bond between cores; the bonds of a product count once.
+
+        Parameters
+        ----------
+        message_sizes : tuple of int
+            Length of the outgoing message of every node.
+
+        Returns
+        -------
+        tuple of int
+            The sizes, in the order of the cores.
+        """
         products = [i for i, node in enumerate(self.nodes) if node.is_product]
         ends = [i for i in self.order if i != self.root and i not in self.multiplied]
         return tuple(message_sizes[i] for i in ends + products)
 
     def core_shapes(self, message_sizes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-        """Shape of every core, in the order of the network's cores."""
+        """Shape of every core, in the order of the network's cores.
+
+        Parameters
+        ----------
+        message_sizes : tuple of int
+            Length of the outgoing message of every node.
+
+        Returns
+        -------
+        tuple of tuple of int
+            The shapes.
+        """
         return tuple(self._core_shape(node, message_sizes) for node in self.order)
 
     def _core_shape(self, index: int, message_sizes: tuple[int, ...]) -> tuple[int, ...]:
@@ -236,7 +278,7 @@ def hierarchical_tucker(nested: Nested) -> Tree:
     >>> tree.core_shapes(tree.message_sizes((2, 2, 2, 2), rank=3, n_outputs=5))
     ((2, 2), (2, 2), (2, 2), (2, 2), (2, 2, 3), (2, 2, 3), (3, 3, 5))
     """
-    sites = _leaves(nested)
+    sites = leaves(nested)
     build = _Builder(len(sites))
     if not isinstance(nested, tuple):
         return build.build([build.add(0, axes=(0, OUT))], "HT")
@@ -280,89 +322,6 @@ def canonical_polyadic(n_sites: int) -> Tree:
     product = build.add(*factors, axes=None)
     readout = build.add(product, axes=(0, OUT))
     return build.build([*factors, readout], "CP")
-
-
-def _leaves(nested: Nested) -> list[int]:
-    if isinstance(nested, tuple):
-        return [site for part in nested for site in _leaves(part)]
-    return [nested]
-
-
-def balanced(n_sites: int) -> Nested:
-    """Nested tuples that halve the chain of sites again and again."""
-
-    def split(first: int, last: int) -> Nested:
-        if last - first == 1:
-            return first
-        middle = (first + last + 1) // 2
-        return (split(first, middle), split(middle, last))
-
-    return split(0, n_sites)
-
-
-def balanced_grid(site_grid: IntArray) -> Nested:
-    """Nested tuples that halve a grid of sites, its longer axis first.
-
-    Parameters
-    ----------
-    site_grid : ndarray of int, shape (rows, columns)
-        The site at each place of the grid.
-    """
-    rows, columns = site_grid.shape
-    if rows * columns == 1:
-        return int(site_grid[0, 0])
-    if rows > columns:
-        middle = (rows + 1) // 2
-        return (balanced_grid(site_grid[:middle]), balanced_grid(site_grid[middle:]))
-    middle = (columns + 1) // 2
-    return (balanced_grid(site_grid[:, :middle]), balanced_grid(site_grid[:, middle:]))
-
-
-def check_nested(nested: Any, n_sites: int) -> Nested:
-    """Return `nested` with lists made tuples, or raise what is wrong with it."""
-
-    def clean(branch: Any) -> Nested:
-        if isinstance(branch, (tuple, list)):
-            if len(branch) < 2:
-                raise ValueError(
-                    f"tree={nested!r} has a node with {len(branch)} branch(es); every "
-                    "inner node must join at least two."
-                )
-            return tuple(clean(part) for part in branch)
-        if isinstance(branch, bool) or not hasattr(branch, "__index__"):
-            raise ValueError(
-                f"tree={nested!r} contains {branch!r}; it must be nested tuples of "
-                "integer site indices."
-            )
-        return int(branch)
-
-    try:
-        tree = clean(nested)
-    except RecursionError:
-        raise ValueError(
-            "tree is nested too deep; a tree that is a chain is a tensor train, so use "
-            "TTClassifier, or a tree of less depth."
-        ) from None
-    found = sorted(_leaves(tree))
-    wanted = list(range(n_sites))
-    if found != wanted:
-        missing = sorted(set(wanted) - set(found))
-        repeated = sorted({site for site in found if found.count(site) > 1})
-        unknown = sorted(set(found) - set(wanted))
-        parts = [
-            f"{what} {which}"
-            for what, which in (
-                ("misses site(s)", missing),
-                ("repeats site(s)", repeated),
-                ("names unknown site(s)", unknown),
-            )
-            if which
-        ]
-        raise ValueError(
-            f"tree={nested!r} {', '.join(parts)}; it must contain each of the sites "
-            f"0..{n_sites - 1} exactly once."
-        )
-    return tree
 
 
 def centre_of_train(tree: Tree) -> int | None:
