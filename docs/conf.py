@@ -66,6 +66,7 @@ sphinx_gallery_conf = {
     "reset_argv": "gallery.arguments",
     "download_all_examples": False,
     "show_memory": False,
+    "show_signature": False,
     "plot_gallery": True,
     "abort_on_example_error": True,
     "backreferences_dir": None,
@@ -94,6 +95,7 @@ html_sidebars = {
     "getting_started": [],
     "theory": [],
     "parameters": [],
+    "benchmarks/index": [],
     "changelog": [],
     "citing": [],
 }

@@ -99,9 +99,13 @@ print(f"stopped after {clf.n_iter_} of {clf.max_iter} passes, test error {watch.
 # The error falls; three images become what they are, one pass after the other.
 
 figure, axes = plt.subplots(
-    2, 4, figsize=(9.5, 4.2), width_ratios=[2.4, 1, 1, 1], height_ratios=[1, 2.2],
+    2,
+    4,
+    figsize=(9.5, 4.2),
+    width_ratios=[2.4, 1, 1, 1],
+    height_ratios=[1, 2.2],
     layout="constrained",
-)  # fmt: skip
+)
 for axis in axes[:, 0]:
     axis.remove()
 curve = figure.add_subplot(axes[0, 0].get_gridspec()[:, 0])

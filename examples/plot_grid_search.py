@@ -44,9 +44,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 # ``patches__stride``.
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(
-    X, y, test_size=0.25, stratify=y, random_state=0
-)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
 cuts = {
     "16 of 2 x 2": ImagePatches((8, 8), (2, 2)),
     "4 of 4 x 4": ImagePatches((8, 8), (4, 4)),
