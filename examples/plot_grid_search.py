@@ -32,7 +32,7 @@ parser = argparse.ArgumentParser(description="Choose rank and patches by cross-v
 parser.add_argument("--quick", action="store_true", help="a smaller grid")
 parser.add_argument("--output", default="grid_search.png", help="file of the picture")
 arguments, _ = parser.parse_known_args()
-ranks = [2, 6] if arguments.quick else [2, 4, 8, 12]
+ranks = [2, 6] if arguments.quick else [2, 4, 6, 10]
 # Two sweeps each are enough here; they need not have converged.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
