@@ -8,7 +8,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
-UNKNOWN = {r"\\dots\b": r"\\ldots", r"\\Big\b": ""}
+UNKNOWN = {r"\\dots\b": r"\\ldots", r"\\[bB]ig\b": ""}
 """Commands that docutils does not know, and what stands for them."""
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import itertools
 import pkgutil
@@ -85,8 +86,13 @@ def registries():
 
 
 def comment_of(module, name):
-    """The string below an assignment."""
-    tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+    """The string below the assignment of a name, in the module that it comes from."""
+    owner = importlib.import_module(module)
+    tree = ast.parse(inspect.getsource(owner))
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and name in [one.name for one in node.names]:
+            source = importlib.util.resolve_name("." * node.level + (node.module or ""), module)
+            return comment_of(source, name)
     for node, following in itertools.pairwise(tree.body):
         targets = getattr(node, "targets", [getattr(node, "target", None)])
         if any(isinstance(one, ast.Name) and one.id == name for one in targets):
