@@ -91,7 +91,9 @@ def comment_of(module, name):
     tree = ast.parse(inspect.getsource(owner))
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and name in [one.name for one in node.names]:
-            source = importlib.util.resolve_name("." * node.level + (node.module or ""), module)
+            source = importlib.util.resolve_name(
+                "." * node.level + (node.module or ""), owner.__package__
+            )
             return comment_of(source, name)
     for node, following in itertools.pairwise(tree.body):
         targets = getattr(node, "targets", [getattr(node, "target", None)])
