@@ -13,6 +13,7 @@ from .._typing import FloatArray
 from ._tree import OUT, Tree
 
 DENSE_LIMIT = 10_000_000
+"""Most entries of a dense tensor that is formed."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
