@@ -1,7 +1,7 @@
 """
-=====================================================
+======================================================
 Classify handwritten digits with three tensor networks
-=====================================================
+======================================================
 
 A tensor train (a recurrent network), a hierarchical Tucker tree (a deep
 network) and a canonical polyadic sum (a shallow network) learn the 1,797

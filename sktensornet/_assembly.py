@@ -56,6 +56,19 @@ def automatic_solver(estimator: Any, model: Model, n_samples: int) -> type[Solve
     return LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
 
 
+def takes_batches(estimator) -> bool:
+    """Whether ``partial_fit`` is there; raises the reason if it is not."""
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit is not available with early_stopping=True; set it to False."
+        )
+    if not make_solver(estimator.solver, Adam).takes_batches:
+        raise AttributeError(
+            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
+        )
+    return True
+
+
 def sweeps(solver: str | Solver) -> bool:
     """Whether the solver needs a fixed feature map; "auto" adapts."""
     found = SOLVERS.get(solver) if isinstance(solver, str) else solver

@@ -65,7 +65,7 @@ class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
     >>> clf.score(X, y) > 0.95
     True
     >>> [core.shape for core in clf.network_.cores]
-    [(1, 7, 3), (3, 7, 3), (3, 7, 3, 3), (3, 7, 1)]
+    [(1, 8, 3), (3, 8, 3), (3, 8, 3, 3), (3, 8, 1)]
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
     >>> clf.score(X, y) > 0.95
     True
     >>> clf.network_
-    TensorNetwork(HT, sites=4, mode_size=7, rank=3, outputs=3, parameters=165, bytes=1,320)
+    TensorNetwork(HT, sites=4, mode_size=8, rank=3, outputs=3, parameters=177, bytes=1,416)
     """
 
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS | TREE_CONSTRAINTS
@@ -263,7 +263,7 @@ class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
     >>> clf.score(X, y) > 0.95
     True
     >>> clf.network_.ranks, clf.network_.n_parameters
-    ((6,), 186)
+    ((6,), 210)
     """
 
     def __init__(

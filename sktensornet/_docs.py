@@ -79,7 +79,7 @@ tol : float, default=1e-4
     ``early_stopping`` runs its whole schedule.
 init : {"identity", "linear", "moments", "interactions"} or TensorNetwork, \
 default="identity"
-    The start. "identity": every core passes its messages through on the
+    Where training starts. "identity": every core passes its messages through on the
     constant feature, so that the network begins near a linear model. "linear":
     a logistic or ridge regression on the local features, penalised by
     ``alpha``, exactly; for a joint tensor train or tree
@@ -113,8 +113,8 @@ class_tensors : {"joint", "separate"}, default="joint"
     One tensor with a class leg, or one tensor per class as in the paper. Two
     classes have one output either way.
 loss : {"log_loss", "squared_error", "squared_hinge"}, default="log_loss"
-    The loss. The last two work one class against the rest and give no
-    probabilities.
+    What a wrong prediction costs. The last two work one class against the rest
+    and give no probabilities.
 """,
     "weights": """\
 class_weight : dict, "balanced" or None, default=None
@@ -137,10 +137,10 @@ _REGRESSOR = {
 output_tensors : {"joint", "separate"}, default="joint"
     For several outputs, one tensor with an output leg, or one tensor each.
 loss : {"squared_error", "huber", "poisson"}, default="squared_error"
-    The loss. The first two are of targets of mean 0 and variance 1, to which y
-    is scaled inside; "huber" grows linearly from ``huber_epsilon`` on. "poisson"
-    is half the deviance, predicts exp(score), needs y >= 0 and a gradient
-    solver.
+    What a wrong prediction costs. The first two are of targets of mean 0 and
+    variance 1, to which y is scaled inside; "huber" grows linearly from
+    ``huber_epsilon`` on. "poisson" is half the deviance, predicts exp(score),
+    needs y >= 0 and a gradient solver.
 huber_epsilon : float, default=1.35
     Where Huber's loss turns from a parabola to a line, in units of the scaled
     target.
@@ -187,7 +187,7 @@ n_iter_ : int
     Number of iterations.
 n_features_in_ : int
     Number of columns of X.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (n_features,)
     Names of the columns, where X had names.
 """
 

@@ -22,6 +22,7 @@ from ._compression import CompressionMixin
 from ._conversion import ConversionMixin
 from ._init import make_start
 from ._linalg import merged_samples
+from ._links import DocumentationLinkMixin
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
@@ -38,21 +39,13 @@ from .patches import Sites
 from .solvers import Adam, Solver
 
 
-def takes_batches(estimator) -> bool:
-    """Whether ``partial_fit`` is there; raises the reason if it is not."""
-    if estimator.early_stopping:
-        raise AttributeError(
-            "partial_fit is not available with early_stopping=True; set it to False."
-        )
-    if not make_solver(estimator.solver, Adam).takes_batches:
-        raise AttributeError(
-            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
-        )
-    return True
-
-
 class BaseTensorNetwork(
-    TuningMixin, CompressionMixin, ConversionMixin, CallbackSupportMixin, VersionedEstimator
+    TuningMixin,
+    CompressionMixin,
+    ConversionMixin,
+    CallbackSupportMixin,
+    DocumentationLinkMixin,
+    VersionedEstimator,
 ):
     """Base class of all estimators.
 

@@ -23,6 +23,7 @@ FEATURE_MAPS: dict[str, type[FeatureMap]] = {
     "trigonometric": TrigonometricMap,
     "one_hot": OneHotMap,
 }
+"""The feature maps by the names that ``feature_map`` takes."""
 
 __all__ = [
     "FEATURE_MAPS",

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from .._checks import check_real
 from .._linalg import ReadOnlyArrays
+from .._links import DocumentationLinkMixin
 from .._parallel import chunks
 from .._typing import Features, FloatArray, IntArray
 
@@ -20,7 +21,7 @@ LIMIT = 4.0
 """Standardised inputs are limited to this many standard deviations either side."""
 
 
-class FeatureMap(BaseEstimator, ABC):
+class FeatureMap(DocumentationLinkMixin, BaseEstimator, ABC):
     """Base class of the specifications of local feature maps.
 
     Attributes
@@ -31,6 +32,18 @@ class FeatureMap(BaseEstimator, ABC):
         features are the constant's, or their weighted mean over the training
         data where there is no constant), and a missing column of a larger patch
         takes its weighted mean.
+
+    See Also
+    --------
+    FittedMap : What ``fit`` returns.
+
+    Examples
+    --------
+    >>> from sktensornet.feature_maps import FeatureMap, PolynomialMap, SplineMap
+    >>> isinstance(PolynomialMap(), FeatureMap)
+    True
+    >>> SplineMap(n_knots=3).get_params()["n_knots"], SplineMap.trainable
+    (3, False)
     """
 
     allow_nan: bool = False
@@ -56,14 +69,18 @@ class FeatureMap(BaseEstimator, ABC):
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
+            The training data, in which NaN is missing.
         columns : ndarray of int, shape (n_sites, n_columns_per_site)
             Columns of X that make up each site.
         sample_weight : ndarray of shape (n_samples,) or None
+            Weights of the samples; None weighs all the same.
         random_state : RandomState
+            Draws the start of trainable parameters.
 
         Returns
         -------
         FittedMap
+            The immutable map that turns sites into features.
         """
 
 
@@ -71,7 +88,7 @@ class FeatureMap(BaseEstimator, ABC):
 class FittedMap(ReadOnlyArrays, ABC):
     """A feature map that knows its scaling.
 
-    Attributes
+    Parameters
     ----------
     mode_sizes : tuple of int
         Number of local features of each site.
@@ -83,6 +100,21 @@ class FittedMap(ReadOnlyArrays, ABC):
         What is trained; empty for a fixed map.
     has_free_scale : bool
         Whether the estimator chooses the scale of the features.
+
+    See Also
+    --------
+    FeatureMap : The specification that it is made from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.feature_maps import PolynomialMap
+    >>> X = np.array([[0.0, 1.0], [2.0, 5.0]])
+    >>> fitted = PolynomialMap().fit(X, np.array([[0], [1]]), None, None)
+    >>> fitted
+    FittedPolynomialMap(n_sites=2, mode_size=2, n_parameters=0)
+    >>> [features.shape for features in fitted.transform(X.T[:, :, None])]
+    [(2, 2), (2, 2)]
     """
 
     mode_sizes: tuple[int, ...]
@@ -105,16 +137,49 @@ class FittedMap(ReadOnlyArrays, ABC):
         return sum(array.size for array in self.parameters)
 
     def with_parameters(self, parameters: Sequence[FloatArray]) -> FittedMap:
-        """Return a copy with other trainable parameters."""
+        """Return a copy with other trainable parameters.
+
+        Parameters
+        ----------
+        parameters : sequence of ndarray
+            The new ones, in the shapes of ``parameters``.
+
+        Returns
+        -------
+        FittedMap
+            The copy.
+        """
         return replace(self, parameters=tuple(parameters))
 
     def with_scale(self, scale: float) -> FittedMap:
-        """Return a copy with another scale of the features, or itself if that is fixed."""
+        """Return a copy with another scale of the features, or itself if that is fixed.
+
+        Parameters
+        ----------
+        scale : float
+            The new scale.
+
+        Returns
+        -------
+        FittedMap
+            The copy, or the map itself.
+        """
         chosen: dict[str, Any] = {"scale": scale}
         return replace(self, **chosen) if self.has_free_scale else self
 
     def same_kind(self, other: FittedMap) -> bool:
-        """Whether two maps come from the same specification; scaling may differ."""
+        """Whether two maps come from the same specification; scaling may differ.
+
+        Parameters
+        ----------
+        other : FittedMap
+            The map to compare with.
+
+        Returns
+        -------
+        bool
+            True if they do.
+        """
         return type(self) is type(other) and all(
             getattr(self, field.name) == getattr(other, field.name)
             for field in fields(self)
@@ -132,21 +197,53 @@ class FittedMap(ReadOnlyArrays, ABC):
         Parameters
         ----------
         sites : ndarray of shape (n_sites, n_samples, n_columns_per_site)
+            The columns of each site.
 
         Returns
         -------
         sequence of ndarray of shape (n_samples, m_k)
+            The features of each site.
         """
         return self.forward(self.parameters, sites)[0]
 
     @abstractmethod
     def forward(self, parameters: Sequence[FloatArray], sites: FloatArray) -> tuple[Features, Any]:
-        """Local features for given parameters, and what `backward` needs."""
+        """Local features for given parameters, and what `backward` needs.
+
+        Parameters
+        ----------
+        parameters : sequence of ndarray
+            What is trained, in the shapes of ``parameters``.
+        sites : ndarray of shape (n_sites, n_samples, n_columns_per_site)
+            The columns of each site.
+
+        Returns
+        -------
+        features : sequence of ndarray of shape (n_samples, m_k)
+            The features of each site.
+        saved : object
+            What `backward` needs; None for a fixed map.
+        """
 
     def backward(
         self, parameters: Sequence[FloatArray], saved: Any, gradient: Sequence[FloatArray]
     ) -> list[FloatArray]:
-        """Derivative of each parameter, given that of the features of each site."""
+        """Derivative of each parameter, given that of the features of each site.
+
+        Parameters
+        ----------
+        parameters : sequence of ndarray
+            As for `forward`.
+        saved : object
+            What `forward` returned.
+        gradient : sequence of ndarray of shape (n_samples, m_k)
+            Derivative of a number by the features of each site.
+
+        Returns
+        -------
+        list of ndarray
+            Its derivative by each parameter; empty for a fixed map.
+        """
         return []
 
 

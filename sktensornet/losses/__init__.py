@@ -10,12 +10,14 @@ CLASSIFICATION_LOSSES: dict[str, type[ClassificationLoss]] = {
     "squared_error": SquaredError,
     "squared_hinge": SquaredHinge,
 }
+"""The losses of classifiers by the names that ``loss`` takes."""
 
 REGRESSION_LOSSES: dict[str, type[RegressionLoss]] = {
     "squared_error": SquaredDistance,
     "huber": Huber,
     "poisson": Poisson,
 }
+"""The losses of regressors by the names that ``loss`` takes."""
 
 __all__ = [
     "CLASSIFICATION_LOSSES",

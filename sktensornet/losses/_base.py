@@ -11,7 +11,17 @@ from .._typing import FloatArray, IntArray
 
 
 class Loss(ABC):
-    """A loss of raw scores, which come as float64, against targets."""
+    """A loss of raw scores, which come as float64, against targets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import Loss, SquaredDistance
+    >>> loss: Loss = SquaredDistance()
+    >>> value, gradient = loss.value_and_gradient(np.array([[3.0]]), np.array([[1.0]]))
+    >>> value, gradient, loss.curvature_bound(1)
+    (array([2.]), array([[2.]]), 1.0)
+    """
 
     has_probabilities = False
     is_quadratic = False
@@ -28,13 +38,16 @@ class Loss(ABC):
         Parameters
         ----------
         scores : ndarray of shape (n_samples, n_outputs)
+            Raw scores.
         y : ndarray of int, shape (n_samples,), or of float, shape (n_samples, n_outputs)
             Class indices, or real targets.
 
         Returns
         -------
         value : ndarray of shape (n_samples,)
+            The loss of each sample.
         gradient : ndarray of shape (n_samples, n_outputs)
+            Its derivative by the scores of that sample.
         """
 
     @abstractmethod
@@ -46,17 +59,33 @@ class Loss(ABC):
 
         Parameters
         ----------
-        scores, direction : ndarray of shape (n_samples, n_outputs)
+        scores : ndarray of shape (n_samples, n_outputs)
+            Where the derivative is taken.
         y : ndarray
+            Targets, as for `value_and_gradient`.
+        direction : ndarray of shape (n_samples, n_outputs)
+            The direction, of any length.
 
         Returns
         -------
         ndarray of shape (n_samples,)
+            The second derivative, which is not negative.
         """
 
     @abstractmethod
     def curvature_bound(self, n_outputs: int) -> float:
-        """Largest eigenvalue that the second derivative by the scores can have."""
+        """Largest eigenvalue that the second derivative by the scores can have.
+
+        Parameters
+        ----------
+        n_outputs : int
+            Number of scores of a sample.
+
+        Returns
+        -------
+        float
+            The bound, for all scores and targets.
+        """
 
     def typical_curvature(self, residual: float) -> float:
         """The mean second derivative at scores that predict well.
@@ -65,6 +94,11 @@ class Loss(ABC):
         ----------
         residual : float
             Mean squared residual of a least squares fit to `linear_targets`.
+
+        Returns
+        -------
+        float
+            The mean over the samples.
         """
         return 1.0
 
@@ -76,29 +110,81 @@ class Loss(ABC):
         ----------
         mean : ndarray of shape (n_classes,) or (n_outputs,)
             Weighted frequencies of the classes, or means of the targets.
+
+        Returns
+        -------
+        ndarray of shape (n_outputs,)
+            The scores.
         """
 
     @abstractmethod
     def linear_targets(self, y: Any, n_scores: int) -> FloatArray:
-        """Targets (n_samples, n_scores) of a least squares fit that comes near."""
+        """Targets of a least squares fit that comes near the best scores.
+
+        Parameters
+        ----------
+        y : ndarray
+            Targets, as for `value_and_gradient`.
+        n_scores : int
+            Number of scores of a sample.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_scores)
+            The targets of the fit.
+        """
 
 
 class ClassificationLoss(Loss):
     """A loss of raw scores against class indices.
 
     Two classes have one score, the margin of class 1; more have one each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import LogLoss
+    >>> loss = LogLoss()
+    >>> loss.has_probabilities
+    True
+    >>> np.exp(loss.log_probabilities(np.zeros((1, 4))))
+    array([[0.25, 0.25, 0.25, 0.25]])
     """
 
     def linear_targets(self, y, n_scores):
         return signs(np.empty((len(y), n_scores)), y)
 
     def log_probabilities(self, scores: FloatArray) -> FloatArray:
-        """Logarithms of the class probabilities, shape (n_samples, n_classes)."""
+        """Logarithms of the class probabilities.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_samples, n_outputs)
+            Raw scores.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            The logarithms; a row of exponentials sums to one.
+
+        Raises
+        ------
+        AttributeError
+            If the loss gives no probabilities.
+        """
         raise AttributeError(f"{type(self).__name__} gives no probabilities.")
 
 
 class RegressionLoss(Loss):
-    """A loss of raw scores against real targets, one score each."""
+    """A loss of raw scores against real targets, one score each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import Poisson, SquaredDistance
+    >>> SquaredDistance().predictions(np.zeros((1, 1))), Poisson().predictions(np.zeros((1, 1)))
+    (array([[0.]]), array([[1.]]))
+    """
 
     scales_targets = True
     """Whether targets are centred and scaled before."""
@@ -110,7 +196,18 @@ class RegressionLoss(Loss):
         return y
 
     def predictions(self, scores: FloatArray) -> FloatArray:
-        """Predicted targets, before any scaling is undone."""
+        """Predicted targets, before any scaling is undone.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_samples, n_outputs)
+            Raw scores.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            The predictions.
+        """
         return scores
 
 

@@ -71,10 +71,12 @@ def norm(network: TensorNetwork) -> float:
     Parameters
     ----------
     network : TensorNetwork
+        The network.
 
     Returns
     -------
     float
+        The root of `inner` of the network with itself.
 
     Examples
     --------

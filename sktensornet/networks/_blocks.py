@@ -19,14 +19,31 @@ class Block(ABC):
 
     .. math:: s_{nc}(T) = \sum_p A_{nc,p} T_p, \qquad R(T) = \langle T, H T \rangle
 
-    Attributes
+    Parameters
     ----------
     value : ndarray of float64, shape (b, i_1, ..., i_k, c)
         The array. A solver assigns the new one.
-    n_systems, n_unknowns : int
-        The normal equations are this many systems of this size.
-    shares_system : bool
-        Whether there is a class leg whose entries share one system.
+
+    Examples
+    --------
+    The one core of a train over one site: scores are linear in it, and so a
+    least squares fit is one linear system.
+
+    >>> import numpy as np
+    >>> from sktensornet._parallel import ChunkPool
+    >>> from sktensornet.networks import SweepOptions, TensorNetwork, TreeSweep, tensor_train
+    >>> network = TensorNetwork(tensor_train(1), (np.ones((1, 2, 1, 1)),))
+    >>> features = [np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])]
+    >>> with ChunkPool(1) as pool:
+    ...     sweep = TreeSweep(network, features, np.ones(3), pool, SweepOptions(rank=1))
+    ...     block = next(sweep.begin())
+    ...     scores = block.scores(block.value, slice(None))
+    >>> block.n_systems, block.n_unknowns, scores[:, 0]
+    (1, 2, array([1., 2., 3.]))
+    >>> normal = block.normal(np.ones(3), slice(None), False)[0]
+    >>> target = block.adjoint(np.array([[1.0], [3.0], [5.0]]), slice(None))
+    >>> np.linalg.solve(normal, target.ravel()).round(6)
+    array([1., 2.])
     """
 
     value: FloatArray
@@ -36,44 +53,117 @@ class Block(ABC):
 
     @property
     def n_systems(self) -> int:
+        """Number of systems of normal equations."""
         return self.value.shape[0]
 
     @property
     def n_unknowns(self) -> int:
+        """Size of each of these systems."""
         return math.prod(self.value.shape[1:-1])
 
     @property
     def shares_system(self) -> bool:
+        """Whether there is a class leg whose entries share one system."""
         return self.value.shape[-1] > 1
 
     @abstractmethod
     def scores(self, value: FloatArray, rows: slice) -> FloatArray:
-        """Scores (n_rows, n_outputs) in float64."""
+        """Scores of some samples.
+
+        Parameters
+        ----------
+        value : ndarray
+            An array in the place of ``value``.
+        rows : slice
+            The samples.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_rows, n_outputs)
+            The scores.
+        """
 
     @abstractmethod
     def adjoint(self, gradient: FloatArray, rows: slice) -> FloatArray:
-        """Derivative by the value, given that by the scores of some rows."""
+        """Derivative by the value, given that by the scores of some samples.
+
+        Parameters
+        ----------
+        gradient : ndarray of shape (n_rows, n_outputs)
+            Derivative of a number by the scores.
+        rows : slice
+            The samples.
+
+        Returns
+        -------
+        ndarray of float64
+            Its derivative, in the shape of ``value``.
+        """
 
     @abstractmethod
     def normal(self, weight: FloatArray, rows: slice, shift_free: bool) -> FloatArray:
-        r"""Contribution of some rows to the normal matrices, (n_systems, p, p).
+        r"""Contribution of some samples to the normal matrices.
 
         .. math:: N = \sum_n w_n \sum_c (\Pi A_n)_c^\top (\Pi A_n)_c
 
-        Pi takes the mean over the classes out if `shift_free`.
+        Parameters
+        ----------
+        weight : ndarray of shape (n_samples,)
+            Weights of all samples.
+        rows : slice
+            The samples.
+        shift_free : bool
+            Whether Pi takes the mean over the classes out; else it does nothing.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_systems, p, p)
+            Their contribution to N, with p the number of unknowns.
         """
 
     @abstractmethod
     def grams(self, weight: FloatArray, rows: slice, shift_free: bool) -> list[FloatArray]:
-        """Contributions to Gram matrices whose Kronecker product is about N."""
+        """Contributions to Gram matrices whose Kronecker product is about N.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n_samples,)
+            Weights of all samples.
+        rows : slice
+            The samples.
+        shift_free : bool
+            As for `normal`.
+
+        Returns
+        -------
+        list of ndarray of float64, shape (n_systems or 1, i_j, i_j)
+            One for each leg of the value.
+        """
 
     @abstractmethod
     def penalty(self, value: FloatArray) -> FloatArray:
-        """H applied to the value."""
+        """H applied to a value.
+
+        Parameters
+        ----------
+        value : ndarray
+            An array in the place of ``value``.
+
+        Returns
+        -------
+        ndarray
+            H T, in the same shape.
+        """
 
     @abstractmethod
     def penalty_matrix(self) -> FloatArray:
-        """H on the last of the factors of `grams`, (n_systems or 1, i_k, i_k)."""
+        """H on the last leg of the value, which is that of the last of `grams`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_systems or 1, i_k, i_k)
+            The matrix.
+        """
 
 
 class CoreBlock(Block):

@@ -44,11 +44,26 @@ class Contraction:
     Parameters
     ----------
     tree : Tree
+        The topology.
     message_sizes : tuple of int
         Length of the outgoing message of every node.
     n_batch : int, default=1
         Number of tensors over the same features (the classes, for separate
         class tensors).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import Contraction, tensor_train
+    >>> contraction = Contraction(tensor_train(3), tensor_train(3).message_sizes((2, 2, 2), 2, 1))
+    >>> cores = [np.ones(shape) for shape in contraction.core_shapes]
+    >>> features = [np.full((5, 2), 0.5)] * 3
+    >>> scores, tape = contraction.forward(cores, features)
+    >>> scores.shape, float(scores[0, 0, 0])
+    ((1, 5, 1), 4.0)
+    >>> gradients, _ = contraction.backward(cores, tape, np.ones_like(scores), False)
+    >>> [gradient.shape for gradient in gradients] == [core.shape for core in cores]
+    True
     """
 
     def __init__(self, tree: Tree, message_sizes: tuple[int, ...], n_batch: int = 1) -> None:
@@ -86,7 +101,18 @@ class Contraction:
         return tuple(checked)
 
     def working_cores(self, cores: Sequence[FloatArray]) -> list[FloatArray]:
-        """Views of the cores without the axes of length one at the chain's ends."""
+        """Views of the cores without the axes of length one at the chain's ends.
+
+        Parameters
+        ----------
+        cores : sequence of ndarray
+            The cores, as for `forward`.
+
+        Returns
+        -------
+        list of ndarray
+            The views.
+        """
         return [
             core.reshape(shape) for core, shape in zip(cores, self._working_shapes, strict=True)
         ]
@@ -99,12 +125,14 @@ class Contraction:
         cores : sequence of ndarray
             The cores with a leading axis of length ``n_batch``.
         features : sequence of ndarray of shape (n, m_k)
+            Local features of each site.
 
         Returns
         -------
         scores : ndarray of shape (n_batch, n, n_outputs)
             Saturated at 2**100 (float32) or 2**300 (float64).
         tape : Tape
+            What `backward` needs.
         """
         cores = self.working_cores(cores)
         tape = Tape()
@@ -141,10 +169,23 @@ class Contraction:
     ) -> tuple[list[FloatArray], list[FloatArray] | None]:
         """Derivatives of a loss, given its derivative with respect to the scores.
 
+        Parameters
+        ----------
+        cores : sequence of ndarray
+            The cores, as for `forward`.
+        tape : Tape
+            What `forward` returned.
+        score_gradient : ndarray of shape (n_batch, n, n_outputs)
+            Derivative of the loss by the scores.
+        wants_features : bool
+            Whether the derivative by the features is asked for.
+
         Returns
         -------
-        core_gradients : list of ndarray, in the shapes of the cores
+        core_gradients : list of ndarray
+            Derivative by each core, in its shape.
         feature_gradients : list of ndarray of shape (n, m_k), or None
+            Derivative by the features of each site, if asked for.
         """
         tree = self.tree
         cores = self.working_cores(cores)

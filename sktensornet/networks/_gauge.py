@@ -87,6 +87,7 @@ def round_network(
     Parameters
     ----------
     network : TensorNetwork
+        The network to truncate.
     rank : int or None, default=None
         Cap of every rank.
     rank_tol : float, default=0.0

@@ -45,7 +45,7 @@ def hierarchical_svd(
     Returns
     -------
     TensorNetwork
-        float32 if the tensor is, else float64. Every core but that of the class
+        In float32 if the tensor is, else in float64. Every core but that of the class
         leg is orthonormal towards it; that core takes all norm.
 
     Raises

@@ -48,22 +48,41 @@ def interaction_start(
     Parameters
     ----------
     contraction : Contraction
+        The network function whose cores are wanted.
     constants : sequence of ndarray of shape (m_k,)
         The covectors of the constant, which is the first feature of each site.
     features : sequence of ndarray of shape (n_samples, m_k)
+        Local features of each site.
     targets : ndarray of shape (n_samples, n_scores)
+        What the scores should be.
     weight : ndarray of shape (n_samples,)
+        Weights of the samples.
     random_state : RandomState or None
         Draws the channels that are left over; None leaves them out.
 
     Returns
     -------
-    list of ndarray of float64, as for `Contraction.forward`
+    list of ndarray of float64
+        The cores, as for `Contraction.forward`.
 
     References
     ----------
     Pati, Rezaiifar, Krishnaprasad, "Orthogonal matching pursuit", Asilomar
     Conference on Signals, Systems and Computers 1993.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import Contraction, interaction_start, tensor_train
+    >>> tree = tensor_train(3)
+    >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
+    >>> one = [np.array([1.0, 0.0])] * 3
+    >>> X = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], float)
+    >>> features = [np.stack([np.ones(8), x], axis=1) for x in X.T]
+    >>> y = X.prod(axis=1, keepdims=True)  # a parity
+    >>> cores = interaction_start(contraction, one, features, y, np.ones(8), None)
+    >>> bool(np.allclose(contraction.forward(cores, features)[0][0], y))
+    True
     """
     n_terms = max(1, max(contraction.tree.bond_ranks(contraction.message_sizes), default=1) - 1)
     n_batch = contraction.n_batch

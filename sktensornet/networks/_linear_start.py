@@ -37,17 +37,20 @@ def linear_start(
     Parameters
     ----------
     contraction : Contraction
+        The network function whose cores are wanted.
     constants : sequence of ndarray of shape (m_k,)
         The covectors u_k of the constant.
     weights : sequence of ndarray of shape (m_k, n_scores)
         The weights w_k of each site.
     bias : ndarray of shape (n_scores,)
+        The constants b_c.
     random_state : RandomState or None
         None leaves the random readings out.
 
     Returns
     -------
-    list of ndarray of float64, as for `Contraction.forward`
+    list of ndarray of float64
+        The cores, as for `Contraction.forward`.
 
     Raises
     ------
@@ -58,6 +61,19 @@ def linear_start(
     ----------
     Novikov, Trofimov, Oseledets, "Exponential Machines", arXiv 1605.03795,
     theorem 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import Contraction, linear_start, tensor_train
+    >>> tree = tensor_train(3)
+    >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
+    >>> one = [np.array([1.0, 0.0])] * 3
+    >>> weights = [np.array([[0.0], [w]]) for w in (1.0, 10.0, 100.0)]
+    >>> cores = linear_start(contraction, one, weights, np.array([0.5]), None)
+    >>> features = [np.array([[1.0, 2.0]]), np.array([[1.0, 3.0]]), np.array([[1.0, 4.0]])]
+    >>> contraction.forward(cores, features)[0].round(6)
+    array([[[432.5]]])
     """
     tree = contraction.tree
     tree.require_multilinear('init="linear"')

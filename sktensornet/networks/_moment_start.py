@@ -34,7 +34,9 @@ def moment_start(
     Parameters
     ----------
     contraction : Contraction
+        The network function whose cores are wanted.
     features : sequence of ndarray of shape (n_samples, m_k)
+        Local features of each site.
     moments : ndarray of shape (n_samples, n_scores)
         The weights p, for example class indicators by class size, centred.
     random_state : RandomState
@@ -44,7 +46,8 @@ def moment_start(
 
     Returns
     -------
-    list of ndarray of float64, as for `Contraction.forward`
+    list of ndarray of float64
+        The cores, as for `Contraction.forward`.
 
     Raises
     ------
@@ -56,6 +59,18 @@ def moment_start(
     Stoudenmire, Schwab, "Supervised Learning with Tensor Networks", NIPS 2016
     (start from a sum of training product states); Halko, Martinsson, Tropp,
     "Finding structure with randomness", SIAM Review 53 (2011).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import Contraction, moment_start, tensor_train
+    >>> tree = tensor_train(3)
+    >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
+    >>> features = [np.array([[1.0, 1.0], [1.0, -1.0]])] * 3
+    >>> moments = np.array([[1.0], [-1.0]])
+    >>> cores = moment_start(contraction, features, moments, np.random.RandomState(0))
+    >>> contraction.forward(cores, features)[0][0, :, 0].round(3)
+    array([ 1., -1.])
     """
     used = np.flatnonzero(np.abs(moments).sum(axis=1))
     if not len(used):

@@ -18,7 +18,24 @@ def leaves(nested: Nested) -> list[int]:
 
 
 def balanced(n_sites: int) -> Nested:
-    """Nested tuples that halve the chain of sites again and again."""
+    """Nested tuples that halve the chain of sites again and again.
+
+    Parameters
+    ----------
+    n_sites : int
+        Number of sites d.
+
+    Returns
+    -------
+    int or nested tuples of int
+        The dimension tree, for `hierarchical_tucker`.
+
+    Examples
+    --------
+    >>> from sktensornet.networks import balanced
+    >>> balanced(5)
+    (((0, 1), 2), (3, 4))
+    """
 
     def split(first: int, last: int) -> Nested:
         if last - first == 1:
@@ -36,6 +53,18 @@ def balanced_grid(site_grid: IntArray) -> Nested:
     ----------
     site_grid : ndarray of int, shape (rows, columns)
         The site at each place of the grid.
+
+    Returns
+    -------
+    int or nested tuples of int
+        The dimension tree, for `hierarchical_tucker`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import balanced_grid
+    >>> balanced_grid(np.arange(8).reshape(2, 4))
+    (((0, 4), (1, 5)), ((2, 6), (3, 7)))
     """
     rows, columns = site_grid.shape
     if rows * columns == 1:
@@ -48,7 +77,31 @@ def balanced_grid(site_grid: IntArray) -> Nested:
 
 
 def check_nested(nested: Any, n_sites: int) -> Nested:
-    """Return `nested` with lists made tuples, or raise what is wrong with it."""
+    """Return a dimension tree with lists made tuples, or raise what is wrong with it.
+
+    Parameters
+    ----------
+    nested : object
+        What should be nested tuples of int.
+    n_sites : int
+        Number of sites d, each of which must appear once.
+
+    Returns
+    -------
+    int or nested tuples of int
+        The dimension tree, for `hierarchical_tucker`.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the message names what is missing or too much.
+
+    Examples
+    --------
+    >>> from sktensornet.networks import check_nested
+    >>> check_nested([[0, 1], 2], n_sites=3)
+    ((0, 1), 2)
+    """
 
     def clean(branch: Any) -> Nested:
         if isinstance(branch, (tuple, list)):

@@ -33,14 +33,29 @@ def squared_norm_and_gradient(
     Parameters
     ----------
     contraction : Contraction
-    cores : sequence of ndarray, as for `Contraction.forward`
+        The network function whose cores are wanted.
+    cores : sequence of ndarray
+        The cores, as for `Contraction.forward`.
     constants : sequence of ndarray of shape (m_k,), or None
         The covectors u_k; None leaves the denominator out.
 
     Returns
     -------
     value : float
-    gradients : list of ndarray of float64, in the shapes of the cores
+        R(W), or the squared norm.
+    gradients : list of ndarray of float64
+        Its derivative by each core, in its shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import Contraction, squared_norm_and_gradient, tensor_train
+    >>> tree = tensor_train(2)
+    >>> contraction = Contraction(tree, tree.message_sizes((2, 2), rank=1, n_outputs=1))
+    >>> cores = [np.full(shape, 2.0) for shape in contraction.core_shapes]
+    >>> value, gradients = squared_norm_and_gradient(contraction, cores)
+    >>> value, gradients[0].ravel()
+    (64.0, array([32., 32.]))
     """
     contraction.tree.require_multilinear("the Frobenius norm")
     nodes = contraction.tree.nodes

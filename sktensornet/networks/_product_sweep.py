@@ -27,6 +27,37 @@ class ProductSweep(Sweep):
     The products before and after the present factor are messages along a chain.
     The columns of all factors have norm one, up to powers of two that keep the
     messages near one; the readout has the scale.
+
+    Parameters
+    ----------
+    network : TensorNetwork
+        Where the sweep begins.
+    features : sequence of ndarray of shape (n_samples, m_k)
+        Local features of each site.
+    weight : ndarray of shape (n_samples,)
+        Weights of the samples, of mean one.
+    pool : ChunkPool
+        Threads for chunks of samples.
+    options : SweepOptions
+        How to sweep.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet._parallel import ChunkPool
+    >>> from sktensornet.networks import (
+    ...     ProductSweep, SweepOptions, TensorNetwork, canonical_polyadic
+    ... )
+    >>> cores = (np.ones((2, 3)), np.ones((2, 3)), np.ones((3, 1)))
+    >>> network = TensorNetwork(canonical_polyadic(2), cores)
+    >>> features = [np.ones((4, 2))] * 2
+    >>> with ChunkPool(1) as pool:
+    ...     sweep = ProductSweep(network, features, np.ones(4), pool, SweepOptions(rank=3))
+    ...     visited = [block.value.shape for block in sweep.begin()]
+    >>> visited
+    [(1, 2, 3, 1), (1, 3, 1)]
+    >>> bool(np.allclose(sweep.network().to_dense(), network.to_dense()))
+    True
     """
 
     def __init__(self, network, features, weight, pool, options) -> None:

@@ -36,6 +36,7 @@ def identity_start(
     Parameters
     ----------
     contraction : Contraction
+        The network function whose cores are wanted.
     constants : sequence of ndarray of shape (m_k,)
         The covector of the constant of every site.
     bias : ndarray of shape (n_batch, n_outputs)
@@ -49,12 +50,25 @@ def identity_start(
 
     Returns
     -------
-    list of ndarray of float64, as for `Contraction.forward`
+    list of ndarray of float64
+        The cores, as for `Contraction.forward`.
 
     References
     ----------
     Novikov, Trofimov, Oseledets, "Exponential Machines", arXiv 1605.03795,
     theorem 2 (start from a linear model).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import Contraction, identity_start, tensor_train
+    >>> tree = tensor_train(3)
+    >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
+    >>> one = [np.array([1.0, 0.0])] * 3
+    >>> cores = identity_start(contraction, one, np.array([[0.7]]), None)
+    >>> features = [np.array([[1.0, 5.0]])] * 3
+    >>> contraction.forward(cores, features)[0].round(3)
+    array([[[0.7]]])
     """
     tree = contraction.tree
     draw = _zeros if random_state is None else random_state.standard_normal

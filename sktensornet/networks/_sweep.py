@@ -35,6 +35,12 @@ class SweepOptions:
         Truncate by the effect on the scores instead of on the weight tensor.
     budget : float
         Bytes of messages above which checkpoints are kept instead of all.
+
+    Examples
+    --------
+    >>> from sktensornet.networks import SweepOptions
+    >>> SweepOptions(rank=8, two_site=True).leg_moves
+    True
     """
 
     rank: int
@@ -54,11 +60,26 @@ class Sweep(ABC):
     Parameters
     ----------
     network : TensorNetwork
+        Where the sweep begins.
     features : sequence of ndarray of shape (n_samples, m_k)
+        Local features of each site.
     weight : ndarray of shape (n_samples,)
         Weights of the samples, of mean one.
     pool : ChunkPool
+        Threads for chunks of samples.
     options : SweepOptions
+        How to sweep.
+
+    See Also
+    --------
+    TreeSweep : Over the cores of a tree.
+    ProductSweep : Over the factors of a sum.
+
+    Examples
+    --------
+    >>> from sktensornet.networks import ProductSweep, Sweep, TreeSweep
+    >>> issubclass(TreeSweep, Sweep), issubclass(ProductSweep, Sweep)
+    (True, True)
     """
 
     def __init__(
@@ -82,15 +103,33 @@ class Sweep(ABC):
 
     @abstractmethod
     def begin(self) -> Iterator[Block]:
-        """Compute all messages; blocks to visit before the first sweep."""
+        """Compute all messages; blocks to visit before the first sweep.
+
+        Yields
+        ------
+        Block
+            A block whose value is to be assigned.
+        """
 
     @abstractmethod
     def sweep(self) -> Iterator[Block]:
-        """The blocks of one sweep, which ends where it began."""
+        """Visit the blocks of one sweep, which ends where it began.
+
+        Yields
+        ------
+        Block
+            A block whose value is to be assigned.
+        """
 
     @abstractmethod
     def network(self) -> TensorNetwork:
-        """The network now; between sweeps only."""
+        """The network now; between sweeps only.
+
+        Returns
+        -------
+        TensorNetwork
+            In the topology that it began with.
+        """
 
     @property
     @abstractmethod

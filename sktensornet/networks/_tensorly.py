@@ -176,7 +176,7 @@ def from_tensorly(
     Returns
     -------
     TensorNetwork
-        float32 if all arrays are, else float64.
+        In float32 if all arrays are, else in float64.
 
     Raises
     ------

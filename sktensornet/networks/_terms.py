@@ -39,11 +39,21 @@ def keep_terms(
     Returns
     -------
     TensorNetwork
+        The smaller sum.
 
     References
     ----------
     Tropp, Gilbert, Strauss, "Algorithms for simultaneous sparse approximation",
     Signal Processing 86 (2006), orthogonal matching pursuit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic, keep_terms
+    >>> factor, readout = np.eye(2), np.array([[1.0], [1e-9]])
+    >>> network = TensorNetwork(canonical_polyadic(2), (factor, factor, readout))
+    >>> keep_terms(network, rank=None, rank_tol=1e-6).ranks
+    (1,)
     """
     *factors, readout = (open_core(network, place) for place in range(len(network.cores)))
     if gram is None:

@@ -76,6 +76,15 @@ class Tree(FieldState):
         same cores and of this one, in increasing order.
     family : callable or None, default=None
         From one of these, or a larger number, to the tree of that many sites.
+
+    Examples
+    --------
+    >>> from sktensornet.networks import tensor_train
+    >>> tree = tensor_train(3)
+    >>> tree.n_sites, len(tree.nodes), tree.root
+    (3, 6, 5)
+    >>> tree.bond_ranks(tree.message_sizes((4, 4, 4), rank=2, n_outputs=10))
+    (2, 2)
     """
 
     nodes: tuple[Node, ...]
@@ -88,6 +97,7 @@ class Tree(FieldState):
 
     @property
     def root(self) -> int:
+        """Index of the node that gives the scores."""
         return len(self.nodes) - 1
 
     @cached_property
@@ -177,6 +187,20 @@ class Tree(FieldState):
         side of it, so `rank` is cut to that; the children of a product node
         share one size, which is not cut. Nothing is cut where this does not
         hold: for shared cores, and for other products than "multiply".
+
+        Parameters
+        ----------
+        mode_sizes : tuple of int
+            Number of local features of each site.
+        rank : int
+            The cap.
+        n_outputs : int
+            Length of the class leg.
+
+        Returns
+        -------
+        tuple of int
+            One length for each node.
         """
         cuts = self.is_multilinear and not self.labels
         log_inside: list[float] = []
@@ -201,13 +225,35 @@ class Tree(FieldState):
         return tuple(sizes)
 
     def bond_ranks(self, message_sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Size of every bond between cores; the bonds of a product count once."""
+        """Size of every bond between cores; the bonds of a product count once.
+
+        Parameters
+        ----------
+        message_sizes : tuple of int
+            Length of the outgoing message of every node.
+
+        Returns
+        -------
+        tuple of int
+            The sizes, in the order of the cores.
+        """
         products = [i for i, node in enumerate(self.nodes) if node.is_product]
         ends = [i for i in self.order if i != self.root and i not in self.multiplied]
         return tuple(message_sizes[i] for i in ends + products)
 
     def core_shapes(self, message_sizes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-        """Shape of every core, in the order of the network's cores."""
+        """Shape of every core, in the order of the network's cores.
+
+        Parameters
+        ----------
+        message_sizes : tuple of int
+            Length of the outgoing message of every node.
+
+        Returns
+        -------
+        tuple of tuple of int
+            The shapes.
+        """
         return tuple(self._core_shape(node, message_sizes) for node in self.order)
 
     def _core_shape(self, index: int, message_sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -30,6 +30,36 @@ class TreeSweep(Sweep):
     that keeps messages near one. The class leg travels with the centre, or
     stays at the root. A core has the shape (b, leg_1, ..., leg_k, c), where the
     class axis c has length one except where the class leg is.
+
+    Parameters
+    ----------
+    network : TensorNetwork
+        Where the sweep begins.
+    features : sequence of ndarray of shape (n_samples, m_k)
+        Local features of each site.
+    weight : ndarray of shape (n_samples,)
+        Weights of the samples, of mean one.
+    pool : ChunkPool
+        Threads for chunks of samples.
+    options : SweepOptions
+        How to sweep.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet._parallel import ChunkPool
+    >>> from sktensornet.networks import SweepOptions, TensorNetwork, TreeSweep, tensor_train
+    >>> cores = (np.ones((1, 2, 1)), np.ones((1, 2, 1, 1)), np.ones((1, 2, 1)))
+    >>> network = TensorNetwork(tensor_train(3), cores)
+    >>> features = [np.ones((4, 2))] * 3
+    >>> with ChunkPool(1) as pool:
+    ...     sweep = TreeSweep(network, features, np.ones(4), pool, SweepOptions(rank=1))
+    ...     first = [block.value.shape for block in sweep.begin()]
+    ...     visited = [block.value.shape for block in sweep.sweep()]
+    >>> first, len(visited)
+    ([(1, 2, 1, 1, 1)], 4)
+    >>> bool(np.allclose(sweep.network().to_dense(), network.to_dense()))
+    True
     """
 
     def __init__(self, network, features, weight, pool, options) -> None:

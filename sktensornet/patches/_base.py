@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._linalg import ReadOnlyArrays
+from .._links import DocumentationLinkMixin
 from .._typing import FloatArray, IntArray
 
 
@@ -22,6 +23,16 @@ class Sites(ReadOnlyArrays):
         Columns of X that make up each site.
     grid : ndarray of int, shape (rows, columns), or None
         The site at each place of an image, None where sites form a chain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.patches import Sites
+    >>> sites = Sites(np.array([[0, 1], [2, 3], [4, 5]]))
+    >>> sites
+    Sites(n_sites=3, site_size=2)
+    >>> sites.extract(np.arange(12.0).reshape(2, 6)).shape
+    (3, 2, 2)
     """
 
     columns: IntArray
@@ -46,10 +57,12 @@ class Sites(ReadOnlyArrays):
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
+            The samples.
 
         Returns
         -------
         ndarray of shape (n_sites, n_samples, n_columns_per_site)
+            The columns of each site.
         """
         if self.site_size == 1:
             return X.T[self.columns[:, 0], :, None]
@@ -57,16 +70,41 @@ class Sites(ReadOnlyArrays):
         return flat.reshape(X.shape[0], *self.columns.shape).swapaxes(0, 1)
 
 
-class Patches(BaseEstimator, ABC):
-    """Base class of the descriptions of sites."""
+class Patches(DocumentationLinkMixin, BaseEstimator, ABC):
+    """Base class of the descriptions of sites.
+
+    Examples
+    --------
+    >>> from sktensornet.patches import ImagePatches, Patches
+    >>> isinstance(ImagePatches((8, 8), (4, 4)), Patches)
+    True
+    """
 
     @abstractmethod
     def fit(self, n_features: int) -> Sites:
-        """Return the columns of each site for X with `n_features` columns."""
+        """Find the columns of each site.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of columns of X.
+
+        Returns
+        -------
+        Sites
+            The columns of each site.
+        """
 
 
 class SingleColumns(Patches):
-    """Every column is a site."""
+    """Every column is a site, as ``patches=None`` means.
+
+    Examples
+    --------
+    >>> from sktensornet.patches import SingleColumns
+    >>> SingleColumns().fit(n_features=5)
+    Sites(n_sites=5, site_size=1)
+    """
 
     def fit(self, n_features: int) -> Sites:
         return Sites(np.arange(n_features)[:, None])

@@ -78,6 +78,7 @@ class ImagePatches(Patches):
         Returns
         -------
         Sites
+            The columns of each patch, and the grid of the patches.
 
         Raises
         ------

@@ -6,5 +6,6 @@ from ._base import Outcome, Problem, Solver
 from ._lbfgs import LBFGS
 
 SOLVERS: dict[str, type[Solver]] = {"lbfgs": LBFGS, "adam": Adam, "als": ALS}
+"""The solvers by the names that ``solver`` takes."""
 
 __all__ = ["ALS", "LBFGS", "SOLVERS", "Adam", "Outcome", "Problem", "Solver"]

@@ -149,10 +149,20 @@ class ALS(Solver):
         return Outcome(best, converged=settled, records=records)
 
     def solve(self, local: LocalProblem) -> float:
-        """Optimise one block; return the objective.
+        """Optimise one block, by conjugate directions.
 
-        Conjugate directions of Polak and Ribiere, restarted where they would
-        not descend.
+        They are those of Polak and Ribiere, restarted where they would not
+        descend.
+
+        Parameters
+        ----------
+        local : LocalProblem
+            The objective as a function of the block.
+
+        Returns
+        -------
+        float
+            The objective at the end.
         """
         state = local.start()
         precondition, is_exact = local.preconditioner()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._links import DocumentationLinkMixin
 from .._typing import FloatArray, IntArray
 
 Monitor = Callable[[Any, float], bool]
@@ -17,15 +18,44 @@ Monitor = Callable[[Any, float], bool]
 
 
 class Problem(Protocol):
-    """What a gradient solver may ask of an objective; points are flat vectors."""
+    """What a gradient solver may ask of an objective; points are flat vectors.
+
+    Attributes
+    ----------
+    origin : ndarray of shape (n_parameters,)
+        The start without noise, to which weight decay pulls.
+
+    Examples
+    --------
+    A problem that is no network, which any gradient solver takes:
+
+    >>> import numpy as np
+    >>> from sktensornet.solvers import LBFGS, Problem
+    >>> class Parabola:
+    ...     origin, n_samples, dtype = np.zeros(2), 1, np.dtype(float)
+    ...
+    ...     def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
+    ...         return 0.5 * np.sum((theta - 3) ** 2), theta - 3
+    >>> problem: Problem = Parabola()
+    >>> outcome = LBFGS().minimize(
+    ...     problem, np.zeros(2), max_iter=20, tol=1e-8, patience=5, random_state=None,
+    ...     monitor=lambda point, value: False,
+    ... )
+    >>> outcome.point.round(6), outcome.converged
+    (array([3., 3.]), True)
+    """
 
     origin: FloatArray
 
     @property
-    def n_samples(self) -> int: ...
+    def n_samples(self) -> int:
+        """Number of samples."""
+        ...
 
     @property
-    def dtype(self) -> np.dtype: ...
+    def dtype(self) -> np.dtype:
+        """Type in which the objective is computed."""
+        ...
 
     def value_and_gradient(
         self,
@@ -33,7 +63,28 @@ class Problem(Protocol):
         rows: IntArray | None = None,
         dropout: float = 0.0,
         seed: int = 0,
-    ) -> tuple[float, FloatArray]: ...
+    ) -> tuple[float, FloatArray]:
+        """Objective and its derivative at a point.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_parameters,)
+            The point.
+        rows : ndarray of int or None, default=None
+            The samples of a mini-batch; None takes all.
+        dropout : float, default=0.0
+            Probability that a local feature is zeroed.
+        seed : int, default=0
+            Draws the features that are.
+
+        Returns
+        -------
+        value : float
+            The objective.
+        gradient : ndarray of shape (n_parameters,)
+            Its derivative.
+        """
+        ...
 
 
 class LocalProblem(Protocol):
@@ -78,6 +129,12 @@ class Outcome:
         What `Solver.advance` needs to go on from here, or None.
     records : list
         What the problem records of every iteration, if it does.
+
+    Examples
+    --------
+    >>> from sktensornet.solvers import Outcome
+    >>> Outcome(point=[1.0, 2.0], converged=True)
+    Outcome(point=[1.0, 2.0], converged=True, state=None, records=[])
     """
 
     point: Any
@@ -86,13 +143,21 @@ class Outcome:
     records: list = field(default_factory=list)
 
 
-class Solver(BaseEstimator, ABC):
+class Solver(DocumentationLinkMixin, BaseEstimator, ABC):
     """Base class of the solvers.
 
     A subclass sets `default_max_iter` and writes `check` and `minimize`; it may
     ask the problem for no more than `Problem` names, or, with ``sweeps``, than
     `SweepingProblem` does. One with ``takes_batches`` also has `advance`, which
     serves ``partial_fit``.
+
+    Examples
+    --------
+    >>> from sktensornet.solvers import ALS, LBFGS, Adam, Solver
+    >>> [(cls.takes_batches, cls.sweeps) for cls in (LBFGS, Adam, ALS)]
+    [(False, False), (True, False), (False, True)]
+    >>> isinstance(Adam(), Solver), Adam().get_params()["batch_size"]
+    (True, 'auto')
     """
 
     default_max_iter: int
@@ -122,22 +187,26 @@ class Solver(BaseEstimator, ABC):
         Parameters
         ----------
         problem : Problem or SweepingProblem
+            What is to be minimised.
         start : object
             A point of the problem: a float64 vector, or a network.
         max_iter : int
             Iterations: steps of a full-batch solver, passes over the data of a
             mini-batch solver.
         tol : float
+            What counts as progress, as the solver documents.
         patience : int
             Iterations without progress of more than `tol` after which a solver
             that judges its own progress stops.
         random_state : RandomState
+            Draws mini-batches.
         monitor : callable
             ``monitor(point, value)`` after each iteration; True stops.
 
         Returns
         -------
         Outcome
+            Where it ended.
         """
 
     def advance(
@@ -151,14 +220,19 @@ class Solver(BaseEstimator, ABC):
 
         Parameters
         ----------
-        problem, start, random_state
-            As for `minimize`.
+        problem : Problem
+            What is to be minimised.
+        start : ndarray of shape (n_parameters,)
+            A point of the problem.
         state : object or None
             ``Outcome.state`` of the pass before.
+        random_state : RandomState
+            Draws mini-batches.
 
         Returns
         -------
-        Outcome
+        outcome : Outcome
+            Where the pass ended.
         value : float
             Mean objective over the batches.
         """

@@ -368,7 +368,7 @@ class TestRefusals:
         ({"feature_map": "embedding"}, "FittedEmbeddingMap.* has no form in ONNX"),
         (
             {"product": "max", "feature_map": "polynomial", "alpha": 0},
-            "to_onnx needs product='multiply'",
+            "needs product='multiply'",
         ),
         ({"shared_cores": True, "feature_map": "polynomial"}, "does not support shared_cores=True"),
     ],

@@ -1,0 +1,122 @@
+"""Configuration of the documentation: ``python -m sphinx -W docs docs/_build/html``."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_tools")]
+# The pages of the gallery lie one folder below the root; so does this link.
+os.environ["SKTENSORNET_DOCS"] = ".."
+
+import links  # noqa: E402
+import parameters  # noqa: E402
+import reference  # noqa: E402
+
+import sktensornet  # noqa: E402
+
+project = "sktensornet"
+author = "the sktensornet developers"
+copyright = author
+version = release = sktensornet.__version__
+
+extensions = [
+    "mathml",
+    "matplotlib.sphinxext.plot_directive",
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "_tools", "pictures", "benchmarks/tabular.md"]
+default_role = "py:obj"
+nitpicky = True
+smartquotes = False
+toc_object_entries_show_parents = "hide"
+# Names in single backticks are links where they can be, and code where not.
+nitpick_ignore_regex = [("py:obj", ".*"), ("py:.*", r"(sklearn|joblib|numpy)\..*")]
+suppress_warnings = ["config.cache"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+
+plot_formats = ["svg"]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_rcparams = {"figure.dpi": 100, "svg.fonttype": "path", "font.size": 10}
+plot_apply_rcparams = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "ignore_pattern": r"/benchmarks/",
+    "within_subsection_order": "FileNameSortKey",
+    "reset_argv": "gallery.arguments",
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "plot_gallery": True,
+    "abort_on_example_error": True,
+    "backreferences_dir": None,
+}
+
+html_math_renderer = "mathml"
+html_theme = "pydata_sphinx_theme"
+html_title = "sktensornet"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_show_sphinx = False
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "sktensornet"},
+    "show_prev_next": True,
+    "secondary_sidebar_items": ["page-toc"],
+    "navbar_end": ["theme-switcher"],
+    "navbar_persistent": ["search-button"],
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "default",
+    "pygments_dark_style": "github-dark",
+}
+html_sidebars = {
+    "getting_started": [],
+    "theory": [],
+    "parameters": [],
+    "benchmarks/index": [],
+    "changelog": [],
+    "citing": [],
+}
+
+
+def skip_foreign(app, what, name, member, skip, options):
+    """Leave out what scikit-learn generates; its pages need its own references."""
+    module = getattr(member, "__module__", None) or ""
+    shown = name in ("score",)
+    return True if module.startswith("sklearn") and not shown else None
+
+
+def drop_foreign_references(app, what, name, member, options, lines):
+    """Make text of the references of scikit-learn to its own user guide."""
+    if name.endswith(".score"):
+        lines[:] = [re.sub(r":ref:`([^`<]+?)\s*<[^>]+>`", r"\1", line) for line in lines]
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", drop_foreign_references, priority=100)
+    app.connect("config-inited", lambda app, config: reference.write(HERE / "api"))
+    app.connect("config-inited", lambda app, config: parameters.write(HERE / "api"))
+    app.connect("autodoc-skip-member", skip_foreign)
+    app.connect("build-finished", links.check)

@@ -1,0 +1,53 @@
+"""The table of parameters has every parameter, and no other."""
+
+import parameters
+import pytest
+from sklearn.base import BaseEstimator
+
+from sktensornet.solvers import SOLVERS
+
+
+def test_the_data_has_each_parameter_once():
+    assert set(parameters.data()) == set(parameters.signatures())
+
+
+def test_each_parameter_is_described():
+    said = parameters.descriptions()
+    assert set(said) == set(parameters.signatures())
+    assert all(len(text) > 20 for text in said.values())
+
+
+@pytest.mark.parametrize("name", sorted(parameters.data()))
+def test_entries_say_when_and_name_known_solvers(name):
+    entry = parameters.data()[name]
+    assert set(entry) <= {"when", "solvers"}
+    assert len(entry["when"]) > 20
+    assert set(entry.get("solvers", {})) <= set(SOLVERS)
+
+
+def test_defaults_are_those_of_the_signatures():
+    page = parameters.page()
+    assert "``8`` (TT and HT), ``32`` (CP)" in page
+    for name, defaults in parameters.signatures().items():
+        assert f"``{name}``" in page
+        assert all(f"``{default!r}``" in page for default in defaults.values())
+
+
+def test_a_new_parameter_is_noticed(monkeypatch):
+    class Wider(BaseEstimator):
+        """An estimator with one more parameter.
+
+        Parameters
+        ----------
+        width : int, default=1
+            How wide it is.
+        """
+
+        def __init__(self, width=1):
+            self.width = width
+
+    known = parameters.estimators()
+    monkeypatch.setattr(parameters, "estimators", lambda: [*known, Wider])
+    assert set(parameters.signatures()) - set(parameters.data()) == {"width"}
+    with pytest.raises(KeyError, match="width"):
+        parameters.page()
