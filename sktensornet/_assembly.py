@@ -20,7 +20,15 @@ from .feature_maps import (
 )
 from .networks import TensorNetwork
 from .patches import SingleColumns
-from .solvers import SOLVERS, Adam, Solver
+from .solvers import ALS, LBFGS, SOLVERS, Adam, Solver
+
+LBFGS_LIMIT = 5_000_000
+"""The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
+LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
+WIDEST_SWEPT = 256
+"""The largest number of features of a site for which "auto" takes ALS."""
+MOST_SWEPT = 100_000_000
+"""The largest number of features of all samples and sites for which "auto" takes ALS."""
 
 
 def make_solver(solver: str | Solver, automatic: type[Solver]) -> Solver:
@@ -31,17 +39,21 @@ def make_solver(solver: str | Solver, automatic: type[Solver]) -> Solver:
     return solver
 
 
-def takes_batches(estimator) -> bool:
-    """Whether ``partial_fit`` is there; raises the reason if it is not."""
-    if estimator.early_stopping:
-        raise AttributeError(
-            "partial_fit is not available with early_stopping=True; set it to False."
-        )
-    if not make_solver(estimator.solver, Adam).takes_batches:
-        raise AttributeError(
-            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
-        )
-    return True
+def automatic_solver(estimator: Any, model: Model, n_samples: int) -> type[Solver]:
+    """What "auto" means as the solver of an estimator, for so many samples."""
+    sizes = model.feature_map.mode_sizes
+    if (
+        estimator.patches is None
+        and estimator.product == "multiply"
+        and not estimator.shared_cores
+        and estimator.penalty == "frobenius"
+        and estimator._loss().is_bounded
+        and not model.feature_map.parameters
+        and max(sizes) <= WIDEST_SWEPT
+        and n_samples * sum(sizes) <= MOST_SWEPT
+    ):
+        return ALS
+    return LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
 
 
 def sweeps(solver: str | Solver) -> bool:
@@ -113,11 +125,18 @@ def make_model(
     batched: bool,
 ) -> Model:
     """A model for the data; `batched` is one tensor for each output."""
+    _check_rule(estimator)
     sites = (estimator.patches or SingleColumns()).fit(X.shape[1])
     chosen = make_feature_map(estimator, columns, X.shape[1])
     if sweeps(estimator.solver):
         _check_sweeps(estimator, chosen)
     feature_map = chosen.fit(X, sites.columns, weight, random_state)
+    if estimator.shared_cores and len(set(feature_map.mode_sizes)) > 1:
+        raise ValueError(
+            f"shared_cores=True needs as many local features at every site, but feature_map="
+            f"{chosen!r} has {sorted(set(feature_map.mode_sizes))} here; use one map with a fixed "
+            "number of features, or shared_cores=False."
+        )
     tree = estimator._tree(sites)
     n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
     sizes = tree.message_sizes(feature_map.mode_sizes, estimator.rank, leg)
@@ -146,4 +165,34 @@ def _check_sweeps(estimator: Any, feature_map: FeatureMap) -> None:
         raise ValueError(
             f"solver={solver!r} needs a loss whose curvature has a bound, which "
             f"loss={estimator.loss!r} has not; use solver='lbfgs' or 'adam'."
+        )
+
+
+def _check_rule(estimator: Any) -> None:
+    """Raise if another product, or shared cores, rule out a parameter."""
+    rules = []
+    if estimator.product != "multiply":
+        rules.append(f"product={estimator.product!r}")
+    if estimator.shared_cores:
+        rules.append("shared_cores=True")
+    for rule in rules:
+        if sweeps(estimator.solver):
+            raise ValueError(
+                f"solver={estimator.solver!r} optimises one core of a multilinear network at a "
+                f"time, which {rule} rules out; use solver='lbfgs' or 'adam'."
+            )
+        if isinstance(estimator.init, str) and estimator.init != "identity":
+            raise ValueError(
+                f"init={estimator.init!r} starts at cores that {rule} rules out; use "
+                "init='identity' or a network."
+            )
+    if (
+        estimator.product != "multiply"
+        and estimator.penalty == "frobenius"
+        and estimator.alpha not in ("auto", 0)
+    ):
+        raise ValueError(
+            f"penalty='frobenius' is the norm of the weight tensor, which a network with "
+            f"product={estimator.product!r} has not, so alpha={estimator.alpha!r} must be 0 or "
+            "'auto', which then means 0; or use penalty='start'."
         )

@@ -11,9 +11,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._assembly import takes_batches
 from ._classes import hold_out, weigh_classes
-from ._estimator import BaseTensorNetwork
+from ._estimator import BaseTensorNetwork, takes_batches
 from ._training import with_callbacks
 from ._typing import FloatArray, IntArray
 from ._validation import CLASSIFIER_CONSTRAINTS, validated

@@ -10,9 +10,8 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
-from ._assembly import takes_batches
 from ._classes import hold_out_rows
-from ._estimator import BaseTensorNetwork
+from ._estimator import BaseTensorNetwork, takes_batches
 from ._linalg import merged_rows, positive_scale, weighted_moments
 from ._training import with_callbacks
 from ._typing import FloatArray

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ._assembly import LBFGS_LIMIT_TEXT
 from ._base_classifier import BaseTensorNetworkClassifier
 from ._docs import documented
-from ._estimator import LBFGS_LIMIT_TEXT
 from ._formats import CanonicalPolyadicMixin, HierarchicalTuckerMixin, TensorTrainMixin
 from ._validation import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS
 from .feature_maps import FeatureMap
@@ -75,6 +75,8 @@ class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
         patches: Patches | None = None,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
+        product: str = "multiply",
+        shared_cores: bool = False,
         class_tensors: str = "joint",
         loss: str = "log_loss",
         alpha: float | str = "auto",
@@ -95,6 +97,8 @@ class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
         self.patches = patches
         self.feature_map = feature_map
         self.categorical_features = categorical_features
+        self.product = product
+        self.shared_cores = shared_cores
         self.class_tensors = class_tensors
         self.loss = loss
         self.alpha = alpha
@@ -176,6 +180,8 @@ class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
         patches: Patches | None = None,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
+        product: str = "multiply",
+        shared_cores: bool = False,
         class_tensors: str = "joint",
         loss: str = "log_loss",
         alpha: float | str = "auto",
@@ -197,6 +203,8 @@ class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
         self.patches = patches
         self.feature_map = feature_map
         self.categorical_features = categorical_features
+        self.product = product
+        self.shared_cores = shared_cores
         self.class_tensors = class_tensors
         self.loss = loss
         self.alpha = alpha
@@ -265,6 +273,8 @@ class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
         patches: Patches | None = None,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
+        product: str = "multiply",
+        shared_cores: bool = False,
         class_tensors: str = "joint",
         loss: str = "log_loss",
         alpha: float | str = "auto",
@@ -285,6 +295,8 @@ class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
         self.patches = patches
         self.feature_map = feature_map
         self.categorical_features = categorical_features
+        self.product = product
+        self.shared_cores = shared_cores
         self.class_tensors = class_tensors
         self.loss = loss
         self.alpha = alpha

@@ -71,7 +71,8 @@ class CompressionMixin:
         Raises
         ------
         ValueError
-            If neither `rank` nor `rank_tol` is given, one is out of range, or
+            If cores are shared or the product is another than "multiply", if
+            neither `rank` nor `rank_tol` is given, one is out of range, or
             only one of `X` and `y` is given.
 
         Examples
@@ -102,6 +103,12 @@ class CompressionMixin:
 
     def _compressed(self, rank, rank_tol, data) -> TensorNetwork:
         """A smaller network; `data` is None, or X, y and weights to polish with."""
+        self.network_.tree.require_multilinear("compress")
+        if self.network_.shares_cores:
+            raise ValueError(
+                "compress makes every core another one, which shared_cores=True rules out; fit "
+                "with a smaller rank."
+            )
         if rank is None and rank_tol is None:
             raise ValueError("compress needs rank, rank_tol or both; pass a cap or a tolerance.")
         cap = None if rank is None else check_integer("rank", rank, 1)

@@ -10,8 +10,8 @@ Class = TypeVar("Class", bound=type)
 _PARAMETERS = """\
 patches : ImagePatches or None, default=None
     Which columns of X form a site. None makes every column a site.
-feature_map : {"auto", "affine", "fourier", "pca", "polynomial", "quantile", "spline", \
-"trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
+feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "quantile", \
+"spline", "trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
     Map from a site to its local features; a name takes its default settings.
     For single columns, those with categories are one-hot, and "auto" is
     ``{columns}`` for the others: a constant, the standardised column and
@@ -24,6 +24,24 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     whose type is categorical, string or boolean. A boolean mask, indices or
     names choose them for any X; None treats all columns as numbers. A category
     that was not seen in training counts as missing. Not with ``patches``.
+product : {"multiply", "max", "logaddexp", "add", "hypot"}, default="multiply"
+    What two numbers that meet in the network do: x y, max(x, y, 0),
+    ln(e^x + e^y), x + y or sqrt(x^2 + y^2). Any but the first makes a
+    generalized network (Khrulkov, Hrinchuk, Oseledets, ICLR 2019; Cohen, Shashua,
+    ICML 2016), which has no weight tensor: it needs a gradient solver, and
+    cannot be compressed or converted. "max" has rectifiers. A tensor train then
+    reads from left to right and has a matrix C of shape (m, rank) in front of
+    each site, and no rank is cut at the ends. A core of a train or tree then
+    sums rank^2 numbers, most of one sign, so that Adam needs a learning rate of
+    about ``0.5 / rank**2`` at most in a train of 16 sites.
+shared_cores : bool, default=False
+    Whether cores are shared between sites: all but the first and the last core of
+    a tensor train, which makes it recurrent; all of the same level of a
+    tree, which must be perfect (2, 4, 8, 16, ... sites); all factors of a
+    canonical polyadic sum. It needs a gradient solver and as many features at
+    every site. Missing sites at the end are then skipped: the sample is that
+    of the shorter network (``network_.with_n_sites``) that just covers its
+    known sites, at least two but for a canonical polyadic sum.
 {kind}alpha : float or "auto", default="auto"
     Weight of the penalty. The objective of every solver is the weighted mean
     loss plus ``alpha / 2`` times the penalty, so it does not depend on the
@@ -33,14 +51,16 @@ categorical_features : "from_dtype", array-like or None, default="from_dtype"
     the model is without a limit on the ranks, then, for sweeping solvers, by
     the held-out loss of a few one-sweep fits on at most 2000 samples. It is
     1e-4 where nothing is chosen: for ``patches``, trained feature maps,
-    ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``.
+    ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
+    0 for other products with the Frobenius penalty, which they do not have.
 penalty : {"frobenius", "start"}, default="frobenius"
     "frobenius" is the squared Frobenius norm ||W||_F^2 of the weight tensor,
     relative to that of the constant function 1, by contraction. It does not
     depend on how the network stores W, and leaves the parameters of a trained
     feature map free. "start" is the squared distance of all parameters, those
     of the map included, to the start without noise; it is cheaper in
-    mini-batches.
+    mini-batches. A ``product`` other than "multiply" has no norm: "frobenius"
+    then goes with ``alpha`` "auto" or 0 only.
 solver : {"auto", "lbfgs", "adam", "als"} or Solver, default="auto"
     "lbfgs" is deterministic and uses all samples in every step, "adam" uses
     mini-batches, "als" optimises one core after the other in closed form and

@@ -17,9 +17,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ._assembly import make_model, make_solver, sweeps
+from ._assembly import automatic_solver, make_model, make_solver, sweeps
 from ._columns import FLOATS, Columns, learn_columns
 from ._compression import CompressionMixin
+from ._conversion import ConversionMixin
 from ._init import make_start
 from ._linalg import merged_samples
 from ._links import DocumentationLinkMixin
@@ -36,19 +37,29 @@ from .feature_maps import FeatureMap, FittedMap, SplineMap
 from .losses import Loss
 from .networks import TensorNetwork, Tree
 from .patches import Sites
-from .solvers import ALS, LBFGS, Adam, Solver
+from .solvers import Adam, Solver
 
-LBFGS_LIMIT = 5_000_000
-"""The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
-LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
-WIDEST_SWEPT = 256
-"""The largest number of features of a site for which "auto" takes ALS."""
-MOST_SWEPT = 100_000_000
-"""The largest number of features of all samples and sites for which "auto" takes ALS."""
+
+def takes_batches(estimator) -> bool:
+    """Whether ``partial_fit`` is there; raises the reason if it is not."""
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit is not available with early_stopping=True; set it to False."
+        )
+    if not make_solver(estimator.solver, Adam).takes_batches:
+        raise AttributeError(
+            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
+        )
+    return True
 
 
 class BaseTensorNetwork(
-    TuningMixin, CompressionMixin, CallbackSupportMixin, DocumentationLinkMixin, BaseEstimator
+    TuningMixin,
+    CompressionMixin,
+    ConversionMixin,
+    CallbackSupportMixin,
+    DocumentationLinkMixin,
+    BaseEstimator,
 ):
     """Base class of all estimators.
 
@@ -232,8 +243,8 @@ class BaseTensorNetwork(
         if not fitted.same_kind(model, any_rank=sweeps(self.solver) or self.sweeps_ is not None):
             raise ValueError(
                 "warm_start=True needs a model of the same shape as before, but rank, patches, "
-                "feature_map, class_tensors, output_tensors or the data changed it; set "
-                "warm_start=False to start anew."
+                "feature_map, product, shared_cores, class_tensors, output_tensors or the data "
+                "changed it; set warm_start=False to start anew."
             )
         return fitted
 
@@ -287,31 +298,23 @@ class BaseTensorNetwork(
     def _fitted_model(self) -> Model:
         return Model.from_fitted(self.patches_, self.feature_map_, self.network_)
 
-    def _raw_scores(self, X) -> FloatArray:
+    def _check_input(self, X) -> FloatArray:
+        """X as the fitted model takes it."""
         check_is_fitted(self)
         checks = self._floats(self.network_.dtype)
         if self.columns_.encoder is None:
-            X = validate_data(self, X, reset=False, **checks)
-        else:
-            validate_data(self, X, reset=False, skip_check_array=True)
-            X = check_array(self.columns_.encode(X, self), estimator=self, **checks)
+            return validate_data(self, X, reset=False, **checks)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return check_array(self.columns_.encode(X, self), estimator=self, **checks)
+
+    def _raw_scores(self, X) -> FloatArray:
+        X = self._check_input(X)
         model = self._fitted_model()
         theta = model.theta_of(self.network_, self.feature_map_)
         return model.scores(theta, X, effective_threads(self.n_jobs))
 
     def _solver_for(self, model: Model, n_samples: int) -> Solver:
-        automatic: type[Solver] = LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
-        sizes = model.feature_map.mode_sizes
-        if (
-            self.patches is None
-            and self.penalty == "frobenius"
-            and self._loss().is_bounded
-            and not model.feature_map.parameters
-            and max(sizes) <= WIDEST_SWEPT
-            and n_samples * sum(sizes) <= MOST_SWEPT
-        ):
-            automatic = ALS
-        return make_solver(self.solver, automatic)
+        return make_solver(self.solver, automatic_solver(self, model, n_samples))
 
     def _max_iter(self, solver: Solver) -> int:
         """As asked for; a fit that follows trials takes as many sweeps as they did."""

@@ -15,6 +15,7 @@ from ._typing import FloatArray, IntArray
 from .losses import Loss
 from .networks import (
     TensorNetwork,
+    generalized_start,
     identity_start,
     interaction_start,
     linear_start,
@@ -81,9 +82,8 @@ def make_start(
         return lambda noise: _pack(
             model, linear_start(contraction, constants, weights, offset, noise), True
         )
-    return lambda noise: _pack(
-        model, identity_start(contraction, constants, bias, noise), noise is not None
-    )
+    begin = identity_start if model.tree.is_multilinear else generalized_start
+    return lambda noise: _pack(model, begin(contraction, constants, bias, noise), noise is not None)
 
 
 def check_network(init: TensorNetwork, model: Model) -> None:

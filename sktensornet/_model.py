@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ._lengths import Lengths
 from ._parallel import ChunkPool, chunks
 from ._typing import FloatArray
 from .feature_maps import FittedMap
@@ -24,7 +25,7 @@ class Model:
 
     .. math:: s_c(X) = \langle W_c, f_1(x_1) \otimes \dots \otimes f_d(x_d) \rangle
 
-    The parameter vector is all cores, then the trainable parameters of the
+    The parameter vector is all cores, shared ones once, then the trainable parameters of the
     feature map, each in C order.
 
     Parameters
@@ -58,8 +59,13 @@ class Model:
         self.batched = batched
         self.dtype = np.dtype(dtype)
         self.contraction = Contraction(tree, message_sizes, n_batch)
-        self.core_shapes = self.contraction.core_shapes
-        self._shapes = [*self.core_shapes, *(array.shape for array in feature_map.parameters)]
+        self.groups = tree.groups
+        self._lengths = Lengths(self.contraction) if tree.labels else None
+        self.core_shapes = shapes = self.contraction.core_shapes
+        self._shapes = [
+            *(shapes[first] for first, *_ in self.groups),
+            *(array.shape for array in feature_map.parameters),
+        ]
         bounds = np.cumsum([0, *(int(np.prod(shape)) for shape in self._shapes)])
         self._slices = [slice(a, b) for a, b in pairwise(bounds)]
         self.size = int(bounds[-1])
@@ -101,7 +107,7 @@ class Model:
 
     def pack(self, cores: Sequence[FloatArray], parameters: Sequence[FloatArray]) -> FloatArray:
         """Flat float64 vector of cores and feature map parameters."""
-        arrays = [*cores, *parameters]
+        arrays = [*(cores[first] for first, *_ in self.groups), *parameters]
         return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
 
     def unpack(self, theta: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
@@ -110,8 +116,18 @@ class Model:
             theta[part].reshape(shape)
             for part, shape in zip(self._slices, self._shapes, strict=True)
         ]
-        n_cores = len(self.core_shapes)
-        return arrays[:n_cores], arrays[n_cores:]
+        n_distinct = len(self.groups)
+        cores = [arrays[0]] * len(self.tree.order)
+        for array, group in zip(arrays, self.groups):
+            for position in group:
+                cores[position] = array
+        return cores, arrays[n_distinct:]
+
+    def tied(self, arrays: Sequence[FloatArray]) -> list[FloatArray]:
+        """Derivatives by the distinct cores, given those by the core of each node."""
+        if not self.tree.labels:
+            return list(arrays)
+        return [sum((arrays[k] for k in others), arrays[k0]) for k0, *others in self.groups]
 
     def network(self, theta: FloatArray) -> TensorNetwork:
         """An immutable network with the cores of the vector."""
@@ -139,14 +155,25 @@ class Model:
         dropout: tuple[float, np.random.Generator] | None = None,
     ) -> tuple[FloatArray, Any]:
         """Scores (n_samples, n_outputs) of a chunk in float64, and a tape."""
-        features, saved = self.feature_map.forward(parameters, self.sites.extract(X))
+        sites = self.sites.extract(X)
+        features, saved = self.feature_map.forward(parameters, sites)
         masks = None
         if dropout is not None:
             masks = self._masks(features, *dropout)
             features = self._drop(features, masks)
-        raw, tape = self.contraction.forward(cores, features)
+        raw, tape = self._contract(cores, features, sites)
         scores = raw[0] if raw.shape[0] == 1 else raw[..., 0].T
         return scores.astype(np.float64), (saved, masks, tape)
+
+    def _contract(self, cores, features, sites: FloatArray) -> tuple[FloatArray, Any]:
+        """Scores and a tape; with shared cores, a missing end of the sites is left out."""
+        if self._lengths is not None:
+            missing = self.feature_map.missing(sites)
+            if missing[-1].any():
+                known = len(sites) - np.argmin(missing[::-1], axis=0)
+                known[missing.all(axis=0)] = 0
+                return self._lengths.forward(cores, features, known)
+        return self.contraction.forward(cores, features)
 
     def backward(
         self,
@@ -161,8 +188,10 @@ class Model:
         gradient = score_gradient.astype(self.dtype)
         gradient = gradient[None] if self.contraction.n_batch == 1 else gradient.T[..., None]
         trainable = bool(self.feature_map.parameters)
-        by_core, by_feature = self.contraction.backward(cores, messages, gradient, trainable)
-        arrays: list[FloatArray] = list(by_core)
+        by_length = isinstance(messages, list)
+        contraction: Any = self._lengths if by_length else self.contraction
+        by_core, by_feature = contraction.backward(cores, messages, gradient, trainable)
+        arrays = self.tied(by_core)
         if by_feature is not None:
             if masks is not None:
                 by_feature = self._drop(by_feature, masks)

@@ -146,7 +146,7 @@ class Objective:
         cores, _ = self.model.unpack(theta)
         constants = self.model.feature_map.constants
         norm, gradients = squared_norm_and_gradient(self.model.contraction, cores, constants)
-        flat = np.concatenate([gradient.ravel() for gradient in gradients])
+        flat = np.concatenate([gradient.ravel() for gradient in self.model.tied(gradients)])
         with np.errstate(over="ignore"):
             total[: len(flat)] += 0.5 * self.alpha * flat
         return 0.5 * self.alpha * norm

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ._assembly import LBFGS_LIMIT_TEXT
 from ._base_regressor import BaseTensorNetworkRegressor
 from ._docs import documented
-from ._estimator import LBFGS_LIMIT_TEXT
 from ._formats import CanonicalPolyadicMixin, HierarchicalTuckerMixin, TensorTrainMixin
 from ._validation import REGRESSOR_CONSTRAINTS, TREE_CONSTRAINTS
 from .feature_maps import FeatureMap
@@ -72,6 +72,8 @@ class TTRegressor(TensorTrainMixin, BaseTensorNetworkRegressor):
         patches: Patches | None = None,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
+        product: str = "multiply",
+        shared_cores: bool = False,
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
@@ -92,6 +94,8 @@ class TTRegressor(TensorTrainMixin, BaseTensorNetworkRegressor):
         self.patches = patches
         self.feature_map = feature_map
         self.categorical_features = categorical_features
+        self.product = product
+        self.shared_cores = shared_cores
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
@@ -171,6 +175,8 @@ class HTRegressor(HierarchicalTuckerMixin, BaseTensorNetworkRegressor):
         patches: Patches | None = None,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
+        product: str = "multiply",
+        shared_cores: bool = False,
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
@@ -192,6 +198,8 @@ class HTRegressor(HierarchicalTuckerMixin, BaseTensorNetworkRegressor):
         self.patches = patches
         self.feature_map = feature_map
         self.categorical_features = categorical_features
+        self.product = product
+        self.shared_cores = shared_cores
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
@@ -258,6 +266,8 @@ class CPRegressor(CanonicalPolyadicMixin, BaseTensorNetworkRegressor):
         patches: Patches | None = None,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
+        product: str = "multiply",
+        shared_cores: bool = False,
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
@@ -278,6 +288,8 @@ class CPRegressor(CanonicalPolyadicMixin, BaseTensorNetworkRegressor):
         self.patches = patches
         self.feature_map = feature_map
         self.categorical_features = categorical_features
+        self.product = product
+        self.shared_cores = shared_cores
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon

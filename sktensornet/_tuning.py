@@ -22,7 +22,9 @@ class TuningMixin:
 
     def _fix_alpha(self: Any) -> None:
         """Take ``alpha`` as it is, or the default where nothing can be chosen."""
-        self.alpha_ = DEFAULT_ALPHA if self.alpha == "auto" else float(self.alpha)
+        has_penalty = self.penalty != "frobenius" or self.product == "multiply"
+        default = DEFAULT_ALPHA if has_penalty else 0.0
+        self.alpha_ = default if self.alpha == "auto" else float(self.alpha)
         self.scale_ = self.trials_ = None
 
     def _tune(self: Any, model: Model, X: FloatArray, y: Any, weight, random_state) -> Model:
@@ -31,6 +33,7 @@ class TuningMixin:
         if (
             self.alpha != "auto"
             or self.patches is not None
+            or self.product != "multiply"
             or self.penalty != "frobenius"
             or model.feature_map.parameters
             or isinstance(self.init, TensorNetwork)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 
-from sklearn.base import _fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._init import INITS
 from ._objective import PENALTIES
 from .feature_maps import FEATURE_MAPS, FeatureMap
 from .losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
-from .networks import TensorNetwork
+from .networks import PRODUCTS, TensorNetwork
 from .patches import Patches
 from .solvers import SOLVERS, Solver
 
@@ -20,16 +20,25 @@ __all__ = [
     "NETWORK_CONSTRAINTS",
     "REGRESSOR_CONSTRAINTS",
     "TREE_CONSTRAINTS",
+    "check_parameters",
     "validated",
 ]
 
 validated = _fit_context(prefer_skip_nested_validation=True)
+
+
+def check_parameters(estimator: BaseEstimator) -> None:
+    """Raise if a parameter of an estimator breaks its constraints."""
+    estimator._validate_params()
+
 
 NETWORK_CONSTRAINTS: dict[str, list] = {
     "rank": [Interval(Integral, 1, None, closed="left")],
     "patches": [Patches, None],
     "feature_map": [StrOptions({"auto", *FEATURE_MAPS}), FeatureMap, dict],
     "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+    "product": [StrOptions(set(PRODUCTS))],
+    "shared_cores": ["boolean"],
     "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
     "penalty": [StrOptions(set(PENALTIES))],
     "solver": [StrOptions({"auto", *SOLVERS}), Solver],

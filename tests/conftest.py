@@ -75,3 +75,25 @@ def make_model():
         return model, model.pack(cores, fitted.parameters), X
 
     return make
+
+
+@pytest.fixture(scope="session")
+def random_tree():
+    """A function that draws a topology: a chain, any tree over permuted sites, or a product."""
+
+    def nested(rng, sites):
+        if len(sites) == 1:
+            return int(sites[0])
+        n_parts = min(len(sites), int(rng.integers(2, 4)))
+        cuts = np.sort(rng.choice(np.arange(1, len(sites)), n_parts - 1, replace=False))
+        return tuple(nested(rng, part) for part in np.split(sites, cuts))
+
+    def draw(rng, n_sites):
+        kind = rng.integers(3)
+        if kind == 0:
+            return tensor_train(n_sites, int(rng.integers(n_sites)))
+        if kind == 1:
+            return hierarchical_tucker(nested(rng, rng.permutation(n_sites)))
+        return canonical_polyadic(n_sites)
+
+    return draw

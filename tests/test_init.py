@@ -218,7 +218,7 @@ def test_parities_are_learnt_from_their_interactions(Format, class_tensors, solv
         max_iter=1,
         random_state=0,
     )
-    assert clf.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.9
+    assert clf.fit(X[:400], y[:400]).score(X[400:], y[400:]) > 0.9
 
 
 @pytest.mark.parametrize(

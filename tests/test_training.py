@@ -333,7 +333,7 @@ class TestEarlyStopping:
 
 class TestConvergence:
     @each_format
-    @pytest.mark.parametrize("solver", ["auto", "lbfgs", LBFGS(memory=5)], ids=str)
+    @pytest.mark.parametrize("solver", ["lbfgs", LBFGS(memory=5)], ids=str)
     def test_lbfgs_warns_when_max_iter_ends_it(self, Format, solver):
         X, y = blobs()
         with pytest.warns(ConvergenceWarning, match=r"max_iter=3 .*Increase max_iter"):

@@ -2,6 +2,7 @@
 
 from ._affine import AffineMap
 from ._base import FeatureMap, FittedMap
+from ._embedding import EmbeddingMap
 from ._fourier import FourierMap
 from ._mixed import MixedMap
 from ._one_hot import OneHotMap
@@ -13,6 +14,7 @@ from ._trigonometric import TrigonometricMap
 
 FEATURE_MAPS: dict[str, type[FeatureMap]] = {
     "affine": AffineMap,
+    "embedding": EmbeddingMap,
     "fourier": FourierMap,
     "pca": PCAMap,
     "polynomial": PolynomialMap,
@@ -26,6 +28,7 @@ FEATURE_MAPS: dict[str, type[FeatureMap]] = {
 __all__ = [
     "FEATURE_MAPS",
     "AffineMap",
+    "EmbeddingMap",
     "FeatureMap",
     "FittedMap",
     "FourierMap",

@@ -187,6 +187,21 @@ class FittedMap(ReadOnlyArrays, ABC):
             and not (self.has_free_scale and field.name == "scale")
         )
 
+    def missing(self, sites: FloatArray) -> np.ndarray:
+        """Which sites have no known column.
+
+        Parameters
+        ----------
+        sites : ndarray of shape (n_sites, n_samples, n_columns_per_site)
+            The columns of each site.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_sites, n_samples)
+            Whether all columns are missing.
+        """
+        return np.all(np.isnan(sites), axis=2)
+
     def transform(self, sites: FloatArray) -> Features:
         """Local features of every site.
 

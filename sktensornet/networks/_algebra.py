@@ -6,7 +6,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from ._network import TensorNetwork
-from ._tree import OUT
+from ._tree import OUT, UNIT, Tree
 
 
 def inner(a: TensorNetwork, b: TensorNetwork) -> float:
@@ -151,6 +151,7 @@ def open_axes(network: TensorNetwork, position: int) -> tuple[int, ...]:
 
 def open_core(network: TensorNetwork, position: int) -> FloatArray:
     """A core in float64 with a leading batch axis and an outgoing axis."""
+    network.tree.require_multilinear("the algebra of weight tensors")
     core = network.cores[position].astype(np.float64)
     if not network.batched:
         return core[None]
@@ -158,18 +159,65 @@ def open_core(network: TensorNetwork, position: int) -> FloatArray:
 
 
 def close_cores(network: TensorNetwork, cores: list[FloatArray]) -> TensorNetwork:
-    """A network of the same topology and dtype with cores as from `open_core`."""
-    dtype = network.dtype
+    """A network of the same topology and dtype with cores as from `open_core`, none shared."""
+    dtype, tree = network.dtype, network.tree.free()
     if not network.batched:
-        return TensorNetwork(network.tree, tuple(core[0].astype(dtype) for core in cores))
+        return TensorNetwork(tree, tuple(core[0].astype(dtype) for core in cores))
     root = network.tree.core_of[network.tree.root]
     closed = [core[..., 0] if k == root else core for k, core in enumerate(cores)]
-    return TensorNetwork(network.tree, tuple(core.astype(dtype) for core in closed), batched=True)
+    return TensorNetwork(tree, tuple(core.astype(dtype) for core in closed), batched=True)
+
+
+def message_core(network: TensorNetwork, index: int) -> FloatArray:
+    """The core of a node, its axes in the order of its children.
+
+    Parameters
+    ----------
+    network : TensorNetwork
+        The network.
+    index : int
+        The node, in its tree.
+
+    Returns
+    -------
+    ndarray of float64, shape (batch, children..., out)
+        The core; the batch has length one unless there is a tensor per class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import TensorNetwork, message_core, tensor_train
+    >>> cores = (np.ones((1, 2, 3)), np.ones((3, 2, 1, 5)))
+    >>> network = TensorNetwork(tensor_train(2), cores)
+    >>> message_core(network, network.tree.root).shape
+    (1, 3, 2, 5)
+    """
+    node, sizes = network.tree.nodes[index], network.message_sizes
+    core = open_core(network, network.tree.core_of[index])
+    lengths = [sizes[child] for child in node.children]
+    if node.out_first:
+        return np.moveaxis(core.reshape(len(core), sizes[index], *lengths), 1, -1)
+    return core.reshape(len(core), *lengths, sizes[index])
+
+
+def network_of(tree: Tree, by_node: dict[int, FloatArray]) -> TensorNetwork:
+    """A joint network from the cores (children..., out) of its nodes."""
+    cores = []
+    for index in tree.order:
+        node, core = tree.nodes[index], by_node[index]
+        lengths = dict(enumerate(core.shape)) | {OUT: core.shape[-1], UNIT: 1}
+        if node.out_first:
+            core = np.moveaxis(core, -1, 0)
+        cores.append(core.reshape([lengths[axis] for axis in node.axes or ()]))
+    return TensorNetwork(tree, tuple(cores))
 
 
 def _check_same_space(a: TensorNetwork, b: TensorNetwork) -> None:
-    for name in ("tree", "mode_sizes", "n_outputs", "batched"):
+    if a.tree.free() != b.tree.free():
+        raise ValueError("the networks differ in tree; they must agree.")
+    for name in ("mode_sizes", "n_outputs", "batched"):
         ours, theirs = getattr(a, name), getattr(b, name)
         if ours != theirs:
-            shown = "" if name == "tree" else f": {ours} against {theirs}"
-            raise ValueError(f"the networks differ in {name}{shown}; they must agree.")
+            raise ValueError(
+                f"the networks differ in {name}: {ours} against {theirs}; they must agree."
+            )

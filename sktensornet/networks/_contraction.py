@@ -10,21 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 
 from .._typing import Features, FloatArray, IntArray
 from ._kernels import apply_core, apply_core_adjoint
+from ._products import PRODUCTS, add_exponents, rescale
 from ._tree import UNIT, Tree
 
 _LEAVES_BETWEEN_CHECKS = 8
-_SAFE_EXPONENT = 16
 SCORE_EXPONENT = {np.dtype(np.float32): 100, np.dtype(np.float64): 300}
 """Scores saturate at two to this power."""
-
-
-_Step: TypeAlias = "tuple[FloatArray, IntArray | None]"
 
 
 @dataclass
@@ -41,6 +37,9 @@ class Contraction:
     r"""The network function of a tree whose message sizes are fixed.
 
     .. math:: s_c(X) = \langle W_c, f_1(x_1) \otimes \dots \otimes f_d(x_d) \rangle
+
+    With another product than "multiply" it is the function that the same rules
+    give with it; its messages are not rescaled.
 
     Parameters
     ----------
@@ -71,6 +70,7 @@ class Contraction:
         self.tree = tree
         self.message_sizes = message_sizes
         self.n_batch = n_batch
+        self.product = PRODUCTS[tree.product]
         self.core_shapes = tuple((n_batch, *shape) for shape in tree.core_shapes(message_sizes))
         self._working_shapes = tuple(
             (n_batch, *(n for n, axis in zip(shape, self._axes(node), strict=True) if axis != UNIT))
@@ -86,6 +86,8 @@ class Contraction:
         nodes = self.tree.nodes
         leaves: list[int] = []
         checked = [False] * len(nodes)
+        if not self.product.is_multilinear:
+            return tuple(checked)
         for node in nodes:
             if node.axes is None:
                 leaves.append(1)
@@ -142,16 +144,16 @@ class Contraction:
             else:
                 messages = [tape.messages[child] for child in node.children]
                 for child in node.children:
-                    exponent = _add(exponent, tape.exponent[child])
+                    exponent = add_exponents(exponent, tape.exponent[child])
                 if node.axes is None:
-                    message, partial, inner = _multiply(messages)
-                    exponent = _add(exponent, inner)
+                    message, partial, inner = self.product.combine(messages)
+                    exponent = add_exponents(exponent, inner)
                 else:
                     core = cores[self.tree.core_of[index]]
-                    message, partial = apply_core(core, messages, node.out_first)
+                    message, partial = apply_core(core, messages, node.out_first, self.product)
                     if self._checked[index]:
-                        message, shift = _rescale(message)
-                exponent = _add(exponent, shift)
+                        message, shift = rescale(message)
+                exponent = add_exponents(exponent, shift)
             tape.messages.append(message)
             tape.partial.append(partial)
             tape.shift.append(shift)
@@ -209,7 +211,9 @@ class Contraction:
             messages = [tape.messages[child] for child in node.children]
             shift = tape.shift[index]
             if node.axes is None:
-                back = _multiply_adjoint(messages, tape.partial[index], gradient)
+                back = self.product.combine_adjoint(
+                    messages, tape.partial[index], tape.messages[index], gradient
+                )
             else:
                 if shift is not None:
                     gradient = np.ldexp(gradient, -shift)
@@ -224,23 +228,12 @@ class Contraction:
                     gradient,
                     wanted,
                     node.out_first,
+                    self.product,
                 )
                 core_gradients[position] = core_gradient.reshape(self.core_shapes[position])
             for child, part in zip(node.children, back, strict=True):
                 pending[child] = part
         return core_gradients, feature_gradients if wants_features else None
-
-
-def _add(a: IntArray | None, b: IntArray | None) -> IntArray | None:
-    return b if a is None else a if b is None else a + b
-
-
-def _rescale(message: FloatArray) -> tuple[FloatArray, IntArray | None]:
-    """Bring each row near one by a power of two, if any has left a safe range."""
-    exponent = np.frexp(np.abs(message).max(axis=-1, keepdims=True))[1]
-    if np.abs(exponent).max(initial=0) <= _SAFE_EXPONENT:
-        return message, None
-    return np.ldexp(message, -exponent), exponent
 
 
 def _saturate(message: FloatArray, exponent: IntArray | None) -> FloatArray:
@@ -249,33 +242,3 @@ def _saturate(message: FloatArray, exponent: IntArray | None) -> FloatArray:
         return np.clip(message, -(2.0**limit), 2.0**limit)
     mantissa, own = np.frexp(message)
     return np.ldexp(mantissa, np.clip(own + exponent, -limit, limit))
-
-
-def _multiply(
-    messages: list[FloatArray],
-) -> tuple[FloatArray, list[_Step], IntArray | None]:
-    """Element-wise product of all messages, with the prefix product before each."""
-    prefix, exponent = messages[0], None
-    steps: list[_Step] = []
-    for j, message in enumerate(messages[1:], start=1):
-        shift = None
-        if j % _LEAVES_BETWEEN_CHECKS == 0:
-            prefix, shift = _rescale(prefix)
-            exponent = _add(exponent, shift)
-        steps.append((prefix, shift))
-        prefix = prefix * message
-    return prefix, steps, exponent
-
-
-def _multiply_adjoint(
-    messages: list[FloatArray], steps: list[_Step], gradient: FloatArray
-) -> list[FloatArray | None]:
-    back: list[FloatArray | None] = [None] * len(messages)
-    for j in range(len(messages) - 1, 0, -1):
-        prefix, shift = steps[j - 1]
-        back[j] = prefix * gradient
-        gradient = messages[j] * gradient
-        if shift is not None:
-            gradient = np.ldexp(gradient, -shift)
-    back[0] = gradient
-    return back

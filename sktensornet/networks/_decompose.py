@@ -13,7 +13,8 @@ from .._typing import FloatArray
 from ._gauge import round_network
 from ._hierarchical_svd import as_floats, check_dense, hierarchical_svd, leading_vectors
 from ._network import TensorNetwork
-from ._tree import Tree, centre_of_train, is_canonical
+from ._topologies import centre_of_train, is_canonical
+from ._tree import Tree
 
 
 def decompose(

@@ -169,6 +169,7 @@ def _open(network: TensorNetwork):
 
     A bond is (position, axis, position of the parent, axis of the parent).
     """
+    network.tree.require_multilinear("a canonical gauge")
     tree = network.tree
     if tree.multiplied:
         raise ValueError(

@@ -142,6 +142,7 @@ def check_dense(tensor: Any, tree: Tree) -> FloatArray:
     array = as_floats(tensor)
     if not isinstance(tree, Tree):
         raise ValueError(f"tree={tree!r} must be a Tree, such as tensor_train({array.ndim - 1}).")
+    tree.require_multilinear("a network of a dense tensor")
     if array.ndim != tree.n_sites + 1 or not array.size:
         raise ValueError(
             f"tensor has shape {array.shape}; over the {tree.n_sites} site(s) of the tree it must "

@@ -12,12 +12,9 @@ import math
 import numpy as np
 
 from .._typing import FloatArray
+from ._products import MULTIPLY, Product, khatri_rao
 
-
-def khatri_rao(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Row-wise Kronecker product, (b, n, i) and (b, n, j) to (b, n, i * j)."""
-    z = x[..., :, None] * y[..., None, :]
-    return z.reshape(*z.shape[:-2], -1)
+__all__ = ["apply_core", "apply_core_adjoint", "khatri_rao"]
 
 
 def _as_matrix(core: FloatArray, n_paired: int, out_first: bool) -> FloatArray:
@@ -30,12 +27,16 @@ def _as_matrix(core: FloatArray, n_paired: int, out_first: bool) -> FloatArray:
 
 
 def apply_core(
-    core: FloatArray, messages: list[FloatArray], out_first: bool = False
+    core: FloatArray,
+    messages: list[FloatArray],
+    out_first: bool = False,
+    product: Product = MULTIPLY,
 ) -> tuple[FloatArray, list[FloatArray]]:
     """Contract a core with the messages of its children.
 
     The first two messages meet the core in one matrix product with their
-    Khatri-Rao product; further ones are contracted sample by sample.
+    Khatri-Rao product; further ones are contracted sample by sample. A product
+    that is not multilinear needs all of them in the matrix product.
 
     Returns
     -------
@@ -43,11 +44,11 @@ def apply_core(
     partial : list of ndarray
         What `apply_core_adjoint` needs of the way.
     """
-    paired = messages[:2]
-    design = paired[0] if len(paired) == 1 else khatri_rao(*paired)
+    paired = messages[: product.n_paired]
+    design = product.outer(paired)
     result = np.matmul(design, _as_matrix(core, len(paired), out_first))
-    partial = []
-    for message in messages[2:]:
+    partial = [] if product.is_multilinear else [design]
+    for message in messages[len(paired) :]:
         result = result.reshape(*result.shape[:2], message.shape[-1], -1)
         partial.append(result)
         result = np.vecmat(message, result)
@@ -61,6 +62,7 @@ def apply_core_adjoint(
     gradient: FloatArray,
     wanted: list[bool],
     out_first: bool = False,
+    product: Product = MULTIPLY,
 ) -> tuple[FloatArray, list[FloatArray | None]]:
     """Adjoint of `apply_core`.
 
@@ -77,25 +79,22 @@ def apply_core_adjoint(
     message_gradients : list of ndarray of shape (b, n, i_j), or None
     """
     message_gradients: list[FloatArray | None] = [None] * len(messages)
-    for j in range(len(messages) - 1, 1, -1):
+    paired = messages[: product.n_paired]
+    for j in range(len(messages) - 1, len(paired) - 1, -1):
         if wanted[j]:
             message_gradients[j] = np.matvec(partial[j - 2], gradient)
         gradient = khatri_rao(messages[j], gradient)
-    paired = messages[:2]
-    design = paired[0] if len(paired) == 1 else khatri_rao(*paired)
+    design = product.outer(paired) if product.is_multilinear else partial[0]
     if out_first:
         core_gradient = np.matmul(gradient.swapaxes(1, 2), design)
     else:
         core_gradient = np.matmul(design.swapaxes(1, 2), gradient)
-    if any(wanted[:2]):
+    if any(wanted[: len(paired)]):
         matrix = _as_matrix(core, len(paired), out_first)
         back = np.matmul(gradient, matrix.swapaxes(1, 2))
-        if len(paired) == 1:
-            message_gradients[0] = back
-        else:
-            back = back.reshape(*back.shape[:2], paired[0].shape[-1], paired[1].shape[-1])
-            if wanted[0]:
-                message_gradients[0] = np.matvec(back, paired[1])
-            if wanted[1]:
-                message_gradients[1] = np.vecmat(paired[0], back)
+        message_gradients[: len(paired)] = (
+            [back]
+            if len(paired) == 1
+            else product.outer_adjoint(paired, design, back, wanted[: len(paired)])
+        )
     return core_gradient.reshape(core.shape), message_gradients

@@ -76,6 +76,7 @@ def linear_start(
     array([[[432.5]]])
     """
     tree = contraction.tree
+    tree.require_multilinear('init="linear"')
     stacked = [np.asarray(own, np.float64) for own in weights]
     n_batch = contraction.n_batch
     # One tensor for all scores, or one for each.

@@ -79,6 +79,7 @@ def moment_start(
     states = [np.asarray(feature[used], np.float64) for feature in features]
     norms = [float(np.sqrt(np.mean(np.sum(state**2, axis=1)))) for state in states]
     states = [state / norm for state, norm in zip(states, norms, strict=True)]
+    contraction.tree.require_multilinear('init="moments"')
     build = _terms if contraction.tree.multiplied else _leading_directions
     columns = np.split(moments[used], contraction.n_batch, axis=1)
     tensors = [build(contraction, states, own, random_state, spread) for own in columns]

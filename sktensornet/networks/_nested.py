@@ -11,7 +11,7 @@ Nested: TypeAlias = "int | tuple[Nested, ...]"
 
 
 def leaves(nested: Nested) -> list[int]:
-    """The sites of a dimension tree, in its order."""
+    """The sites from left to right."""
     if isinstance(nested, tuple):
         return [site for part in nested for site in leaves(part)]
     return [nested]
@@ -145,3 +145,34 @@ def check_nested(nested: Any, n_sites: int) -> Nested:
             f"0..{n_sites - 1} exactly once."
         )
     return tree
+
+
+def arities(nested: Nested) -> tuple[int, ...] | None:
+    """Number of branches at each level from the root down; None if they are not equal.
+
+    Examples
+    --------
+    >>> arities((((0, 1), (2, 3)), ((4, 5), (6, 7)))), arities(((0, 1), 2))
+    ((2, 2, 2), None)
+    """
+    if not isinstance(nested, tuple):
+        return ()
+    below = {arities(part) for part in nested}
+    if len(below) > 1 or None in below:
+        return None
+    return (len(nested), *(below.pop() or ()))
+
+
+def regular(levels: tuple[int, ...]) -> Nested:
+    """The tree over a chain of sites with these numbers of branches at each level."""
+
+    def build(first: int, levels: tuple[int, ...]) -> tuple[Nested, int]:
+        if not levels:
+            return first, first + 1
+        parts = []
+        for _ in range(levels[0]):
+            part, first = build(first, levels[1:])
+            parts.append(part)
+        return tuple(parts), first
+
+    return build(0, levels)[0]

@@ -32,7 +32,9 @@ class TensorNetwork(ReadOnlyArrays):
         nodes ``(left, right, out)`` up to the root; CP: d factors ``(m, r)``,
         then the readout ``(r, C)``. The class axis C comes last on the core
         that holds it. With ``batched=True`` every core has a leading class axis
-        instead. They are stored as read-only copies.
+        instead. With another product than "multiply", a TT has d frames ``(m, r)``
+        before its cores. They are stored as read-only copies; shared cores appear
+        at each of their places.
     batched : bool, default=False
         Whether there is one tensor per class (a leading class axis on every
         core) instead of one tensor with a class leg.
@@ -76,6 +78,12 @@ class TensorNetwork(ReadOnlyArrays):
             )
         super().__post_init__()
         self.message_sizes  # noqa: B018  raises on bonds that do not match
+        for first, *others in self.tree.groups:
+            for other in others:
+                if not np.array_equal(self.cores[first], self.cores[other]):
+                    raise ValueError(
+                        f"cores[{other}] must be equal to cores[{first}]: the tree shares them."
+                    )
 
     @cached_property
     def message_sizes(self) -> tuple[int, ...]:
@@ -148,8 +156,50 @@ class TensorNetwork(ReadOnlyArrays):
 
     @property
     def n_parameters(self) -> int:
-        """Number of entries of all cores."""
-        return sum(core.size for core in self.cores)
+        """Number of entries of all cores, shared ones counted once."""
+        return sum(self.cores[first].size for first, *_ in self.tree.groups)
+
+    @property
+    def product(self) -> str:
+        """What takes the place of the product of numbers that meet."""
+        return self.tree.product
+
+    @property
+    def shares_cores(self) -> bool:
+        """Whether cores are shared between sites."""
+        return bool(self.tree.labels)
+
+    def with_n_sites(self, n_sites: int) -> TensorNetwork:
+        """The network of the same shared cores over more or fewer sites.
+
+        Parameters
+        ----------
+        n_sites : int
+            The number d of sites; at least 2 for a tensor train, one that fills
+            a perfect tree of no more levels for a hierarchical Tucker tree.
+
+        Returns
+        -------
+        TensorNetwork
+            Of the same cores.
+
+        Raises
+        ------
+        ValueError
+            If cores are not shared, or there is no such network.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+        >>> factor, readout = np.ones((2, 3)), np.ones((3, 1))
+        >>> symmetric = canonical_polyadic(2, shared=True)
+        >>> TensorNetwork(symmetric, (factor, factor, readout)).with_n_sites(7).n_sites
+        7
+        """
+        tree = self.tree.with_n_sites(n_sites)
+        places = tree.places_in(self.tree)
+        return TensorNetwork(tree, tuple(self.cores[place] for place in places), self.batched)
 
     @property
     def nbytes(self) -> int:
@@ -177,8 +227,10 @@ class TensorNetwork(ReadOnlyArrays):
         Raises
         ------
         ValueError
-            If it would have more than 10,000,000 entries or more than 63 axes.
+            If it would have more than 10,000,000 entries or more than 63 axes, or
+            the network is not multilinear.
         """
+        self.tree.require_multilinear("to_dense()")
         log_size = sum(math.log(m) for m in self.mode_sizes) + math.log(self.n_outputs)
         if log_size > math.log(DENSE_LIMIT) or self.n_sites > 63:
             raise ValueError(

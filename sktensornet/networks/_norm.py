@@ -57,6 +57,7 @@ def squared_norm_and_gradient(
     >>> value, gradients[0].ravel()
     (64.0, array([32., 32.]))
     """
+    contraction.tree.require_multilinear("the Frobenius norm")
     nodes = contraction.tree.nodes
     core_of = contraction.tree.core_of
     working = [core.astype(np.float64) for core in contraction.working_cores(cores)]

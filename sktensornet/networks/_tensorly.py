@@ -11,22 +11,21 @@ from tensorly.cp_tensor import CPTensor
 from tensorly.tt_tensor import TTTensor
 from tensorly.tucker_tensor import TuckerTensor
 
-from .._checks import check_integer
 from .._typing import FloatArray
 from ._decompose import decompose, to_backend
+from ._each_class import one_output, stack_classes
 from ._gauge import round_network
 from ._hierarchical_svd import as_floats, tucker_svd
 from ._nested import balanced
 from ._network import DENSE_LIMIT, TensorNetwork
-from ._tree import (
-    OUT,
-    Tree,
+from ._topologies import (
     canonical_polyadic,
     centre_of_train,
     hierarchical_tucker,
     is_canonical,
     tensor_train,
 )
+from ._tree import OUT, Tree
 
 
 def to_tensorly(
@@ -88,9 +87,10 @@ def to_tensorly(
     >>> tensor.shape, tensor.rank, float(tensor.to_tensor()[0, 0])
     ((2, 4), (1, 3, 1), 3.0)
     """
+    network.tree.require_multilinear("TensorLy")
     tree = network.tree
     if class_index is not None or network.n_outputs == 1:
-        network = _one_output(network, 0 if class_index is None else class_index)
+        network = one_output(network, 0 if class_index is None else class_index)
     elif network.batched:
         raise _no_class_mode(network, "there is one tensor per class")
     every_class = network.n_outputs > 1
@@ -202,7 +202,7 @@ def from_tensorly(
         return _from_train(_same_floats(tensor), tree, rank, rank_tol)
     if isinstance(tensor, (list, tuple)) and tensor:
         parts = [from_tensorly(part, tree, rank, rank_tol, random_state) for part in tensor]
-        return _batch(parts)
+        return stack_classes(parts)
     if isinstance(tensor, CPTensor):
         if rank is not None or rank_tol != 0:
             raise ValueError(
@@ -218,19 +218,6 @@ def from_tensorly(
         f"tensor is of type {type(tensor).__name__}; it must be a TTTensor, CPTensor, TuckerTensor "
         "or array, or a list of at least one of them."
     )
-
-
-def _one_output(network: TensorNetwork, class_index: int) -> TensorNetwork:
-    """The joint network of one class."""
-    n_outputs = network.n_outputs
-    why = f" and < {n_outputs}, the number of outputs of the network"
-    chosen = check_integer("class_index", class_index, 0, why)
-    if chosen >= n_outputs:
-        raise ValueError(f"class_index={class_index!r} must be an integer >= 0{why}.")
-    root = network.tree.core_of[network.tree.root]
-    cores = [core[chosen] for core in network.cores] if network.batched else list(network.cores)
-    cores[root] = cores[root][..., None] if network.batched else cores[root][..., [chosen]]
-    return TensorNetwork(network.tree, tuple(cores))
 
 
 def _no_class_mode(network: TensorNetwork, reason: str) -> ValueError:
@@ -263,7 +250,7 @@ def _tucker(network: TensorNetwork) -> tuple[FloatArray, list[FloatArray]]:
             f"the limit is {DENSE_LIMIT:,} entries and 63 sites. Truncate the network with "
             "round_network, or use its cores."
         )
-    return TensorNetwork(tree, tuple(cores)).to_dense(), factors
+    return TensorNetwork(tree.free(), tuple(cores)).to_dense(), factors
 
 
 def _from_train(
@@ -330,33 +317,6 @@ def _from_dense(
         )
     array = array if _has_class_mode(tree, array.ndim) else array[..., None]
     return decompose(array, tree, rank, rank_tol, random_state)
-
-
-def _batch(networks: list[TensorNetwork]) -> TensorNetwork:
-    """One network with a tensor for each class, all bonds as long as the longest."""
-    first = networks[0]
-    tree = first.tree
-    for k, network in enumerate(networks):
-        if network.batched or network.n_outputs != 1:
-            raise ValueError(
-                f"tensor[{k}] has {network.n_outputs} outputs; in a list, each tensor must be that "
-                "of one class, with one mode for each site."
-            )
-        if network.tree != tree or network.mode_sizes != first.mode_sizes:
-            raise ValueError(
-                f"tensor[{k}] gives a {network.format} of mode sizes {network.mode_sizes}; it must "
-                f"give a {first.format} of mode sizes {first.mode_sizes}, as tensor[0]."
-            )
-    sizes = tuple(map(max, zip(*(network.message_sizes for network in networks), strict=True)))
-    dtype = np.result_type(*(network.dtype for network in networks))
-    cores = []
-    for position, shape in enumerate(tree.core_shapes(sizes)):
-        core = np.zeros((len(networks), *shape), dtype)
-        for padded, network in zip(core, networks, strict=True):
-            part = network.cores[position]
-            padded[tuple(map(slice, part.shape))] = part
-        cores.append(core[..., 0] if tree.order[position] == tree.root else core)
-    return TensorNetwork(tree, tuple(cores), batched=True)
 
 
 def _misfit(kind: str, right: str, tree: Tree) -> ValueError:

@@ -3,16 +3,14 @@
 A node is a *site* (its message is the feature vector of that site), a *core*
 node (a core maps the messages of its children multilinearly to one message) or
 a *product* node (the element-wise product of the messages of its children).
-Formats are constructors of such trees; nothing else knows their names.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-
-from ._nested import Nested, leaves
 
 OUT = -1
 """Marks the axis of a core that carries its outgoing message."""
@@ -66,6 +64,16 @@ class Tree:
         The core nodes in the order in which a network lists its cores.
     format : str
         A name for people to read; no code branches on it.
+    product : str, default="multiply"
+        What both rules do with numbers that meet, a key of `PRODUCTS`.
+    labels : tuple of int, default=()
+        For shared cores a label of each core; cores of one label are equal.
+        Empty where every core is on its own.
+    lengths : tuple of int, default=()
+        For shared cores, the numbers of sites of the shorter networks of the
+        same cores and of this one, in increasing order.
+    family : callable or None, default=None
+        From one of these, or a larger number, to the tree of that many sites.
 
     Examples
     --------
@@ -80,6 +88,10 @@ class Tree:
     nodes: tuple[Node, ...]
     order: tuple[int, ...]
     format: str
+    product: str = "multiply"
+    labels: tuple[int, ...] = ()
+    lengths: tuple[int, ...] = ()
+    family: Callable[[int], Tree] | None = field(default=None, compare=False)
 
     @property
     def root(self) -> int:
@@ -96,6 +108,131 @@ class Tree:
         """Position of the core of each core node in the network's cores."""
         return {node: position for position, node in enumerate(self.order)}
 
+    @property
+    def is_multilinear(self) -> bool:
+        """Whether there is a weight tensor of which the network is a decomposition."""
+        return self.product == "multiply"
+
+    def require_multilinear(self, what: str) -> None:
+        """Raise that something does not go with another product.
+
+        Parameters
+        ----------
+        what : str
+            What needs a weight tensor.
+
+        Raises
+        ------
+        ValueError
+            If the product is another than "multiply".
+        """
+        if not self.is_multilinear:
+            raise ValueError(
+                f"{what} needs product='multiply'; a network with product={self.product!r} is not "
+                "multilinear and has no weight tensor."
+            )
+
+    @cached_property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Positions of the cores that are equal, in the order of their first one."""
+        labels = self.labels or tuple(range(len(self.order)))
+        found: dict[int, list[int]] = {}
+        for position, label in enumerate(labels):
+            found.setdefault(label, []).append(position)
+        return tuple(map(tuple, found.values()))
+
+    def free(self) -> Tree:
+        """The tree with every core on its own.
+
+        Returns
+        -------
+        Tree
+            Of the same nodes.
+        """
+        return replace(self, labels=(), lengths=(), family=None) if self.labels else self
+
+    def with_n_sites(self, n_sites: int) -> Tree:
+        """The tree of as many sites that has the same shared cores.
+
+        Parameters
+        ----------
+        n_sites : int
+            The number d of sites.
+
+        Returns
+        -------
+        Tree
+            The tree.
+
+        Raises
+        ------
+        ValueError
+            If cores are not shared, or there is no such tree.
+        """
+        if self.family is None:
+            raise ValueError(
+                f"n_sites={n_sites} needs shared cores; each core of this {self.format} belongs "
+                f"to a site of its own."
+            )
+        return self.family(n_sites)
+
+    def places_in(self, other: Tree) -> tuple[int, ...]:
+        """For each core, the position of an equal one in a tree of the same family.
+
+        Parameters
+        ----------
+        other : Tree
+            The other tree.
+
+        Returns
+        -------
+        tuple of int
+            Positions in the order of its cores.
+
+        Raises
+        ------
+        ValueError
+            If it lacks a core.
+        """
+        place = {label: position for position, label in enumerate(other.labels)}
+        missing = sorted({label for label in self.labels if label not in place})
+        if missing:
+            raise ValueError(
+                f"n_sites={self.n_sites} needs cores that a network of {other.n_sites} sites "
+                "does not have."
+            )
+        return tuple(place[label] for label in self.labels)
+
+    def sizes_like(self, other: Tree, message_sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Message sizes with the cores that a tree of the same family has.
+
+        Parameters
+        ----------
+        other : Tree
+            The other tree.
+        message_sizes : tuple of int
+            Its message sizes.
+
+        Returns
+        -------
+        tuple of int
+            Length of the outgoing message of every node of this tree.
+        """
+        by_label = {
+            label: message_sizes[index]
+            for label, index in zip(other.labels, other.order, strict=True)
+        }
+        modes = {node.site: size for node, size in zip(other.nodes, message_sizes, strict=True)}
+        sizes: list[int] = []
+        for index, node in enumerate(self.nodes):
+            if node.site is not None:
+                sizes.append(modes[node.site])
+            elif node.axes is None:
+                sizes.append(sizes[node.children[0]])
+            else:
+                sizes.append(by_label[self.labels[self.core_of[index]]])
+        return tuple(sizes)
+
     @cached_property
     def multiplied(self) -> frozenset[int]:
         """Nodes whose message goes into an element-wise product."""
@@ -108,7 +245,8 @@ class Tree:
 
         A bond never needs to be larger than the product of what lies on either
         side of it, so `rank` is cut to that; the children of a product node
-        share one size, which is not cut.
+        share one size, which is not cut. Nothing is cut where this does not
+        hold: for shared cores, and for other products than "multiply".
 
         Parameters
         ----------
@@ -124,6 +262,7 @@ class Tree:
         tuple of int
             One length for each node.
         """
+        cuts = self.is_multilinear and not self.labels
         log_inside: list[float] = []
         for node in self.nodes:
             if node.site is not None:
@@ -137,7 +276,7 @@ class Tree:
                 sizes.append(mode_sizes[node.site])
             elif index == self.root:
                 sizes.append(n_outputs)
-            elif index in self.multiplied or node.is_product:
+            elif index in self.multiplied or node.is_product or not cuts:
                 sizes.append(rank)
             else:
                 log_cap = min(log_inside[index], log_all - log_inside[index])
@@ -182,158 +321,3 @@ class Tree:
         lengths = {OUT: message_sizes[index], UNIT: 1}
         lengths |= {j: message_sizes[child] for j, child in enumerate(node.children)}
         return tuple(lengths[axis] for axis in node.axes or ())
-
-
-class _Builder:
-    def __init__(self, n_sites: int) -> None:
-        self.nodes = [Node(site=site) for site in range(n_sites)]
-
-    def add(self, *children: int, axes: tuple[int, ...] | None) -> int:
-        self.nodes.append(Node(children=children, axes=axes))
-        return len(self.nodes) - 1
-
-    def build(self, order: list[int], format: str) -> Tree:
-        return Tree(tuple(self.nodes), tuple(order), format)
-
-
-def tensor_train(n_sites: int, centre: int | None = None) -> Tree:
-    """Chain of cores (r_left, m, r_right), rooted where the class leg is.
-
-    Parameters
-    ----------
-    n_sites : int
-        Number of sites d.
-    centre : int or None
-        Site whose core (r_left, m, r_right, C) holds the class leg; the middle
-        of the chain by default.
-
-    Returns
-    -------
-    Tree
-        Two half chains that meet at the centre.
-
-    References
-    ----------
-    Oseledets, "Tensor-train decomposition", SIAM J. Sci. Comput. 33 (2011).
-
-    Examples
-    --------
-    >>> from sktensornet.networks import tensor_train
-    >>> tree = tensor_train(4)
-    >>> tree.core_shapes(tree.message_sizes((2, 2, 2, 2), rank=3, n_outputs=5))
-    ((1, 2, 2), (2, 2, 3), (3, 2, 2, 5), (2, 2, 1))
-    """
-    centre = n_sites // 2 if centre is None else centre
-    build = _Builder(n_sites)
-    order: list[int] = [0] * n_sites
-    left = right = None
-    for site in range(centre):
-        if left is None:
-            left = build.add(site, axes=(UNIT, 0, OUT))
-        else:
-            left = build.add(left, site, axes=(0, 1, OUT))
-        order[site] = left
-    for site in range(n_sites - 1, centre, -1):
-        if right is None:
-            right = build.add(site, axes=(OUT, 0, UNIT))
-        else:
-            right = build.add(site, right, axes=(OUT, 0, 1))
-        order[site] = right
-    children = [node for node in (left, centre, right) if node is not None]
-    position = {node: j for j, node in enumerate(children)}
-    axes = (
-        UNIT if left is None else position[left],
-        position[centre],
-        UNIT if right is None else position[right],
-        OUT,
-    )
-    order[centre] = build.add(*children, axes=axes)
-    return build.build(order, "TT")
-
-
-def hierarchical_tucker(nested: Nested) -> Tree:
-    """Tree of transfer cores (left, right, out) over leaf frames (m, out).
-
-    Parameters
-    ----------
-    nested : int or nested tuples of int
-        The dimension tree: each tuple is an inner node, each integer a site.
-        Every site 0..d-1 appears exactly once.
-
-    Returns
-    -------
-    Tree
-        The leaf frames come first, in site order, then the inner nodes from the
-        leaves to the root, which holds the class leg.
-
-    References
-    ----------
-    Grasedyck, "Hierarchical singular value decomposition of tensors", SIAM J.
-    Matrix Anal. Appl. 31 (2010).
-
-    Examples
-    --------
-    >>> from sktensornet.networks import hierarchical_tucker
-    >>> tree = hierarchical_tucker(((0, 1), (2, 3)))
-    >>> tree.core_shapes(tree.message_sizes((2, 2, 2, 2), rank=3, n_outputs=5))
-    ((2, 2), (2, 2), (2, 2), (2, 2), (2, 2, 3), (2, 2, 3), (3, 3, 5))
-    """
-    sites = leaves(nested)
-    build = _Builder(len(sites))
-    if not isinstance(nested, tuple):
-        return build.build([build.add(0, axes=(0, OUT))], "HT")
-    frames = [build.add(site, axes=(0, OUT)) for site in range(len(sites))]
-    inner: list[int] = []
-
-    def visit(branch: Nested) -> int:
-        if not isinstance(branch, tuple):
-            return frames[branch]
-        children = [visit(part) for part in branch]
-        node = build.add(*children, axes=(*range(len(children)), OUT))
-        inner.append(node)
-        return node
-
-    visit(nested)
-    return build.build(frames + inner, "HT")
-
-
-def canonical_polyadic(n_sites: int) -> Tree:
-    """Factors (m, r) into one element-wise product, then a readout (r, C).
-
-    Parameters
-    ----------
-    n_sites : int
-        Number of sites d.
-
-    Returns
-    -------
-    Tree
-        The factors come first, in site order, then the readout.
-
-    Examples
-    --------
-    >>> from sktensornet.networks import canonical_polyadic
-    >>> tree = canonical_polyadic(3)
-    >>> tree.core_shapes(tree.message_sizes((2, 2, 2), rank=4, n_outputs=5))
-    ((2, 4), (2, 4), (2, 4), (4, 5))
-    """
-    build = _Builder(n_sites)
-    factors = [build.add(site, axes=(0, OUT)) for site in range(n_sites)]
-    product = build.add(*factors, axes=None)
-    readout = build.add(product, axes=(0, OUT))
-    return build.build([*factors, readout], "CP")
-
-
-def centre_of_train(tree: Tree) -> int | None:
-    """The site whose core has the class leg, if the tree is a tensor train."""
-    d, centre = tree.n_sites, tree.core_of[tree.root]
-    return centre if centre < d and _same(tree, tensor_train(d, centre)) else None
-
-
-def is_canonical(tree: Tree) -> bool:
-    """Whether the tree is that of a canonical polyadic sum."""
-    return _same(tree, canonical_polyadic(tree.n_sites))
-
-
-def _same(a: Tree, b: Tree) -> bool:
-    return (a.nodes, a.order) == (b.nodes, b.order)

@@ -1,0 +1,25 @@
+"""Explanations that only a multilinear model can give, and pictures of fitted models."""
+
+from ._entanglement_display import EntanglementDisplay
+from ._filters_display import FiltersDisplay
+from ._interactions import Interactions, interactions
+from ._interactions_display import InteractionsDisplay
+from ._network_display import NetworkDisplay
+from ._pareto_display import ParetoDisplay
+from ._training_display import TrainingDisplay
+from ._variance import VarianceShares, variance_shares
+from ._variance_display import VarianceSharesDisplay
+
+__all__ = [
+    "EntanglementDisplay",
+    "FiltersDisplay",
+    "Interactions",
+    "InteractionsDisplay",
+    "NetworkDisplay",
+    "ParetoDisplay",
+    "TrainingDisplay",
+    "VarianceShares",
+    "VarianceSharesDisplay",
+    "interactions",
+    "variance_shares",
+]

@@ -1,0 +1,125 @@
+"""Picture of the singular values at the bonds."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from .._checks import check_option
+from .._typing import FloatArray
+from ..networks import bond_spectra
+from ._drawing import BLUE, new_axes, tidy
+from ._fitted import fitted_network
+
+
+class EntanglementDisplay:
+    r"""Singular values, or their entropy, at every bond of a tree.
+
+    .. math:: S = - \sum_j p_j \log_2 p_j, \qquad p_j = \sigma_j^2 / \sum_i \sigma_i^2
+
+    The entropy is 0 where the two sides of a bond act independently, and log2 of
+    the rank where all singular values are equal. Of several tensors the mean is
+    drawn.
+
+    Parameters
+    ----------
+    spectra : sequence of ndarray of shape (n_tensors, rank)
+        What `networks.bond_spectra` returns.
+
+    Attributes
+    ----------
+    entropies : ndarray of shape (n_bonds, n_tensors)
+        In bits.
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    References
+    ----------
+    Stoudenmire, Schwab, "Supervised Learning with Tensor Networks", NIPS 2016.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sktensornet import TTClassifier
+    >>> from sktensornet.inspection import EntanglementDisplay
+    >>> clf = TTClassifier(rank=3, alpha=1e-3).fit(*load_iris(return_X_y=True))
+    >>> EntanglementDisplay.from_estimator(clf).entropies.shape
+    (3, 1)
+    """
+
+    def __init__(self, spectra: Any) -> None:
+        self.spectra: tuple[FloatArray, ...] = tuple(spectra)
+        self.entropies = np.array([_entropy(values) for values in self.spectra])
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, kind: str = "entropy", ax: Any = None) -> Self:
+        """Draw the bonds of a fitted tensor train or tree.
+
+        Parameters
+        ----------
+        estimator : object
+            A fitted estimator of the package.
+        kind : {"entropy", "spectrum"}, default="entropy"
+            What to draw.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None is a new figure.
+
+        Returns
+        -------
+        EntanglementDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the network is a canonical polyadic sum, which has no bonds.
+        """
+        return cls(bond_spectra(fitted_network(estimator))).plot(ax, kind=kind)
+
+    def plot(self, ax: Any = None, *, kind: str = "entropy") -> Self:
+        """Draw the entropies or the singular values.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None is a new figure.
+        kind : {"entropy", "spectrum"}, default="entropy"
+            What to draw.
+
+        Returns
+        -------
+        self : object
+            The display, which holds what it drew.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_option("kind", kind, ("entropy", "spectrum"))
+        self.figure_, self.ax_ = new_axes(ax, (6.4, 3.6))
+        bonds = np.arange(1, len(self.spectra) + 1)
+        if kind == "entropy":
+            self.ax_.bar(bonds, self.entropies.mean(axis=1), color=BLUE, width=0.7)
+            self.ax_.set(xlabel="bond", ylabel="entropy (bits)")
+        else:
+            for bond, values in zip(bonds, self.spectra, strict=True):
+                for own in values:
+                    shares = own[own > 0] / max(own.max(initial=0), np.finfo(float).tiny)
+                    spots = np.full(len(shares), bond)
+                    self.ax_.plot(spots, shares, "_", color=BLUE, ms=9, mew=1.5)
+            self.ax_.set(xlabel="bond", ylabel="singular value, relative", yscale="log")
+        self.ax_.xaxis.get_major_locator().set_params(integer=True)
+        self.ax_.grid(axis="y", color="0.9")
+        self.ax_.set_axisbelow(True)
+        tidy(self.ax_, "bottom")
+        return self
+
+
+def _entropy(spectrum: FloatArray) -> FloatArray:
+    """Entropy of the squares of singular values, by rows."""
+    squares = spectrum**2
+    whole = squares.sum(axis=1, keepdims=True)
+    p = squares / np.where(whole > 0, whole, 1.0)
+    return -(p * np.log2(np.where(p > 0, p, 1.0))).sum(axis=1)

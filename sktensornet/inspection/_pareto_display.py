@@ -1,0 +1,133 @@
+"""Picture of the scores of several models against their sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._drawing import BLUE, GREY, new_axes, tidy
+from ._fitted import fitted_network
+
+
+class ParetoDisplay:
+    """Scores against numbers of parameters, with the best for their size joined.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of entries of all cores of each model.
+    scores : sequence of float
+        The larger the better.
+    names : sequence of str
+        Names of the models.
+
+    Attributes
+    ----------
+    best : ndarray of bool, shape (n_models,)
+        Models that no other one beats in score without being larger.
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Raises
+    ------
+    ValueError
+        If there are no models, or not as many of each.
+
+    Examples
+    --------
+    >>> from sktensornet.inspection import ParetoDisplay
+    >>> display = ParetoDisplay([10, 20, 30], [0.8, 0.7, 0.9], ["a", "b", "c"])
+    >>> display.best
+    array([ True, False,  True])
+    """
+
+    def __init__(self, sizes: Any, scores: Any, names: Any) -> None:
+        self.sizes = np.asarray(sizes)
+        self.scores = np.asarray(scores, float)
+        self.names = [str(name) for name in names]
+        if not len(self.sizes) == len(self.scores) == len(self.names) > 0:
+            raise ValueError(
+                f"sizes, scores and names have lengths {len(self.sizes)}, {len(self.scores)} and "
+                f"{len(self.names)}; they must have one entry for each of at least one model."
+            )
+        self.best = np.array(
+            [
+                not np.any(
+                    (self.sizes <= size)
+                    & (self.scores >= score)
+                    & ((self.sizes < size) | (self.scores > score))
+                )
+                for size, score in zip(self.sizes, self.scores, strict=True)
+            ]
+        )
+
+    @classmethod
+    def from_estimators(
+        cls, estimators: Mapping[str, Any], X: ArrayLike, y: ArrayLike, *, ax: Any = None
+    ) -> Self:
+        """Score fitted estimators and draw them.
+
+        Parameters
+        ----------
+        estimators : dict of str to object
+            Fitted estimators of the package by their names.
+        X : array-like of shape (n_samples, n_features)
+            Samples to score on, preferably not those of the training.
+        y : array-like of shape (n_samples,)
+            Their targets.
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None is a new figure.
+
+        Returns
+        -------
+        ParetoDisplay
+            The display, drawn.
+        """
+        sizes = [fitted_network(one).n_parameters for one in estimators.values()]
+        scores = [one.score(X, y) for one in estimators.values()]
+        return cls(sizes, scores, list(estimators)).plot(ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw the models.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None is a new figure.
+
+        Returns
+        -------
+        self : object
+            The display, which holds what it drew.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        self.figure_, self.ax_ = new_axes(ax, (6.4, 4.2))
+        best = np.flatnonzero(self.best)
+        best = best[np.argsort(self.sizes[best], kind="stable")]
+        self.ax_.plot(self.sizes[best], self.scores[best], color=BLUE, lw=1.2, zorder=1)
+        colours = [BLUE if own else GREY for own in self.best]
+        self.ax_.scatter(self.sizes, self.scores, c=colours, s=45, zorder=2)
+        middle = np.sqrt(float(self.sizes.min()) * float(self.sizes.max()))
+        for size, score, name, colour in zip(
+            self.sizes, self.scores, self.names, colours, strict=True
+        ):
+            # Beside a rising line there is room below on the right and above on the left.
+            place, align = ((7, -11), "left") if size <= middle else ((-7, 6), "right")
+            options = {"xytext": place, "textcoords": "offset points", "ha": align}
+            self.ax_.annotate(name, (size, score), color=colour, fontsize=9, **options)
+        self.ax_.set(xscale="log", xlabel="parameters of the network", ylabel="score")
+        self.ax_.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
+        self.ax_.xaxis.set_major_formatter("{x:,.0f}")
+        self.ax_.xaxis.set_minor_formatter("")
+        self.ax_.margins(0.12)
+        self.ax_.grid(color="0.9")
+        self.ax_.set_axisbelow(True)
+        tidy(self.ax_, "bottom", "left")
+        return self
