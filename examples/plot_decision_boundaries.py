@@ -1,7 +1,7 @@
 """
-==============================================
+================================================
 Decision boundaries by format, rank and features
-==============================================
+================================================
 
 The paper (Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
 networks", ICLR 2018, figure 5) shows tensor networks on two toy sets whose two

@@ -1,7 +1,7 @@
 r"""
-==============================
+=============================
 Widths of equivalent networks
-==============================
+=============================
 
 A recurrent network (tensor train, TT), a deep one (hierarchical Tucker tree, HT)
 and a shallow one (canonical polyadic sum, CP) of width r: how wide must one be

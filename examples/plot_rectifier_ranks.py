@@ -1,7 +1,7 @@
 """
-==========================================
+======================================
 How deep random rectifier networks are
-==========================================
+======================================
 
 Khrulkov, Hrinchuk and Oseledets ("Generalized Tensor Models for Recurrent
 Neural Networks", ICLR 2019) replace the product in a recurrent tensor network

@@ -31,10 +31,13 @@ def cp_rank_lower_bound(
     Parameters
     ----------
     network : TensorNetwork
+        The network.
     rows : iterable of int or None, default=None
         The sites S; None is every other site. With several classes in a joint
         network, both sides for the class leg are tried.
-    tol, prime
+    tol : float or None, default=None
+        As in `matricization_rank`.
+    prime : int or None, default=None
         As in `matricization_rank`.
 
     Returns

@@ -25,6 +25,7 @@ def on_templates(model: Any, templates: Any) -> TensorNetwork:
     Parameters
     ----------
     model : TensorNetwork or fitted estimator
+        What is evaluated.
     templates : array-like
         For a network, local features: of shape (M, m), the same for all sites,
         or a sequence of d arrays (M_k, m_k). For an estimator, values of the
@@ -79,6 +80,7 @@ def grid_tensor(model: Any, templates: Any) -> FloatArray:
     Parameters
     ----------
     model : TensorNetwork or fitted estimator
+        What is evaluated.
     templates : array-like
         As in `on_templates`.
 

@@ -36,6 +36,7 @@ def matricization_singular_values(
     Parameters
     ----------
     network : TensorNetwork
+        The network.
     rows : iterable of int
         The sites S of the rows; all others are columns.
     class_in_rows : bool, default=False
@@ -86,6 +87,7 @@ def matricization_rank(
     Parameters
     ----------
     network : TensorNetwork
+        The network.
     rows : iterable of int
         The sites S of the rows, such as ``range(0, d, 2)``; all others are
         columns.

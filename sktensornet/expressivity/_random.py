@@ -51,6 +51,7 @@ def random_network(
     prime : int or None, default=None
         Draw whole numbers in [0, prime), for exact ranks.
     random_state : int, RandomState or None, default=None
+        Draws the entries of the cores.
 
     Returns
     -------

@@ -188,7 +188,18 @@ class FittedMap(ReadOnlyArrays, ABC):
         )
 
     def missing(self, sites: FloatArray) -> np.ndarray:
-        """Which sites, of shape (n_sites, n_samples), have no known column."""
+        """Which sites have no known column.
+
+        Parameters
+        ----------
+        sites : ndarray of shape (n_sites, n_samples, n_columns_per_site)
+            The columns of each site.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_sites, n_samples)
+            Whether all columns are missing.
+        """
         return np.all(np.isnan(sites), axis=2)
 
     def transform(self, sites: FloatArray) -> Features:

@@ -68,6 +68,7 @@ class EntanglementDisplay:
         Returns
         -------
         EntanglementDisplay
+            The display, drawn.
 
         Raises
         ------
@@ -89,6 +90,7 @@ class EntanglementDisplay:
         Returns
         -------
         self : object
+            The display, which holds what it drew.
 
         Raises
         ------

@@ -24,6 +24,7 @@ class FiltersDisplay:
     Parameters
     ----------
     filters : ndarray of shape (n_filters, height, width)
+        The filters, as pictures.
 
     Attributes
     ----------
@@ -78,6 +79,7 @@ class FiltersDisplay:
         Returns
         -------
         FiltersDisplay
+            The display, drawn.
 
         Raises
         ------
@@ -109,6 +111,7 @@ class FiltersDisplay:
         Returns
         -------
         self : object
+            The display, which holds what it drew.
 
         Raises
         ------

@@ -49,6 +49,17 @@ class Interactions(ReadOnlyArrays):
         "standardized" or "original".
     complete : bool
         Whether no term that belongs here can be missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet import TTRegressor
+    >>> from sktensornet.inspection import interactions
+    >>> X = np.random.default_rng(0).standard_normal((200, 3))
+    >>> reg = TTRegressor(rank=3, feature_map="polynomial", alpha=1e-6, random_state=0)
+    >>> found = interactions(reg.fit(X, X[:, 0] * X[:, 2]), units="original")
+    >>> found.name(0), found.orders[0], found.coefficients[0].round(2)
+    ('x0 × x2', np.int64(2), array([1.]))
     """
 
     intercept: FloatArray
@@ -76,11 +87,33 @@ class Interactions(ReadOnlyArrays):
         return tuple(names[site][function] for site, function in factors if site >= 0)
 
     def columns(self, term: int) -> tuple[str, ...]:
-        """Names of the columns of a term."""
+        """Names of the columns of a term.
+
+        Parameters
+        ----------
+        term : int
+            Which term; 0 is the largest.
+
+        Returns
+        -------
+        tuple of str
+            The names, in the order of the sites.
+        """
         return self._names(self.column_names, term)
 
     def name(self, term: int) -> str:
-        """A term in words, such as "age × sex = male"."""
+        """Spell a term, as in "age × sex = male".
+
+        Parameters
+        ----------
+        term : int
+            Which term; 0 is the largest.
+
+        Returns
+        -------
+        str
+            The factors, in the order of the sites.
+        """
         return " × ".join(self._names(self.function_names, term))
 
     def to_frame(self) -> Any:

@@ -81,6 +81,7 @@ class InteractionsDisplay:
         Returns
         -------
         InteractionsDisplay
+            The display, drawn.
         """
         found = interactions(
             estimator,
@@ -105,6 +106,7 @@ class InteractionsDisplay:
         Returns
         -------
         self : object
+            The display, which holds what it drew.
 
         Raises
         ------

@@ -57,6 +57,7 @@ class NetworkDisplay:
         Returns
         -------
         NetworkDisplay
+            The display, drawn.
         """
         return cls(fitted_network(estimator)).plot(ax)
 
@@ -71,6 +72,7 @@ class NetworkDisplay:
         Returns
         -------
         self : object
+            The display, which holds what it drew.
 
         Raises
         ------

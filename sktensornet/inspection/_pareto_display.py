@@ -84,6 +84,7 @@ class ParetoDisplay:
         Returns
         -------
         ParetoDisplay
+            The display, drawn.
         """
         sizes = [fitted_network(one).n_parameters for one in estimators.values()]
         scores = [one.score(X, y) for one in estimators.values()]
@@ -100,6 +101,7 @@ class ParetoDisplay:
         Returns
         -------
         self : object
+            The display, which holds what it drew.
 
         Raises
         ------

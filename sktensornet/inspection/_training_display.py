@@ -60,6 +60,7 @@ class TrainingDisplay:
         Returns
         -------
         TrainingDisplay
+            The display, drawn.
         """
         fitted = fitted_estimator(estimator)
         ranks = None if fitted.sweeps_ is None else [record.ranks for record in fitted.sweeps_]
@@ -80,6 +81,7 @@ class TrainingDisplay:
         Returns
         -------
         self : object
+            The display, which holds what it drew.
 
         Raises
         ------

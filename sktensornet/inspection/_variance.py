@@ -41,6 +41,17 @@ class VarianceShares(ReadOnlyArrays):
         Names of the columns, or of the patches.
     outputs : ndarray of shape (n_outputs,)
         Classes of a classifier, indices of the outputs of a regressor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet import TTRegressor
+    >>> from sktensornet.inspection import variance_shares
+    >>> X = np.random.default_rng(0).standard_normal((200, 3))
+    >>> reg = TTRegressor(rank=3, feature_map="polynomial", alpha=1e-6, random_state=0)
+    >>> shares = variance_shares(reg.fit(X, X[:, 0] * X[:, 2]), X)
+    >>> shares.total.round(1) + 0.0, shares.max_order
+    (array([[1., 0., 1.]]), 3)
     """
 
     mean: FloatArray
@@ -64,7 +75,13 @@ class VarianceShares(ReadOnlyArrays):
         return self.by_order.shape[1] - 1
 
     def pooled(self) -> VarianceShares:
-        """The shares of the variance of all outputs together."""
+        """The shares of the variance of all outputs together.
+
+        Returns
+        -------
+        VarianceShares
+            With one output.
+        """
         weight = self.variance
         whole = weight.sum()
         weight = weight / whole if whole > 0 else np.zeros_like(weight)

@@ -87,6 +87,7 @@ class VarianceSharesDisplay:
         Returns
         -------
         VarianceSharesDisplay
+            The display, drawn.
         """
         check_option("kind", kind, KINDS)
         shares = variance_shares(
@@ -117,6 +118,7 @@ class VarianceSharesDisplay:
         Returns
         -------
         self : object
+            The display, which holds what it drew.
 
         Raises
         ------

@@ -169,7 +169,29 @@ def close_cores(network: TensorNetwork, cores: list[FloatArray]) -> TensorNetwor
 
 
 def message_core(network: TensorNetwork, index: int) -> FloatArray:
-    """The core of a node as (batch, children..., out) in float64."""
+    """The core of a node, its axes in the order of its children.
+
+    Parameters
+    ----------
+    network : TensorNetwork
+        The network.
+    index : int
+        The node, in its tree.
+
+    Returns
+    -------
+    ndarray of float64, shape (batch, children..., out)
+        The core; the batch has length one unless there is a tensor per class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import TensorNetwork, message_core, tensor_train
+    >>> cores = (np.ones((1, 2, 3)), np.ones((3, 2, 1, 5)))
+    >>> network = TensorNetwork(tensor_train(2), cores)
+    >>> message_core(network, network.tree.root).shape
+    (1, 3, 2, 5)
+    """
     node, sizes = network.tree.nodes[index], network.message_sizes
     core = open_core(network, network.tree.core_of[index])
     lengths = [sizes[child] for child in node.children]

@@ -19,7 +19,26 @@ _ROUNDING = 1e-12
 
 
 def count_entries(mode_sizes: tuple[int, ...], order: int) -> int:
-    """Number of entries of orders 0..order of one output."""
+    """Number of entries of orders 0..order of one output.
+
+    Parameters
+    ----------
+    mode_sizes : tuple of int
+        Number of local features of each site.
+    order : int
+        The largest order.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Examples
+    --------
+    >>> from sktensornet.networks import count_entries
+    >>> count_entries((2, 2, 2), order=2)
+    7
+    """
     counts = [1] + [0] * order
     for size in mode_sizes:
         for j in range(order, 0, -1):
@@ -36,8 +55,16 @@ class Entries:
     indices : dict of int to ndarray of int, shape (n, order, 2)
         For each order the (site, index) of what is not constant.
     values : dict of int to ndarray of shape (n, n_outputs)
+        The entries.
     dropped : float
         No entry that was left out because there were too many is larger.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import Entries
+    >>> Entries({1: np.array([[[0, 1]]])}, {1: np.array([[5.0]])}).values[1]
+    array([[5.]])
     """
 
     indices: dict[int, IntArray]
@@ -105,6 +132,15 @@ class EntrySearch:
         The threshold tau.
     beam : int or None, default=None
         Largest number of choices kept at a node, those with the largest bounds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import EntrySearch, TensorNetwork, canonical_polyadic
+    >>> cores = (np.array([[1.0], [2.0]]), np.array([[1.0], [3.0]]), np.ones((1, 1)))
+    >>> found = EntrySearch(TensorNetwork(canonical_polyadic(2), cores), order=2).run()
+    >>> found.values[2]
+    array([[6.]])
     """
 
     def __init__(
@@ -125,7 +161,13 @@ class EntrySearch:
             self._grams = GradedGrams(network, order, per_output=False)
 
     def run(self) -> Entries:
-        """Walk up the tree once."""
+        """Walk up the tree once.
+
+        Returns
+        -------
+        Entries
+            What was found.
+        """
         tables: list[_Table] = []
         for index, node in enumerate(self._tree.nodes):
             children = [tables[child] for child in node.children]

@@ -65,12 +65,24 @@ def generalized_start(
 
     Returns
     -------
-    list of ndarray of float64, as for `Contraction.forward`
+    list of ndarray of float64
+        The cores, as for `Contraction.forward`.
 
     References
     ----------
     Khrulkov, Hrinchuk, Oseledets, "Generalized Tensor Models for Recurrent
     Neural Networks", ICLR 2019, equation 5 (shallow network).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import Contraction, canonical_polyadic, generalized_start
+    >>> tree = canonical_polyadic(3, product="max")
+    >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=4, n_outputs=1))
+    >>> one = [np.array([1.0, 0.0])] * 3
+    >>> cores = generalized_start(contraction, one, np.array([[0.7]]), None)
+    >>> contraction.forward(cores, [np.array([[1.0, 5.0]])] * 3)[0].round(3)
+    array([[[0.7]]])
     """
     tree = contraction.tree
     draw = np.zeros if random_state is None else random_state.standard_normal

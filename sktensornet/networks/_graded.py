@@ -48,11 +48,23 @@ class GradedGrams:
     Parameters
     ----------
     network : TensorNetwork
+        The network.
     max_order : int
         Orders that are kept apart: 0..max_order; the rest is one more.
     per_output : bool
         Whether the environments above are those of each output, with a batch
         axis of that length, or of the sum over all outputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import GradedGrams, TensorNetwork, canonical_polyadic
+    >>> ones = TensorNetwork(canonical_polyadic(2), (np.ones((2, 1)),) * 2 + (np.ones((1, 1)),))
+    >>> grams = GradedGrams(ones, max_order=2, per_output=False)
+    >>> grams.squared_norms()  # 1, x and y, xy, and none above
+    array([[1., 2., 1., 0.]])
+    >>> grams.site_norms(0)  # x; x and xy
+    (array([1.]), array([2.]))
     """
 
     def __init__(self, network: TensorNetwork, max_order: int, per_output: bool) -> None:
@@ -73,7 +85,13 @@ class GradedGrams:
             self._fill_above(index)
 
     def squared_norms(self) -> FloatArray:
-        """Sum of squares of the entries of each order, (n_outputs, max_order + 2)."""
+        """Sum of squares of the entries of each order.
+
+        Returns
+        -------
+        ndarray of shape (n_outputs, max_order + 2)
+            The sums; the last is that of all orders above.
+        """
         root = self.below[-1]
         values = np.diagonal(root.terms, axis1=-2, axis2=-1)
         by_output = values[..., 0] if values.shape[1] > 1 else values[:, 0]
@@ -82,12 +100,19 @@ class GradedGrams:
         return _unscaled(padded, root.exponent)
 
     def site_norms(self, site: int) -> tuple[FloatArray, FloatArray]:
-        """Sums of squares of entries with a site's index not 0, (n_outputs,) each.
+        """Sums of squares of entries with a site's index not 0.
+
+        Parameters
+        ----------
+        site : int
+            The site.
 
         Returns
         -------
-        alone, together : ndarray
-            Those where all other indices are 0; all of them.
+        alone : ndarray of shape (n_outputs,)
+            Of those where all other indices are 0.
+        together : ndarray of shape (n_outputs,)
+            Of all of them.
         """
         index = next(i for i, node in enumerate(self.tree.nodes) if node.site == site)
         above = self.above[index]
@@ -135,11 +160,33 @@ class GradedGrams:
                 self.above[child] = _scaled(gram, exponent)
 
     def product(self, nodes: Sequence[int]) -> Graded:
-        """Element-wise product of the Gram matrices below some nodes."""
+        """Element-wise product of the Gram matrices below some nodes.
+
+        Parameters
+        ----------
+        nodes : sequence of int
+            The nodes.
+
+        Returns
+        -------
+        Graded
+            The product.
+        """
         return reduce(self.multiply, (self.below[node] for node in nodes))
 
     def multiply(self, a: Graded, b: Graded) -> Graded:
-        """Product of two polynomials with element-wise products of the matrices."""
+        """Product of two polynomials with element-wise products of the matrices.
+
+        Parameters
+        ----------
+        a, b : Graded
+            The polynomials.
+
+        Returns
+        -------
+        Graded
+            The product.
+        """
         terms = self._convolve(a.terms, b.terms, np.multiply)
         return _scaled(terms, a.exponent + b.exponent)
 

@@ -61,7 +61,31 @@ def min_cut(network: TensorNetwork, rows: Iterable[int], class_in_rows: bool = F
 
 
 def check_rows(rows: Iterable[int], n_sites: int) -> tuple[int, ...]:
-    """Return the sites of the rows as a sorted tuple, or raise."""
+    """Return the sites of the rows as a sorted tuple, or raise.
+
+    Parameters
+    ----------
+    rows : iterable of int
+        The sites.
+    n_sites : int
+        Number of sites d.
+
+    Returns
+    -------
+    tuple of int
+        The sites in increasing order.
+
+    Raises
+    ------
+    ValueError
+        If an entry is no site, or is there twice.
+
+    Examples
+    --------
+    >>> from sktensornet.networks import check_rows
+    >>> check_rows([4, 0], n_sites=5)
+    (0, 4)
+    """
     why = f" and < {n_sites}, the number of sites"
     sites = [check_integer("an entry of rows", row, 0, why) for row in rows]
     wrong = [site for site in sites if site >= n_sites]

@@ -22,6 +22,7 @@ def change_modes(network: TensorNetwork, matrices: Sequence[FloatArray]) -> Tens
     Parameters
     ----------
     network : TensorNetwork
+        The network.
     matrices : sequence of ndarray of shape (m_k, n_k)
         The matrix T_k of each site.
 
@@ -61,6 +62,7 @@ def scale_outputs(
     Parameters
     ----------
     network : TensorNetwork
+        The network.
     factors : ndarray of shape (n_outputs,)
         The factor of every output of the network.
     which : ndarray of int or None
@@ -70,6 +72,15 @@ def scale_outputs(
     -------
     TensorNetwork
         In float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic, scale_outputs
+    >>> network = TensorNetwork(canonical_polyadic(1), (np.ones((2, 1)), np.ones((1, 2))))
+    >>> scale_outputs(network, np.array([1.0, 5.0])).to_dense()
+    array([[1., 5.],
+           [1., 5.]])
     """
     which = np.arange(network.n_outputs) if which is None else which
     factors = np.asarray(factors, np.float64)[which]

@@ -182,6 +182,7 @@ class TensorNetwork(ReadOnlyArrays):
         Returns
         -------
         TensorNetwork
+            Of the same cores.
 
         Raises
         ------

@@ -237,3 +237,4 @@ PRODUCTS: dict[str, Product] = {
     "add": Add(),
     "hypot": Hypot(),
 }
+"""The products by the names that ``product`` takes."""

@@ -116,7 +116,18 @@ class Tree(FieldState):
         return self.product == "multiply"
 
     def require_multilinear(self, what: str) -> None:
-        """Raise that `what` does not go with another product."""
+        """Raise that something does not go with another product.
+
+        Parameters
+        ----------
+        what : str
+            What needs a weight tensor.
+
+        Raises
+        ------
+        ValueError
+            If the product is another than "multiply".
+        """
         if not self.is_multilinear:
             raise ValueError(
                 f"{what} needs product='multiply'; a network with product={self.product!r} is not "
@@ -133,11 +144,33 @@ class Tree(FieldState):
         return tuple(map(tuple, found.values()))
 
     def free(self) -> Tree:
-        """The tree with every core on its own."""
+        """The tree with every core on its own.
+
+        Returns
+        -------
+        Tree
+            Of the same nodes.
+        """
         return replace(self, labels=(), lengths=(), family=None) if self.labels else self
 
     def with_n_sites(self, n_sites: int) -> Tree:
-        """The tree of as many sites that has the same shared cores."""
+        """The tree of as many sites that has the same shared cores.
+
+        Parameters
+        ----------
+        n_sites : int
+            The number d of sites.
+
+        Returns
+        -------
+        Tree
+            The tree.
+
+        Raises
+        ------
+        ValueError
+            If cores are not shared, or there is no such tree.
+        """
         if self.family is None:
             raise ValueError(
                 f"n_sites={n_sites} needs shared cores; each core of this {self.format} belongs "
@@ -146,7 +179,23 @@ class Tree(FieldState):
         return self.family(n_sites)
 
     def places_in(self, other: Tree) -> tuple[int, ...]:
-        """For each core, the position of an equal one in a tree of the same family."""
+        """For each core, the position of an equal one in a tree of the same family.
+
+        Parameters
+        ----------
+        other : Tree
+            The other tree.
+
+        Returns
+        -------
+        tuple of int
+            Positions in the order of its cores.
+
+        Raises
+        ------
+        ValueError
+            If it lacks a core.
+        """
         place = {label: position for position, label in enumerate(other.labels)}
         missing = sorted({label for label in self.labels if label not in place})
         if missing:
@@ -157,7 +206,20 @@ class Tree(FieldState):
         return tuple(place[label] for label in self.labels)
 
     def sizes_like(self, other: Tree, message_sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Message sizes with the cores that a tree of the same family has."""
+        """Message sizes with the cores that a tree of the same family has.
+
+        Parameters
+        ----------
+        other : Tree
+            The other tree.
+        message_sizes : tuple of int
+            Its message sizes.
+
+        Returns
+        -------
+        tuple of int
+            Length of the outgoing message of every node of this tree.
+        """
         by_label = {
             label: message_sizes[index]
             for label, index in zip(other.labels, other.order, strict=True)
