@@ -105,7 +105,7 @@ class ConversionMixin:
         >>> bool(np.allclose(tree.predict_proba(X), chain.predict_proba(X)))
         True
         >>> chain.network_.ranks, tree.network_.ranks
-        ((3, 3, 3), (3, 7, 7, 3, 3, 6))
+        ((3, 3, 3), (3, 8, 8, 3, 3, 6))
         """
         kind = get_tags(cls()).estimator_type
         if not isinstance(estimator, ConversionMixin) or get_tags(estimator).estimator_type != kind:

@@ -21,6 +21,12 @@ class InconsistentVersionWarning(exceptions.InconsistentVersionWarning):
         Class of the estimator.
     saved_by : str
         The version that saved it.
+
+    Examples
+    --------
+    >>> from sktensornet.persistence import InconsistentVersionWarning
+    >>> str(InconsistentVersionWarning("TTClassifier", "0.0.1"))[:44]
+    'TTClassifier was saved by sktensornet 0.0.1 '
     """
 
     def __init__(self, estimator_name: str, saved_by: str) -> None:

@@ -10,7 +10,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktensornet import CPRegressor, HTRegressor, TTRegressor
-from sktensornet.feature_maps import SplineMap
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -135,7 +134,7 @@ def test_several_outputs(Format, solver, output_tensors, product):
     Y = np.column_stack([y, -3 * y + 2, X[:, 2]])
     reg = Format(
         rank=6,
-        feature_map=SplineMap(),
+        feature_map="polynomial",
         solver=solver,
         output_tensors=output_tensors,
         alpha=1e-7,

@@ -77,6 +77,7 @@ class SequencePatches(Patches):
         Returns
         -------
         Sites
+            The columns of each window.
 
         Raises
         ------
