@@ -142,7 +142,7 @@ CASES = [
 @pytest.mark.parametrize(
     ("Format", "data", "parameters"),
     CASES,
-    ids=[f"{case[0].__name__}-{case[1].__name__}-{case[2]}" for case in CASES],
+    ids=[f"{k}-{case[0].__name__}-{'-'.join(case[2])}" for k, case in enumerate(CASES)],
 )
 def test_everything_of_an_estimator_survives(Format, data, parameters):
     model, X = short(Format, data, **parameters)
