@@ -44,7 +44,7 @@ CONFIGURATIONS = [
     TTClassifier(rank=20, feature_map=PolynomialMap(degree=2), max_iter=3),
     HTClassifier(feature_map="trigonometric", max_iter=15),
     CPClassifier(feature_map=AffineMap(n_components=8, activation="tanh"), max_iter=15),
-    TTClassifier(feature_map="one_hot", rank=2, max_iter=3),
+    TTClassifier(feature_map="one_hot", rank=2, max_iter=15),
     HTClassifier(loss="squared_error", n_jobs=2, max_iter=3),
     TTClassifier(loss="squared_hinge", max_iter=3),
     HTClassifier(class_tensors="separate", rank=1, max_iter=3),
