@@ -118,8 +118,8 @@ class ConversionMixin:
         unknown = sorted(set(params) - set(topology))
         if unknown:
             raise ValueError(
-                f"from_fitted of {cls.__name__} does not take {unknown}; it takes "
-                f"{list(topology)}, and set_params changes others afterwards."
+                f"from_fitted of {cls.__name__} does not take {unknown}; beside rank, rank_tol and "
+                f"random_state it takes {list(topology)}, and set_params changes others afterwards."
             )
         given = estimator.get_params(deep=False)
         names = set(given) & set(cls().get_params(deep=False))

@@ -49,7 +49,9 @@ shared_cores : bool, default=False
     scale s of the features, which makes an interaction of k columns cost
     s^(-2k): by the leave-one-out residuals of the kernel ridge regression that
     the model is without a limit on the ranks, then, for sweeping solvers, by
-    the held-out loss of a few one-sweep fits on at most 2000 samples. It is
+    the held-out loss of a few one-sweep fits on at most 2000 samples. A number
+    leaves the scale at 1 unless the maps have another, so do not search over
+    ``alpha`` alone on tables. It is
     1e-4 where nothing is chosen: for ``patches``, trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
     0 for other products with the Frobenius penalty, which they do not have.

@@ -155,8 +155,7 @@ def convert(
     if error > _EXACT:
         warnings.warn(
             f"rank={rank!r}, rank_tol={rank_tol!r} changed the tensor by {error:.2g} of its norm; "
-            "raise or leave out rank for an exact conversion, or pass return_error=True to have "
-            "the error returned.",
+            "raise or leave out rank for an exact conversion.",
             UserWarning,
             stacklevel=2,
         )
