@@ -144,7 +144,7 @@ class FittedMap(ReadOnlyArrays, ABC):
         """Local features for given parameters, and what `backward` needs."""
 
     def backward(
-        self, parameters: Sequence[FloatArray], saved: Any, gradient: Sequence[FloatArray]
+        self, parameters: Sequence[FloatArray], saved: Any, gradient: Features
     ) -> list[FloatArray]:
         """Derivative of each parameter, given that of the features of each site."""
         return []
@@ -168,6 +168,12 @@ def standardise(sites: FloatArray, mean: FloatArray, scale: FloatArray) -> Float
     np.clip(z, -LIMIT, LIMIT, out=z)
     z[np.isnan(z)] = 0
     return z
+
+
+def empty_features(shape: tuple[int, ...], size: int, dtype: np.dtype) -> FloatArray:
+    """An array (n_sites, n_samples, size) with the samples innermost in memory."""
+    n_sites, n_samples = shape[:2]
+    return np.empty((n_sites, size, n_samples), dtype).mT
 
 
 def unit_covectors(sizes: Sequence[int], dtype: np.dtype) -> tuple[FloatArray, ...]:

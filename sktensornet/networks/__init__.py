@@ -15,6 +15,7 @@ from ._graded import GradedGrams
 from ._hierarchical_svd import hierarchical_svd
 from ._interaction_start import interaction_start
 from ._linear_start import linear_start
+from ._merging import merged
 from ._min_cut import check_rows, min_cut
 from ._modes import change_modes, scale_outputs
 from ._moment_start import moment_start
@@ -70,6 +71,7 @@ __all__ = [
     "interaction_start",
     "keep_terms",
     "linear_start",
+    "merged",
     "message_core",
     "min_cut",
     "moment_start",

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._typing import Features, FloatArray, IntArray
-from ._kernels import apply_core, apply_core_adjoint
-from ._products import PRODUCTS, add_exponents, rescale
+from .._workspace import Workspace
+from ._kernels import CoreKernel
+from ._product_kernel import ProductKernel
+from ._products import PRODUCTS, Elementwise, add_exponents, rescale
 from ._tree import UNIT, Tree
 
 _LEAVES_BETWEEN_CHECKS = 8
@@ -23,14 +27,29 @@ SCORE_EXPONENT = {np.dtype(np.float32): 100, np.dtype(np.float64): 300}
 """Scores saturate at two to this power."""
 
 
+class Matrices(list):
+    """Cores as the passes use them, one item for each core node."""
+
+
 @dataclass
 class Tape:
-    """What the downward pass needs of the upward one."""
+    """What the downward pass needs of the upward one, by node."""
 
-    messages: list[FloatArray] = field(default_factory=list)
-    partial: list[list] = field(default_factory=list)
-    shift: list[IntArray | None] = field(default_factory=list)
-    exponent: list[IntArray | None] = field(default_factory=list)
+    messages: list[FloatArray]
+    partial: dict[int, list] = field(default_factory=dict)
+    shift: dict[int, IntArray] = field(default_factory=dict)
+    exponent: dict[int, IntArray] = field(default_factory=dict)
+
+
+class _Step(NamedTuple):
+    """A node with or without a core, as the passes come to it."""
+
+    node: int
+    children: tuple[int, ...]
+    kernel: CoreKernel | ProductKernel | None
+    position: int
+    checked: bool
+    shape: tuple[int, ...]
 
 
 class Contraction:
@@ -61,7 +80,37 @@ class Contraction:
             (n_batch, *(n for n, axis in zip(shape, self._axes(node), strict=True) if axis != UNIT))
             for node, shape in zip(tree.order, tree.core_shapes(message_sizes), strict=True)
         )
-        self._checked = self._nodes_to_check()
+        self.gradient_shapes = self.core_shapes
+        self._site_nodes = {
+            node.site: index for index, node in enumerate(tree.nodes) if node.site is not None
+        }
+        sizes = [message_sizes[self._site_nodes[site]] for site in range(tree.n_sites)]
+        self.mode_sizes = tuple(sizes)
+        ends = list(accumulate(sizes))
+        self._rows = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+        checked = self._nodes_to_check()
+        self._steps = [
+            self._step(index, checked[index])
+            for index, node in enumerate(tree.nodes)
+            if node.site is None
+        ]
+        kept = sum(step.kernel.entries for step in self._steps if step.kernel is not None)
+        self.entries_per_sample = n_batch * kept + 2 * sum(sizes)
+        """About how many numbers a forward and a backward pass keep for each sample."""
+
+    def _step(self, index: int, checked: bool) -> _Step:
+        node = self.tree.nodes[index]
+        if node.axes is None:
+            return _Step(index, node.children, None, -1, checked, ())
+        position, out = self.tree.core_of[index], self.message_sizes[index]
+        kernel: CoreKernel | ProductKernel
+        if isinstance(self.product, Elementwise):
+            kernel = ProductKernel(self.product, out, node.out_first)
+        else:
+            sizes = [self.message_sizes[child] for child in node.children]
+            kernel = CoreKernel(sizes, out, node.out_first)
+        shape = self._working_shapes[position]
+        return _Step(index, node.children, kernel, position, checked, shape)
 
     def _axes(self, index: int) -> tuple[int, ...]:
         return self.tree.nodes[index].axes or ()
@@ -91,14 +140,35 @@ class Contraction:
             core.reshape(shape) for core, shape in zip(cores, self._working_shapes, strict=True)
         ]
 
-    def forward(self, cores: Sequence[FloatArray], features: Features) -> tuple[FloatArray, Tape]:
+    def prepare(self, cores: Sequence[FloatArray]) -> Matrices:
+        """The cores as both passes use them, for many chunks of samples."""
+        working = self.working_cores(cores)
+        prepared = Matrices(working)
+        for step in self._steps:
+            if step.kernel is not None:
+                prepared[step.position] = step.kernel.matrices(working[step.position])
+        return prepared
+
+    def forward(
+        self,
+        cores: Sequence[FloatArray] | Matrices,
+        features: Features,
+        work: Workspace | None = None,
+        wants_tape: bool = True,
+    ) -> tuple[FloatArray, Tape]:
         """Scores of n samples.
 
         Parameters
         ----------
         cores : sequence of ndarray
-            The cores with a leading axis of length ``n_batch``.
+            The cores with a leading axis of length ``n_batch``, or what `prepare`
+            made of them.
         features : sequence of ndarray of shape (n, m_k)
+            Best with the samples innermost in memory.
+        work : Workspace or None
+            Where the tape is kept.
+        wants_tape : bool, default=True
+            Whether `backward` follows.
 
         Returns
         -------
@@ -106,93 +176,145 @@ class Contraction:
             Saturated at 2**100 (float32) or 2**300 (float64).
         tape : Tape
         """
-        cores = self.working_cores(cores)
-        tape = Tape()
-        for index, node in enumerate(self.tree.nodes):
-            partial: list = []
-            shift = exponent = None
-            if node.site is not None:
-                message = features[node.site][None]
+        work = Workspace() if work is None else work
+        matrices = cores if isinstance(cores, Matrices) else self.prepare(cores)
+        tape = Tape([np.empty(0)] * len(self.tree.nodes))
+        messages, exponents = tape.messages, tape.exponent
+        for site, index in self._site_nodes.items():
+            messages[index] = _samples_innermost(features[site].T, work)[None]
+        for index, children, kernel, position, checked, _ in self._steps:
+            own = [messages[child] for child in children]
+            if kernel is None:
+                message, tape.partial[index], inner = self.product.combine(
+                    [message.mT for message in own]
+                )
+                message = message.mT
+                if inner is not None:
+                    exponents[index] = inner
             else:
-                messages = [tape.messages[child] for child in node.children]
-                for child in node.children:
-                    exponent = add_exponents(exponent, tape.exponent[child])
-                if node.axes is None:
-                    message, partial, inner = self.product.combine(messages)
-                    exponent = add_exponents(exponent, inner)
-                else:
-                    core = cores[self.tree.core_of[index]]
-                    message, partial = apply_core(core, messages, node.out_first, self.product)
-                    if self._checked[index]:
-                        message, shift = rescale(message)
-                exponent = add_exponents(exponent, shift)
-            tape.messages.append(message)
-            tape.partial.append(partial)
-            tape.shift.append(shift)
-            tape.exponent.append(exponent)
-        return _saturate(tape.messages[-1], tape.exponent[-1]), tape
+                work.clear_spare()
+                message, tape.partial[index] = kernel.apply(
+                    matrices[position], own, work, wants_tape
+                )
+            if checked:
+                rows, shift = rescale(message.mT)
+                if shift is not None:
+                    message = rows.mT
+                    tape.shift[index] = exponents[index] = shift
+            messages[index] = message
+            for child in children if exponents else ():
+                inner = add_exponents(exponents.get(index), exponents.get(child))
+                if inner is not None:
+                    exponents[index] = inner
+        root = self.tree.root
+        return _saturate(messages[root].mT, exponents.get(root)), tape
 
     def backward(
         self,
-        cores: Sequence[FloatArray],
+        cores: Sequence[FloatArray] | Matrices,
         tape: Tape,
         score_gradient: FloatArray,
         wants_features: bool,
-    ) -> tuple[list[FloatArray], list[FloatArray] | None]:
+        work: Workspace | None = None,
+    ) -> tuple[list[FloatArray], Features | None]:
         """Derivatives of a loss, given its derivative with respect to the scores.
 
         Returns
         -------
         core_gradients : list of ndarray, in the shapes of the cores
-        feature_gradients : list of ndarray of shape (n, m_k), or None
+        feature_gradients : sequence of ndarray of shape (n, m_k), or None
+            One array where all sites have as many features. All derivatives last
+            until `work` is cleared.
         """
-        tree = self.tree
-        cores = self.working_cores(cores)
-        core_gradients: list[FloatArray] = [np.empty(0)] * len(cores)
-        feature_gradients: list[FloatArray] = [np.empty(0)] * tree.n_sites
-        pending: list[FloatArray | None] = [None] * len(tree.nodes)
-        exponent = tape.exponent[-1]
+        core_gradients, rows = self.backward_rows(cores, tape, score_gradient, wants_features, work)
+        if rows is None:
+            return core_gradients, None
+        if len(set(self.mode_sizes)) == 1:
+            n_sites, size = len(self.mode_sizes), self.mode_sizes[0]
+            return core_gradients, rows.reshape(n_sites, size, -1).mT
+        return core_gradients, [rows[part].T for part in self._rows]
+
+    def backward_rows(
+        self,
+        cores: Sequence[FloatArray] | Matrices,
+        tape: Tape,
+        score_gradient: FloatArray,
+        wants_features: bool,
+        work: Workspace | None = None,
+    ) -> tuple[list[FloatArray], FloatArray | None]:
+        """As `backward`, with the feature derivatives as rows (all m_k in turn, n)."""
+        work = Workspace() if work is None else work
+        matrices = cores if isinstance(cores, Matrices) else self.prepare(cores)
+        core_gradients: list[FloatArray] = [np.empty(0)] * len(matrices)
+        exponent = tape.exponent.get(self.tree.root)
         if exponent is not None:
             limit = SCORE_EXPONENT[score_gradient.dtype]
             inside = np.abs(exponent) <= limit
             score_gradient = np.ldexp(score_gradient * inside, np.where(inside, exponent, 0))
-        pending[-1] = score_gradient
-        for index in range(len(tree.nodes) - 1, -1, -1):
-            node, gradient = tree.nodes[index], pending[index]
-            pending[index] = None
-            if gradient is None:
-                continue
-            if node.site is not None:
-                feature_gradients[node.site] = (
-                    gradient[0] if len(gradient) == 1 else gradient.sum(axis=0)
-                )
-                continue
-            messages = [tape.messages[child] for child in node.children]
-            shift = tape.shift[index]
-            if node.axes is None:
-                back = self.product.combine_adjoint(
-                    messages, tape.partial[index], tape.messages[index], gradient
-                )
-            else:
-                if shift is not None:
-                    gradient = np.ldexp(gradient, -shift)
-                wanted = [
-                    wants_features or tree.nodes[child].site is None for child in node.children
-                ]
-                position = tree.core_of[index]
-                core_gradient, back = apply_core_adjoint(
-                    cores[position],
-                    messages,
+        n, dtype = score_gradient.shape[1], score_gradient.dtype
+        rows = work.keep((sum(self.mode_sizes), n), dtype) if wants_features else None
+        pending = self._targets(rows, n, dtype, work)
+        pending[-1] = np.ascontiguousarray(score_gradient.mT)
+        for index, children, kernel, position, _, shape in reversed(self._steps):
+            gradient = pending[index]
+            own = [tape.messages[child] for child in children]
+            if kernel is None:
+                parts = self.product.combine_adjoint(
+                    [message.mT for message in own],
                     tape.partial[index],
-                    gradient,
-                    wanted,
-                    node.out_first,
-                    self.product,
+                    tape.messages[index].mT,
+                    gradient.mT,
                 )
-                core_gradients[position] = core_gradient.reshape(self.core_shapes[position])
-            for child, part in zip(node.children, back, strict=True):
-                pending[child] = part
-        return core_gradients, feature_gradients if wants_features else None
+                for child, part in zip(children, parts, strict=True):
+                    pending[child] = None if part is None else part.mT
+                continue
+            work.clear_spare()
+            if index in tape.shift:
+                gradient = np.ldexp(gradient, -tape.shift[index].mT)
+            core_gradients[position] = kernel.adjoint(
+                matrices[position],
+                shape,
+                own,
+                tape.partial[index],
+                gradient,
+                [pending[child] for child in children],
+                work,
+            )
+        if rows is not None and self.n_batch > 1:
+            for site, index in self._site_nodes.items():
+                pending[index].sum(axis=0, out=rows[self._rows[site]])
+        shapes = self.core_shapes
+        return [g.reshape(shape) for g, shape in zip(core_gradients, shapes, strict=True)], rows
+
+    def _targets(
+        self, rows: FloatArray | None, n: int, dtype: np.dtype, work: Workspace
+    ) -> list[Any]:
+        """For each node where to write the derivative with respect to its message."""
+        targets: list[Any] = [None] * len(self.tree.nodes)
+        if rows is not None:
+            for site, index in self._site_nodes.items():
+                part = self._rows[site]
+                targets[index] = (
+                    rows[None, part]
+                    if self.n_batch == 1
+                    else work.keep((self.n_batch, part.stop - part.start, n), dtype)
+                )
+        for _, children, kernel, *_ in self._steps:
+            if kernel is not None:
+                for child in children:
+                    if self.tree.nodes[child].site is None:
+                        size = self.message_sizes[child]
+                        targets[child] = work.keep((self.n_batch, size, n), dtype)
+        return targets
+
+
+def _samples_innermost(features: FloatArray, work: Workspace) -> FloatArray:
+    """The features of a site (m, n), copied if memory has them in another order."""
+    if features.flags.c_contiguous:
+        return features
+    copy = work.keep(features.shape, features.dtype)
+    copy[...] = features
+    return copy
 
 
 def _saturate(message: FloatArray, exponent: IntArray | None) -> FloatArray:
