@@ -17,8 +17,8 @@ from .feature_maps import FittedMap
 from .networks import Contraction, TensorNetwork, Tree, merged
 from .patches import Sites
 
-_CHUNK_BYTES = 24_000_000
-_MAX_CHUNK = 256
+_CHUNK_BYTES = 56_000_000
+_MAX_CHUNK = 512
 
 
 class Model:
