@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -150,7 +151,7 @@ def torch_step(shape: Shape, n: int, n_threads: int) -> Callable[[], object]:
     d, m, r = shape.d, shape.m, shape.r
     sizes = [1, *[r] * (d - 1), N_CLASSES]
     cores = []
-    for left, right in zip(sizes[:-1], sizes[1:], strict=True):
+    for left, right in pairwise(sizes):
         core = 1e-2 * torch.randn(left, m, right)
         core[:, 0] += torch.eye(left, right)
         cores.append(core.requires_grad_())

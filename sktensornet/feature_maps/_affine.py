@@ -105,17 +105,21 @@ class FittedAffineMap(FittedMap):
 
     def forward(self, parameters, sites):
         matrix, offset = parameters
-        missing = np.isnan(sites)
         silent = None
-        if missing.any():
+        if np.isnan(sites.min(initial=0)):
+            missing = np.isnan(sites)
             sites = np.where(missing, self.column_means, sites)
             silent = np.nonzero(missing[..., 0]) if sites.shape[2] == 1 else None
-        z = standardise(sites, self.mean, self.scale)
-        features = empty_features(z.shape, len(offset) + 1, z.dtype)
-        features[..., 0] = 1
-        hidden = np.matmul(z, matrix, out=features[..., 1:])
-        hidden += offset
-        ACTIVATIONS[self.activation][0](hidden)
+        site_size = sites.shape[2]
+        # With an input 1 one matrix product gives the constant and the offset too.
+        z = empty_features(sites.shape, site_size + 1, sites.dtype)
+        standardise(sites, self.mean, self.scale, out=z[..., :-1])
+        z[..., -1] = 1
+        whole = np.zeros((site_size + 1, len(offset) + 1), z.dtype)
+        whole[:-1, 1:], whole[-1, 0], whole[-1, 1:] = matrix, 1, offset
+        features = empty_features(sites.shape, len(offset) + 1, z.dtype)
+        np.matmul(whole.T, z.mT, out=features.mT)
+        ACTIVATIONS[self.activation][0](features[..., 1:])
         if silent is not None:
             features[silent[0], silent[1], 1:] = 0
         return features, (z, features, silent)
@@ -128,4 +132,5 @@ class FittedAffineMap(FittedMap):
         if silent is not None:
             hidden = hidden.copy()
             hidden[silent] = 0
-        return [np.matmul(z.mT, hidden).sum(axis=0), hidden.sum(axis=(0, 1))]
+        whole = np.matmul(z.mT, hidden).sum(axis=0)
+        return [whole[:-1], whole[-1]]

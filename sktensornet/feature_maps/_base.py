@@ -157,16 +157,19 @@ def check_scale(scale: float | str) -> float:
     return check_real("scale", scale, 0)
 
 
-def standardise(sites: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
-    """Centre and scale, limited to `LIMIT` standard deviations, in a new array.
+def standardise(
+    sites: FloatArray, mean: FloatArray, scale: FloatArray, out: FloatArray | None = None
+) -> FloatArray:
+    """Centre and scale, limited to `LIMIT` standard deviations, in a new array or `out`.
 
     A missing value becomes 0, the mean.
     """
     with np.errstate(over="ignore"):
-        z = sites - mean
+        z = np.subtract(sites, mean, out=out)
         z /= scale
     np.clip(z, -LIMIT, LIMIT, out=z)
-    z[np.isnan(z)] = 0
+    if np.isnan(z.min(initial=0)):
+        z[np.isnan(z)] = 0
     return z
 
 

@@ -49,7 +49,6 @@ class _Step(NamedTuple):
     kernel: CoreKernel | ProductKernel | None
     position: int
     checked: bool
-    shape: tuple[int, ...]
 
 
 class Contraction:
@@ -101,7 +100,7 @@ class Contraction:
     def _step(self, index: int, checked: bool) -> _Step:
         node = self.tree.nodes[index]
         if node.axes is None:
-            return _Step(index, node.children, None, -1, checked, ())
+            return _Step(index, node.children, None, -1, checked)
         position, out = self.tree.core_of[index], self.message_sizes[index]
         kernel: CoreKernel | ProductKernel
         if isinstance(self.product, Elementwise):
@@ -109,8 +108,7 @@ class Contraction:
         else:
             sizes = [self.message_sizes[child] for child in node.children]
             kernel = CoreKernel(sizes, out, node.out_first)
-        shape = self._working_shapes[position]
-        return _Step(index, node.children, kernel, position, checked, shape)
+        return _Step(index, node.children, kernel, position, checked)
 
     def _axes(self, index: int) -> tuple[int, ...]:
         return self.tree.nodes[index].axes or ()
@@ -182,7 +180,7 @@ class Contraction:
         messages, exponents = tape.messages, tape.exponent
         for site, index in self._site_nodes.items():
             messages[index] = _samples_innermost(features[site].T, work)[None]
-        for index, children, kernel, position, checked, _ in self._steps:
+        for index, children, kernel, position, checked in self._steps:
             own = [messages[child] for child in children]
             if kernel is None:
                 message, tape.partial[index], inner = self.product.combine(
@@ -227,12 +225,11 @@ class Contraction:
             until `work` is cleared.
         """
         core_gradients, rows = self.backward_rows(cores, tape, score_gradient, wants_features, work)
-        if rows is None:
-            return core_gradients, None
-        if len(set(self.mode_sizes)) == 1:
-            n_sites, size = len(self.mode_sizes), self.mode_sizes[0]
-            return core_gradients, rows.reshape(n_sites, size, -1).mT
-        return core_gradients, [rows[part].T for part in self._rows]
+        return core_gradients, None if rows is None else by_site(rows, self.mode_sizes)
+
+    def gradients(self, prepared: Matrices, by_core: list[FloatArray]) -> list[FloatArray]:
+        """Derivatives by core from what `backward` gives, or sums of it over chunks."""
+        return by_core
 
     def backward_rows(
         self,
@@ -255,7 +252,7 @@ class Contraction:
         rows = work.keep((sum(self.mode_sizes), n), dtype) if wants_features else None
         pending = self._targets(rows, n, dtype, work)
         pending[-1] = np.ascontiguousarray(score_gradient.mT)
-        for index, children, kernel, position, _, shape in reversed(self._steps):
+        for index, children, kernel, position, _ in reversed(self._steps):
             gradient = pending[index]
             own = [tape.messages[child] for child in children]
             if kernel is None:
@@ -273,7 +270,6 @@ class Contraction:
                 gradient = np.ldexp(gradient, -tape.shift[index].mT)
             core_gradients[position] = kernel.adjoint(
                 matrices[position],
-                shape,
                 own,
                 tape.partial[index],
                 gradient,
@@ -306,6 +302,13 @@ class Contraction:
                         size = self.message_sizes[child]
                         targets[child] = work.keep((self.n_batch, size, n), dtype)
         return targets
+
+
+def by_site(rows: FloatArray, mode_sizes: Sequence[int]) -> Features:
+    """Rows (all m_k in turn, n) as one array (n, m_k) for each site."""
+    if len(set(mode_sizes)) == 1:
+        return rows.reshape(len(mode_sizes), mode_sizes[0], -1).mT
+    return [rows[end - size : end].T for size, end in zip(mode_sizes, accumulate(mode_sizes))]
 
 
 def _samples_innermost(features: FloatArray, work: Workspace) -> FloatArray:

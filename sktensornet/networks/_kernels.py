@@ -29,30 +29,40 @@ class _Split:
     first, rest : tuple of int
         The one or two children that meet the core in the matrix product, and
         the others.
-    n_children : int
+    sizes : sequence of int
+    out : int
     out_first : bool
+        As for `CoreKernel`.
     """
 
     def __init__(
-        self, first: tuple[int, ...], rest: tuple[int, ...], n_children: int, out_first: bool
+        self,
+        first: tuple[int, ...],
+        rest: tuple[int, ...],
+        sizes: Sequence[int],
+        out_size: int,
+        out_first: bool,
     ) -> None:
+        n_children = len(sizes)
         self.first, self.rest = first, rest
         self.rest_is_last = out_first and len(rest) < 2
         out = 1 if out_first else n_children + 1
         legs = [1 + j + out_first for j in range(n_children)]
         others = [legs[j] for j in rest]
         rows = (out, *others) if self.rest_is_last else (*others, out)
-        self.axes = (0, *rows, *(legs[j] for j in first))
-        self._inverse = tuple(np.argsort(self.axes))
+        self._axes = (0, *rows, *(legs[j] for j in first))
+        self._inverse = tuple(np.argsort(self._axes))
+        lengths = dict(zip([out, *legs], [out_size, *sizes], strict=True))
+        self._shape = (-1, *(lengths[axis] for axis in self._axes[1:]))
+        self._n_columns = math.prod(sizes[j] for j in first)
 
     def matrix(self, core: FloatArray) -> FloatArray:
         """The core as (b, rest and out, first)."""
-        core = core.transpose(self.axes)
-        return core.reshape(len(core), -1, math.prod(core.shape[-len(self.first) :]))
+        return core.transpose(self._axes).reshape(len(core), -1, self._n_columns)
 
-    def core(self, matrix: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    def core(self, matrix: FloatArray) -> FloatArray:
         """The inverse of `matrix`."""
-        return matrix.reshape([shape[axis] for axis in self.axes]).transpose(self._inverse)
+        return matrix.reshape(self._shape).transpose(self._inverse)
 
     def design(self, messages: Sequence[FloatArray], work: Workspace) -> FloatArray:
         """What meets the matrix, (b, first, n)."""
@@ -91,7 +101,8 @@ class CoreKernel:
         k = len(sizes)
 
         def split(*first: int) -> _Split:
-            return _Split(first, tuple(j for j in range(k) if j not in first), k, out_first)
+            rest = tuple(j for j in range(k) if j not in first)
+            return _Split(first, rest, sizes, out, out_first)
 
         def designed(split: _Split) -> int:
             return math.prod(sizes[j] for j in split.first) if len(split.first) > 1 else 0
@@ -159,7 +170,6 @@ class CoreKernel:
     def adjoint(
         self,
         matrices: tuple[FloatArray, FloatArray],
-        core_shape: tuple[int, ...],
         messages: Sequence[FloatArray],
         partial: Sequence[FloatArray],
         gradient: FloatArray,
@@ -170,7 +180,6 @@ class CoreKernel:
 
         Parameters
         ----------
-        core_shape : tuple of int
         gradient : ndarray of shape (b, out, n)
             Derivative with respect to the outgoing message.
         into : sequence of ndarray of shape (b, size, n), or None
@@ -190,22 +199,25 @@ class CoreKernel:
             gradient = self._spread(split, messages[j], gradient, work)
         design = split.design(messages, work)
         by_matrix = _product_over_samples(gradient, design, work)
-        targets = [into[j] for j in split.first]
-        if len(targets) == 1 and targets[0] is not None:
-            np.matmul(matrix.mT, gradient, out=targets[0])
-        elif len(targets) == 2 and (targets[0] is not None or targets[1] is not None):
+        if len(split.first) == 1:
+            (target,) = (into[j] for j in split.first)
+            if target is not None:
+                np.matmul(matrix.mT, gradient, out=target)
+            return split.core(by_matrix)
+        i, j = split.first
+        if into[i] is not None or into[j] is not None:
             # The design has done its work; its memory is in the cache.
             back = design
             if len(back) < len(matrix):
                 back = work.spare((len(matrix), *design.shape[1:]), matrix.dtype)
             np.matmul(matrix.mT, gradient, out=back)
-            x, y = (messages[j] for j in split.first)
+            x, y = messages[i], messages[j]
             back = back.reshape(len(back), x.shape[1], y.shape[1], -1)
-            if targets[0] is not None:
-                np.einsum("bijn,bjn->bin", back, y, out=targets[0])
-            if targets[1] is not None:
-                np.einsum("bijn,bin->bjn", back, x, out=targets[1])
-        return split.core(by_matrix, core_shape)
+            if into[i] is not None:
+                np.einsum("bijn,bjn->bin", back, y, out=into[i])
+            if into[j] is not None:
+                np.einsum("bijn,bin->bjn", back, x, out=into[j])
+        return split.core(by_matrix)
 
     def _spread(
         self, split: _Split, message: FloatArray, gradient: FloatArray, work: Workspace

@@ -1,27 +1,33 @@
-"""Neighbouring sites of two features contracted into one of four.
+"""Neighbouring sites of few features contracted into one of more.
 
-Their cores are contracted once for many samples. Of two features it costs no
-more multiplications than before, 2 * 2 = 2 + 2, in half as many steps.
+Their cores are contracted once for many samples. Of two features each it costs
+no more multiplications than before, 2 * 2 = 2 + 2, in half as many steps.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._typing import Features, FloatArray, IntArray
 from .._workspace import Workspace
-from ._contraction import Contraction, Matrices, Tape
+from ._contraction import Contraction, Matrices, by_site
 from ._tree import OUT, Node, Tree
 
-_MODE_SIZE = 2
+_PASS = 17
+"""What a number written or read sample by sample costs, in flops of a matrix product."""
+
+_STEP = 4_000
+"""What one step costs beyond that, in flops for each sample of a chunk."""
 
 
-class MergedMatrices(Matrices):
+class MergedMatrices(NamedTuple):
     """Cores as the passes use them, and the pairs (b, r, m, r) that were merged."""
 
+    inner: Matrices | MergedMatrices
     pairs: list[tuple[FloatArray, FloatArray]]
 
 
@@ -34,7 +40,8 @@ class MergedContraction:
     ----------
     contraction : Contraction
     pairs : list of (int, int)
-        Nodes of cores, each the only one above the other but for a site.
+        Nodes of cores, the second above the first, whose sites have as many
+        features each.
     """
 
     def __init__(self, contraction: Contraction, pairs: list[tuple[int, int]]) -> None:
@@ -43,15 +50,17 @@ class MergedContraction:
         self._lower = [tree.core_of[lower] for lower, _ in pairs]
         self._upper = [tree.core_of[upper] for _, upper in pairs]
         self._sites = np.array([[_site(tree, node) for node in pair] for pair in pairs])
-        merged = set(self._sites.ravel().tolist())
-        self._single = [site for site in range(tree.n_sites) if site not in merged]
+        in_pairs = set(self._sites.ravel().tolist())
+        self._single = [site for site in range(tree.n_sites) if site not in in_pairs]
         nodes = [Node(site=k) for k in range(len(pairs) + len(self._single))]
         place = {
             index: len(pairs) + self._single.index(node.site)
             for index, node in enumerate(tree.nodes)
             if node.site in self._single
         }
-        new_sizes = [_MODE_SIZE**2] * len(pairs) + [contraction.mode_sizes[s] for s in self._single]
+        modes = contraction.mode_sizes
+        self._size = modes[self._sites[0, 0]]
+        new_sizes = [self._size**2] * len(pairs) + [modes[site] for site in self._single]
         pair_of = {upper: (k, lower) for k, (lower, upper) in enumerate(pairs)}
         lowers = {lower for lower, _ in pairs}
         order: dict[int, int] = {}
@@ -70,10 +79,13 @@ class MergedContraction:
             if node.axes is not None:
                 order[tree.core_of[index]] = place[index]
         self._kept = sorted(order)
-        merged_tree = Tree(tuple(nodes), tuple(order[k] for k in self._kept), tree.format)
-        self._merged = Contraction(merged_tree, tuple(new_sizes), contraction.n_batch)
-        self.gradient_shapes = self._merged.core_shapes
-        self.entries_per_sample = self._merged.entries_per_sample
+        coarse_tree = Tree(tuple(nodes), tuple(order[k] for k in self._kept), tree.format)
+        coarse = Contraction(coarse_tree, tuple(new_sizes), contraction.n_batch)
+        self.mode_sizes = modes
+        self._shapes = coarse.core_shapes
+        self._merged: Contraction | MergedContraction = merged(coarse) or coarse
+        self.gradient_shapes: tuple[tuple[int, ...], ...] = self._merged.gradient_shapes
+        self.entries_per_sample: int = self._merged.entries_per_sample + sum(modes)
 
     def _canonical(self, core: FloatArray, position: int) -> FloatArray:
         """A core of a pair as (b, lower, m, upper)."""
@@ -94,21 +106,16 @@ class MergedContraction:
             new[upper] = np.matmul(
                 a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), b.shape[1], -1)
             )
-        prepared = MergedMatrices(
-            self._merged.prepare(
-                [
-                    new[position].reshape(shape)
-                    for position, shape in zip(self._kept, self.gradient_shapes, strict=True)
-                ]
-            )
-        )
-        prepared.pairs = pairs
-        return prepared
+        shapes = dict(zip(self._kept, self._shapes, strict=True))
+        inner = self._merged.prepare([new[k].reshape(shapes[k]) for k in self._kept])
+        return MergedMatrices(inner, pairs)
 
     def gradients(
         self, prepared: MergedMatrices, by_merged: Sequence[FloatArray]
     ) -> list[FloatArray]:
-        """Derivatives with respect to the cores, from those with respect to merged ones."""
+        """As `Contraction.gradients`."""
+        inner: Any = prepared.inner
+        by_merged = self._merged.gradients(inner, list(by_merged))
         found = dict(zip(self._kept, by_merged, strict=True))
         for lower, upper, (a, b) in zip(self._lower, self._upper, prepared.pairs, strict=True):
             left, right = a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), b.shape[1], -1)
@@ -129,71 +136,96 @@ class MergedContraction:
         features: Features,
         work: Workspace | None = None,
         wants_tape: bool = True,
-    ) -> tuple[FloatArray, tuple[Tape, FloatArray, FloatArray]]:
+    ) -> tuple[FloatArray, tuple[Any, FloatArray, FloatArray]]:
         """As `Contraction.forward`."""
         work = Workspace() if work is None else work
         x, y = (_rows(features, sites) for sites in self._sites.T)
         n_pairs, size, n = x.shape
         design = work.keep((n_pairs, size * size, n), x.dtype)
         np.multiply(x[:, :, None], y[:, None], out=design.reshape(n_pairs, size, size, n))
-        merged = [*design.mT, *(features[site] for site in self._single)]
-        scores, tape = self._merged.forward(prepared, merged, work, wants_tape)
+        coarse: Features = design.mT
+        if self._single:
+            coarse = [*design.mT, *(features[site] for site in self._single)]
+        inner: Any = prepared.inner
+        scores, tape = self._merged.forward(inner, coarse, work, wants_tape)
         return scores, (tape, x, y)
 
     def backward(
         self,
         prepared: MergedMatrices,
-        tape: tuple[Tape, FloatArray, FloatArray],
+        tape: tuple[Any, FloatArray, FloatArray],
         score_gradient: FloatArray,
         wants_features: bool,
         work: Workspace | None = None,
     ) -> tuple[list[FloatArray], Features | None]:
         """As `Contraction.backward`, but with respect to the merged cores."""
+        found, rows = self.backward_rows(prepared, tape, score_gradient, wants_features, work)
+        return found, None if rows is None else by_site(rows, self.mode_sizes)
+
+    def backward_rows(
+        self,
+        prepared: MergedMatrices,
+        tape: tuple[Any, FloatArray, FloatArray],
+        score_gradient: FloatArray,
+        wants_features: bool,
+        work: Workspace | None = None,
+    ) -> tuple[list[FloatArray], FloatArray | None]:
+        """As `backward`, with the feature derivatives as rows (all m_k in turn, n)."""
         work = Workspace() if work is None else work
         own, x, y = tape
-        by_merged, rows = self._merged.backward_rows(
-            prepared, own, score_gradient, wants_features, work
+        inner: Any = prepared.inner
+        by_merged, coarse = self._merged.backward_rows(
+            inner, own, score_gradient, wants_features, work
         )
-        if rows is None:
+        if coarse is None:
             return by_merged, None
         n_pairs, size, n = x.shape
         n_rows = n_pairs * size * size
-        each = rows[:n_rows].reshape(n_pairs, size, size, n)
-        by_x = np.einsum("pijn,pjn->pin", each, y, out=work.keep(x.shape, x.dtype))
-        by_y = np.einsum("pijn,pin->pjn", each, x, out=work.keep(x.shape, x.dtype))
-        starts = np.cumsum([n_rows, *(self._whole.mode_sizes[site] for site in self._single)])
-        parts = [rows[a:b] for a, b in pairwise(starts)]
-        if all(len(part) == size for part in parts):
-            stack = work.keep((self._whole.tree.n_sites, size, n), x.dtype)
-            stack[self._sites[:, 0]], stack[self._sites[:, 1]] = by_x, by_y
-            for site, part in zip(self._single, parts, strict=True):
-                stack[site] = part
-            return by_merged, stack.mT
-        found = dict(zip(self._single, parts, strict=True))
-        for (one, other), of_one, of_other in zip(self._sites.tolist(), by_x, by_y, strict=True):
-            found[one], found[other] = of_one, of_other
-        return by_merged, [found[site].T for site in range(self._whole.tree.n_sites)]
+        each = coarse[:n_rows].reshape(n_pairs, size, size, n)
+        rows = work.keep((sum(self.mode_sizes), n), x.dtype)
+        ends = np.cumsum(self.mode_sizes)
+        within = np.arange(size) - size
+        for side, sum_over, other in ((0, "pijn,pjn->pin", y), (1, "pijn,pin->pjn", x)):
+            part = np.einsum(sum_over, each, other, out=work.spare(x.shape, x.dtype))
+            rows[ends[self._sites[:, side]][:, None] + within] = part
+        for site in self._single:
+            m = self.mode_sizes[site]
+            rows[ends[site] - m : ends[site]] = coarse[n_rows : n_rows + m]
+            n_rows += m
+        return by_merged, rows
 
 
 def merged(contraction: Contraction) -> MergedContraction | None:
-    """The contraction with pairs of small sites merged, or None if there are none."""
+    """The contraction with pairs of small sites merged, or None where few would cost less."""
     tree = contraction.tree
     if not tree.is_multilinear or tree.labels:
         return None
     pairs: list[tuple[int, int]] = []
     taken: set[int] = set()
+    (size, _), *_ = Counter(contraction.mode_sizes).most_common(1)
     for index, node in enumerate(tree.nodes):
-        if not _is_small_link(contraction, index) or len(node.children) < 2:
+        if len(node.children) < 2 or not _is_link(contraction, index, size):
             continue
         (lower,) = (child for child in node.children if tree.nodes[child].site is None)
-        if lower not in taken and _is_small_link(contraction, lower):
+        if lower in taken or not _is_link(contraction, lower, size):
+            continue
+        a, b = _incoming(contraction, lower), contraction.message_sizes[lower]
+        c = contraction.message_sizes[index]
+        if _cost(a, size**2, c) < _cost(a, size, b) + _cost(b, size, c):
             pairs.append((lower, index))
             taken |= {lower, index}
-    return MergedContraction(contraction, pairs) if pairs else None
+    worth_it = 4 * len(pairs) >= tree.n_sites
+    return MergedContraction(contraction, pairs) if worth_it else None
 
 
-def _is_small_link(contraction: Contraction, index: int) -> bool:
-    """Whether a node has a site of two features and at most one node below."""
+def _cost(a: int, m: int, b: int) -> int:
+    """What a core (a, m, b) costs for each sample, in flops of a matrix product."""
+    x, y, _ = sorted((a, m, b))
+    return 6 * a * m * b + 4 * _PASS * x * y + _STEP
+
+
+def _is_link(contraction: Contraction, index: int, size: int) -> bool:
+    """Whether a node has one site, of that many features, and at most one node below."""
     tree = contraction.tree
     node = tree.nodes[index]
     if node.axes is None:
@@ -202,7 +234,14 @@ def _is_small_link(contraction: Contraction, index: int) -> bool:
     if len(sites) > 2 or sum(site is not None for site in sites) != 1:
         return False
     in_order = len(sites) == 1 or (sites[0] is None) != node.out_first
-    return in_order and contraction.mode_sizes[_site(tree, index)] == _MODE_SIZE
+    return in_order and contraction.mode_sizes[_site(tree, index)] == size
+
+
+def _incoming(contraction: Contraction, index: int) -> int:
+    """Length of the message from the node below, 1 if there is none."""
+    nodes = contraction.tree.nodes
+    below = [child for child in nodes[index].children if nodes[child].site is None]
+    return contraction.message_sizes[below[0]] if below else 1
 
 
 def _site(tree: Tree, index: int) -> int:

@@ -52,7 +52,6 @@ class ProductKernel:
     def adjoint(
         self,
         matrices: tuple[FloatArray],
-        core_shape: tuple[int, ...],
         messages: Sequence[FloatArray],
         partial: Sequence[FloatArray],
         gradient: FloatArray,
@@ -76,4 +75,6 @@ class ProductKernel:
                     target[...] = part.mT
         if not self.out_first:
             core_gradient = core_gradient.mT
-        return core_gradient.reshape(core_shape)
+        lengths = [message.shape[1] for message in messages]
+        shape = (-1, *lengths) if self.out_first else (*lengths, -1)
+        return core_gradient.reshape(len(core_gradient), *shape)

@@ -48,7 +48,7 @@ def both_ways(core, messages, gradient, out_first, wanted=None, work=None):
         else None
         for j, message in enumerate(messages)
     ]
-    by_core = kernel.adjoint(matrices, core.shape, messages, partial, gradient, into, work)
+    by_core = kernel.adjoint(matrices, messages, partial, gradient, into, work)
     return result, by_core, into
 
 

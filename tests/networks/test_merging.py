@@ -102,10 +102,18 @@ def test_feature_derivatives_can_be_left_out():
         np.testing.assert_array_equal(a, b)
 
 
-def test_pairs_halve_the_number_of_cores():
-    plain, *_ = problem(tensor_train(8, 7), (2,) * 8)
-    assert len(merged(plain).gradient_shapes) == 4
-    plain, *_ = problem(tensor_train(8, 7), (2, 2, 2, 3, 2, 2, 2, 2))
+@pytest.mark.parametrize(
+    ("d", "m", "rank", "n_cores"),
+    [(16, 2, 20, 8), (16, 2, 10, 8), (9, 2, 20, 5), (16, 3, 10, 8), (16, 2, 4, 3)],
+)
+def test_sites_are_merged_as_long_as_steps_cost_more_than_products(d, m, rank, n_cores):
+    plain, *given_problem = problem(tensor_train(d, d - 1), (m,) * d, rank=rank, n_outputs=10)
+    assert len(merged(plain).gradient_shapes) == n_cores
+    assert_same(plain, *given_problem)
+
+
+def test_sites_of_other_sizes_are_left_alone():
+    plain, *_ = problem(tensor_train(8, 7), (2, 2, 2, 30, 2, 2, 2, 2), rank=20)
     assert len(merged(plain).gradient_shapes) == 5
 
 
@@ -125,7 +133,8 @@ def test_other_networks_are_left_alone(tree):
 
 
 def test_larger_sites_are_left_alone():
-    assert merged(problem(tensor_train(4), (3,) * 4)[0]) is None
+    assert merged(problem(tensor_train(8, 7), (16,) * 8, rank=16)[0]) is None
+    assert merged(problem(tensor_train(16, 15), (4,) * 16, rank=40)[0]) is None
 
 
 def test_float32_stays():

@@ -171,7 +171,7 @@ def test_adjoint_of_a_core_for_random_shapes(product, assert_derivative, seed, n
     result, partial = apply(core, messages)
     assert result.shape == weight.shape
     back = [np.empty_like(message) for message in messages]
-    by_core = kernel.adjoint(kernel.matrices(core), shape, messages, partial, weight, back, work)
+    by_core = kernel.adjoint(kernel.matrices(core), messages, partial, weight, back, work)
 
     def value(core, messages):
         return np.sum(weight * apply(core, messages)[0])
