@@ -153,11 +153,14 @@ class Model:
         """The parameter vector of a network and a map of this model's shapes."""
         return self.pack(network.cores, feature_map.parameters)
 
-    def prepared(self, theta: FloatArray) -> tuple[Sequence[Any], list[FloatArray]]:
-        """Cores for `forward` and `backward`, ready for many chunks, and parameters."""
+    def prepared(self, theta: FloatArray, into: Any = None) -> tuple[Any, list[FloatArray]]:
+        """Cores for `forward` and `backward`, ready for many chunks, and parameters.
+
+        With `into`, cores from an earlier call, the same memory is used again.
+        """
         cores, parameters = self.unpack(theta.astype(self.dtype, copy=False))
         if self._lengths is None:
-            return self._passes.prepare(cores), parameters
+            return self._passes.prepare(cores, into), parameters
         return cores, parameters
 
     def forward(

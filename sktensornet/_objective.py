@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ._model import Model
@@ -63,6 +65,7 @@ class Objective:
         self.penalty = penalty
         self.origin = origin
         self.pool = pool
+        self._cores: Any = None
 
     def start(self, theta: FloatArray) -> FloatArray:
         """The point of a parameter vector of the model: itself."""
@@ -111,7 +114,8 @@ class Objective:
             Summed in float64 over all rows, in the model's dtype over a batch.
         """
         n = self.n_samples if rows is None else len(rows)
-        cores, parameters = self.model.prepared(theta)
+        cores, parameters = self.model.prepared(theta, self._cores)
+        self._cores = cores
         size = self.model.chunk_size
         if rows is not None:
             size = min(size, max(_SMALLEST_CHUNK, -(-n // _CHUNKS_PER_BATCH)))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ._typing import FloatArray
+
+Calls: TypeAlias = "list[tuple[Callable[..., Any], tuple, FloatArray | None]]"
 
 _ALIGNMENT = 64
 
@@ -49,11 +54,16 @@ class Workspace:
     """Arrays for one thread at a time: none is allocated twice for the same purpose.
 
     `keep` gives an array that lasts until `clear`, `spare` one that lasts until
-    `clear_spare`, so that what passes through it stays in the cache.
+    `clear_spare`, so that what passes through it stays in the cache. As memory
+    stays where it is, calls may be recorded once and replayed on new contents:
+    for short calls the interpreter otherwise takes longer than they do.
     """
 
     def __init__(self) -> None:
         self._kept, self._spare = _Stack(), _Stack()
+        self._record: Calls | None = None
+        self.programs: dict[Hashable, Any] = {}
+        """What was recorded of work on this memory, for whoever records it."""
 
     def keep(self, shape: tuple[int, ...], dtype: np.dtype) -> FloatArray:
         """An uninitialised array of the tape."""
@@ -63,6 +73,27 @@ class Workspace:
         """An uninitialised array for what is needed at one node only."""
         return self._spare.empty(shape, dtype)
 
+    def run(self, function: Callable[..., Any], *arguments: Any, out: FloatArray) -> FloatArray:
+        """Call a function that writes into `out`, and record the call if asked to."""
+        function(*arguments, out=out)
+        if self._record is not None:
+            self._record.append((function, arguments, out))
+        return out
+
+    def note(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Record a call that writes nothing, without making it."""
+        if self._record is not None:
+            self._record.append((function, arguments, None))
+
+    @contextmanager
+    def recording(self, calls: Calls) -> Iterator[None]:
+        """Append the calls that `run` makes to a list."""
+        self._record = calls
+        try:
+            yield
+        finally:
+            self._record = None
+
     def clear_spare(self) -> None:
         """Hand out again what `spare` gave."""
         self._spare.clear()
@@ -71,3 +102,9 @@ class Workspace:
         """Hand out everything again."""
         self._kept.clear()
         self._spare.clear()
+
+
+def replay(calls: Calls) -> None:
+    """Make recorded calls again."""
+    for function, arguments, out in calls:
+        function(*arguments, out=out)

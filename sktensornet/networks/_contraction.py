@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._typing import Features, FloatArray, IntArray
-from .._workspace import Workspace
+from .._workspace import Calls, Workspace, replay
 from ._kernels import CoreKernel
 from ._product_kernel import ProductKernel
 from ._products import PRODUCTS, Elementwise, add_exponents, rescale
 from ._tree import UNIT, Tree
 
 _LEAVES_BETWEEN_CHECKS = 8
+_MOST_PROGRAMS = 6
 SCORE_EXPONENT = {np.dtype(np.float32): 100, np.dtype(np.float64): 300}
 """Scores saturate at two to this power."""
 
@@ -39,6 +40,34 @@ class Tape:
     partial: dict[int, list] = field(default_factory=dict)
     shift: dict[int, IntArray] = field(default_factory=dict)
     exponent: dict[int, IntArray] = field(default_factory=dict)
+    program: _Program | None = None
+
+
+@dataclass
+class _Program:
+    """The calls of both passes over a number of samples, on memory of its own."""
+
+    matrices: Matrices
+    rows: FloatArray
+    work: Workspace
+    calls: Calls = field(default_factory=list)
+    tape: Tape | None = None
+    backward: dict[bool, _BackwardProgram] = field(default_factory=dict)
+
+
+class _BackwardProgram(NamedTuple):
+    score_gradient: FloatArray
+    calls: Calls
+    result: tuple[list[FloatArray], FloatArray | None]
+
+
+class _OutOfRangeError(Exception):
+    """A message has to be rescaled, which a recorded pass cannot do."""
+
+
+def _check_range(message: FloatArray, out: None) -> None:
+    if rescale(message)[1] is not None:
+        raise _OutOfRangeError
 
 
 class _Step(NamedTuple):
@@ -87,6 +116,9 @@ class Contraction:
         self.mode_sizes = tuple(sizes)
         ends = list(accumulate(sizes))
         self._rows = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+        self._can_be_recorded = self.product.is_multilinear and not any(
+            node.is_product for node in tree.nodes
+        )
         checked = self._nodes_to_check()
         self._steps = [
             self._step(index, checked[index])
@@ -138,13 +170,21 @@ class Contraction:
             core.reshape(shape) for core, shape in zip(cores, self._working_shapes, strict=True)
         ]
 
-    def prepare(self, cores: Sequence[FloatArray]) -> Matrices:
-        """The cores as both passes use them, for many chunks of samples."""
+    def prepare(self, cores: Sequence[FloatArray], into: Matrices | None = None) -> Matrices:
+        """Copy the cores as both passes use them, for many chunks of samples.
+
+        With `into`, the result of an earlier call, they are written into the same
+        memory, and what workspaces have recorded of the passes is used again.
+        """
         working = self.working_cores(cores)
-        prepared = Matrices(working)
+        prepared = Matrices(working) if into is None else into
         for step in self._steps:
             if step.kernel is not None:
-                prepared[step.position] = step.kernel.matrices(working[step.position])
+                core = working[step.position]
+                if into is None:
+                    prepared[step.position] = step.kernel.matrices(core)
+                else:
+                    step.kernel.refresh(prepared[step.position], core)
         return prepared
 
     def forward(
@@ -176,10 +216,38 @@ class Contraction:
         """
         work = Workspace() if work is None else work
         matrices = cores if isinstance(cores, Matrices) else self.prepare(cores)
+        key = (id(matrices), len(features[0]), wants_tape)
+        program = work.programs.get(key)
+        if program is not None:
+            _copy_features(features, self.mode_sizes, program.rows)
+            try:
+                replay(program.calls)
+            except _OutOfRangeError:
+                return self._forward(matrices, program.rows, work, wants_tape)
+            tape = program.tape
+            return _saturate(tape.messages[-1].mT, None), tape
+        own = Workspace() if matrices is cores and self._can_be_recorded else work
+        rows = own.keep((sum(self.mode_sizes), len(features[0])), features[0].dtype)
+        _copy_features(features, self.mode_sizes, rows)
+        if own is work:
+            return self._forward(matrices, rows, work, wants_tape)
+        program = _Program(matrices, rows, own)
+        with own.recording(program.calls):
+            scores, tape = self._forward(matrices, rows, own, wants_tape)
+        if not tape.exponent:
+            program.tape, tape.program = tape, program
+            if len(work.programs) >= _MOST_PROGRAMS:
+                work.programs.clear()
+            work.programs[key] = program
+        return scores, tape
+
+    def _forward(
+        self, matrices: Matrices, rows: FloatArray, work: Workspace, wants_tape: bool
+    ) -> tuple[FloatArray, Tape]:
         tape = Tape([np.empty(0)] * len(self.tree.nodes))
         messages, exponents = tape.messages, tape.exponent
         for site, index in self._site_nodes.items():
-            messages[index] = _samples_innermost(features[site].T, work)[None]
+            messages[index] = rows[None, self._rows[site]]
         for index, children, kernel, position, checked in self._steps:
             own = [messages[child] for child in children]
             if kernel is None:
@@ -195,9 +263,10 @@ class Contraction:
                     matrices[position], own, work, wants_tape
                 )
             if checked:
-                rows, shift = rescale(message.mT)
+                scaled, shift = rescale(message.mT)
+                work.note(_check_range, message.mT)
                 if shift is not None:
-                    message = rows.mT
+                    message = scaled.mT
                     tape.shift[index] = exponents[index] = shift
             messages[index] = message
             for child in children if exponents else ():
@@ -242,6 +311,29 @@ class Contraction:
         """As `backward`, with the feature derivatives as rows (all m_k in turn, n)."""
         work = Workspace() if work is None else work
         matrices = cores if isinstance(cores, Matrices) else self.prepare(cores)
+        program = tape.program
+        if program is None or program.matrices is not matrices:
+            return self._backward(matrices, tape, score_gradient, wants_features, work)
+        known = program.backward.get(wants_features)
+        if known is not None:
+            known.score_gradient[...] = score_gradient.mT
+            replay(known.calls)
+            return known.result
+        calls: Calls = []
+        gradient = np.array(score_gradient.mT, order="C")
+        with program.work.recording(calls):
+            result = self._backward(matrices, tape, gradient.mT, wants_features, program.work)
+        program.backward[wants_features] = _BackwardProgram(gradient, calls, result)
+        return result
+
+    def _backward(
+        self,
+        matrices: Matrices,
+        tape: Tape,
+        score_gradient: FloatArray,
+        wants_features: bool,
+        work: Workspace,
+    ) -> tuple[list[FloatArray], FloatArray | None]:
         core_gradients: list[FloatArray] = [np.empty(0)] * len(matrices)
         exponent = tape.exponent.get(self.tree.root)
         if exponent is not None:
@@ -278,7 +370,7 @@ class Contraction:
             )
         if rows is not None and self.n_batch > 1:
             for site, index in self._site_nodes.items():
-                pending[index].sum(axis=0, out=rows[self._rows[site]])
+                work.run(_sum_batch, pending[index], out=rows[self._rows[site]])
         shapes = self.core_shapes
         return [g.reshape(shape) for g, shape in zip(core_gradients, shapes, strict=True)], rows
 
@@ -311,13 +403,17 @@ def by_site(rows: FloatArray, mode_sizes: Sequence[int]) -> Features:
     return [rows[end - size : end].T for size, end in zip(mode_sizes, accumulate(mode_sizes))]
 
 
-def _samples_innermost(features: FloatArray, work: Workspace) -> FloatArray:
-    """The features of a site (m, n), copied if memory has them in another order."""
-    if features.flags.c_contiguous:
-        return features
-    copy = work.keep(features.shape, features.dtype)
-    copy[...] = features
-    return copy
+def _copy_features(features: Features, mode_sizes: Sequence[int], rows: FloatArray) -> None:
+    """Write features (n, m_k) of all sites into rows (all m_k in turn, n)."""
+    if isinstance(features, np.ndarray):
+        rows.reshape(len(features), -1, rows.shape[1])[...] = features.mT
+        return
+    for part, size, end in zip(features, mode_sizes, accumulate(mode_sizes)):
+        rows[end - size : end] = part.T
+
+
+def _sum_batch(gradient: FloatArray, out: FloatArray) -> None:
+    gradient.sum(axis=0, out=out)
 
 
 def _saturate(message: FloatArray, exponent: IntArray | None) -> FloatArray:

@@ -124,9 +124,17 @@ class CoreKernel:
         """Numbers per sample that both passes keep."""
 
     def matrices(self, core: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The core as the two passes use it."""
-        up = self._up.matrix(core)
-        return up, up if self._down is self._up else self._down.matrix(core)
+        """Copies of the core as the two passes use it."""
+        up = np.array(self._up.matrix(core), order="C")
+        if self._down is self._up:
+            return up, up
+        return up, np.array(self._down.matrix(core), order="C")
+
+    def refresh(self, matrices: tuple[FloatArray, FloatArray], core: FloatArray) -> None:
+        """Write another core into what `matrices` gave."""
+        matrices[0][...] = self._up.matrix(core)
+        if self._down is not self._up:
+            matrices[1][...] = self._down.matrix(core)
 
     def apply(
         self,
@@ -156,7 +164,9 @@ class CoreKernel:
         design = split.design(messages, work)
         n_batch, n = max(len(matrix), len(design)), design.shape[-1]
         empty = work.keep if not split.rest or (self.keeps and wants_tape) else work.spare
-        result = np.matmul(matrix, design, out=empty((n_batch, matrix.shape[1], n), matrix.dtype))
+        result = work.run(
+            np.matmul, matrix, design, out=empty((n_batch, matrix.shape[1], n), matrix.dtype)
+        )
         partial = []
         for j in split.rest:
             message = messages[j]
@@ -164,7 +174,7 @@ class CoreKernel:
             partial.append(each)
             empty = work.keep if j == split.rest[-1] else empty
             result = empty((n_batch, each.shape[2], n), matrix.dtype)
-            np.einsum("bron,brn->bon", each, message, out=result)
+            work.run(np.einsum, "bron,brn->bon", each, message, out=result)
         return result, partial
 
     def adjoint(
@@ -195,14 +205,14 @@ class CoreKernel:
         for j, each in zip(reversed(split.rest), reversed(partial)):
             target = into[j]
             if target is not None:
-                np.einsum("bron,bon->brn", each, gradient, out=target)
+                work.run(np.einsum, "bron,bon->brn", each, gradient, out=target)
             gradient = self._spread(split, messages[j], gradient, work)
         design = split.design(messages, work)
         by_matrix = _product_over_samples(gradient, design, work)
         if len(split.first) == 1:
             (target,) = (into[j] for j in split.first)
             if target is not None:
-                np.matmul(matrix.mT, gradient, out=target)
+                work.run(np.matmul, matrix.mT, gradient, out=target)
             return split.core(by_matrix)
         i, j = split.first
         if into[i] is not None or into[j] is not None:
@@ -210,13 +220,14 @@ class CoreKernel:
             back = design
             if len(back) < len(matrix):
                 back = work.spare((len(matrix), *design.shape[1:]), matrix.dtype)
-            np.matmul(matrix.mT, gradient, out=back)
+            work.run(np.matmul, matrix.mT, gradient, out=back)
             x, y = messages[i], messages[j]
             back = back.reshape(len(back), x.shape[1], y.shape[1], -1)
-            if into[i] is not None:
-                np.einsum("bijn,bjn->bin", back, y, out=into[i])
-            if into[j] is not None:
-                np.einsum("bijn,bin->bjn", back, x, out=into[j])
+            to_x, to_y = into[i], into[j]
+            if to_x is not None:
+                work.run(np.einsum, "bijn,bjn->bin", back, y, out=to_x)
+            if to_y is not None:
+                work.run(np.einsum, "bijn,bin->bjn", back, x, out=to_y)
         return split.core(by_matrix)
 
     def _spread(
@@ -226,7 +237,7 @@ class CoreKernel:
         n_batch, size, n = gradient.shape
         spread = work.spare((n_batch, message.shape[1] * size, n), gradient.dtype)
         each = split.by_message(spread, message.shape[1])
-        np.multiply(message[:, :, None], gradient[:, None], out=each)
+        work.run(np.multiply, message[:, :, None], gradient[:, None], out=each)
         return spread
 
 
@@ -235,7 +246,7 @@ def outer(x: FloatArray, y: FloatArray, work: Workspace) -> FloatArray:
     n_batch, n = max(len(x), len(y)), x.shape[2]
     result = work.spare((n_batch, x.shape[1] * y.shape[1], n), x.dtype)
     each = result.reshape(n_batch, x.shape[1], y.shape[1], n)
-    np.multiply(x[:, :, None], y[:, None], out=each)
+    work.run(np.multiply, x[:, :, None], y[:, None], out=each)
     return result
 
 
@@ -244,4 +255,4 @@ def _product_over_samples(x: FloatArray, y: FloatArray, work: Workspace) -> Floa
     if x.shape[1] < y.shape[1]:
         return _product_over_samples(y, x, work).mT
     result = work.keep((max(len(x), len(y)), x.shape[1], y.shape[1]), x.dtype)
-    return np.matmul(x, y.mT, out=result)
+    return work.run(np.matmul, x, y.mT, out=result)

@@ -94,8 +94,10 @@ class MergedContraction:
             core = core.swapaxes(1, -1)
         return core[:, None] if core.ndim == 3 else core
 
-    def prepare(self, cores: Sequence[FloatArray]) -> MergedMatrices:
-        """Merge the cores, for many chunks of samples."""
+    def prepare(
+        self, cores: Sequence[FloatArray], into: MergedMatrices | None = None
+    ) -> MergedMatrices:
+        """As `Contraction.prepare`, of the merged cores."""
         working = self._whole.working_cores(cores)
         new = {position: cores[position] for position in self._kept}
         pairs = []
@@ -107,8 +109,9 @@ class MergedContraction:
                 a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), b.shape[1], -1)
             )
         shapes = dict(zip(self._kept, self._shapes, strict=True))
-        inner = self._merged.prepare([new[k].reshape(shapes[k]) for k in self._kept])
-        return MergedMatrices(inner, pairs)
+        coarse = [new[k].reshape(shapes[k]) for k in self._kept]
+        inner: Any = None if into is None else into.inner
+        return MergedMatrices(self._merged.prepare(coarse, inner), pairs)
 
     def gradients(
         self, prepared: MergedMatrices, by_merged: Sequence[FloatArray]

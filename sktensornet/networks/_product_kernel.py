@@ -33,10 +33,17 @@ class ProductKernel:
         self.entries = 2 * out
 
     def matrices(self, core: FloatArray) -> tuple[FloatArray]:
-        """View of the core as (b, out, joined)."""
+        """A copy of the core as (b, out, joined)."""
+        return (np.array(self._matrix(core), order="C"),)
+
+    def refresh(self, matrices: tuple[FloatArray], core: FloatArray) -> None:
+        """Write another core into what `matrices` gave."""
+        matrices[0][...] = self._matrix(core)
+
+    def _matrix(self, core: FloatArray) -> FloatArray:
         if self.out_first:
-            return (core.reshape(*core.shape[:2], -1),)
-        return (core.reshape(len(core), -1, core.shape[-1]).mT,)
+            return core.reshape(*core.shape[:2], -1)
+        return core.reshape(len(core), -1, core.shape[-1]).mT
 
     def apply(
         self,
