@@ -237,16 +237,20 @@ class Model:
 
     def _masks(self, features, rate: float, rng: np.random.Generator):
         """Dropout masks of the local features; the constant is never dropped."""
+        if isinstance(features, np.ndarray):
+            return self._mask(features.shape, rate, rng)
+        return [self._mask(array.shape, rate, rng) for array in features]
+
+    def _mask(self, shape: tuple[int, ...], rate: float, rng: np.random.Generator) -> FloatArray:
+        """Zeros and 1 / (1 - rate) for features (..., n, m), with the samples innermost."""
+        *others, n, m = shape
         keep = 1.0 - rate
-        masks = []
-        for array in features:
-            shape = array.shape if self.feature_map.has_constant else (array.shape[0], 1)
-            mask = (rng.random(shape, dtype=np.float32) < keep).astype(self.dtype)
-            mask *= 1.0 / keep
-            if self.feature_map.has_constant:
-                mask[:, 0] = 1
-            masks.append(mask)
-        return masks
+        m = m if self.feature_map.has_constant else 1
+        drawn = rng.random((*others, m, n), dtype=np.float32)
+        mask = np.multiply(drawn < keep, self.dtype.type(1.0 / keep), dtype=self.dtype).mT
+        if self.feature_map.has_constant:
+            mask[..., 0] = 1
+        return mask
 
     def _drop(self, arrays, masks):
         """Apply masks to features, or to their derivatives: the map is symmetric.
@@ -255,6 +259,8 @@ class Model:
         of the constant is dropped at once.
         """
         if self.feature_map.has_constant:
+            if isinstance(arrays, np.ndarray) and isinstance(masks, np.ndarray):
+                return arrays * masks
             return [array * mask for array, mask in zip(arrays, masks, strict=True)]
         dropped = []
         for array, mask, u in zip(arrays, masks, self.feature_map.constants, strict=True):

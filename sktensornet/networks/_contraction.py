@@ -9,65 +9,33 @@ thousands of sites neither overflows nor vanishes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._typing import Features, FloatArray, IntArray
+from .._typing import Features, FloatArray
 from .._workspace import Calls, Workspace, replay
 from ._kernels import CoreKernel
 from ._product_kernel import ProductKernel
 from ._products import PRODUCTS, Elementwise, add_exponents, rescale
+from ._tape import (
+    SCORE_EXPONENT,
+    BackwardProgram,
+    Matrices,
+    OutOfRangeError,
+    Program,
+    Tape,
+    by_site,
+    check_range,
+    copy_features,
+    saturate,
+    sum_batch,
+)
 from ._tree import UNIT, Tree
 
 _LEAVES_BETWEEN_CHECKS = 8
 _MOST_PROGRAMS = 6
-SCORE_EXPONENT = {np.dtype(np.float32): 100, np.dtype(np.float64): 300}
-"""Scores saturate at two to this power."""
-
-
-class Matrices(list):
-    """Cores as the passes use them, one item for each core node."""
-
-
-@dataclass
-class Tape:
-    """What the downward pass needs of the upward one, by node."""
-
-    messages: list[FloatArray]
-    partial: dict[int, list] = field(default_factory=dict)
-    shift: dict[int, IntArray] = field(default_factory=dict)
-    exponent: dict[int, IntArray] = field(default_factory=dict)
-    program: _Program | None = None
-
-
-@dataclass
-class _Program:
-    """The calls of both passes over a number of samples, on memory of its own."""
-
-    matrices: Matrices
-    rows: FloatArray
-    work: Workspace
-    calls: Calls = field(default_factory=list)
-    tape: Tape | None = None
-    backward: dict[bool, _BackwardProgram] = field(default_factory=dict)
-
-
-class _BackwardProgram(NamedTuple):
-    score_gradient: FloatArray
-    calls: Calls
-    result: tuple[list[FloatArray], FloatArray | None]
-
-
-class _OutOfRangeError(Exception):
-    """A message has to be rescaled, which a recorded pass cannot do."""
-
-
-def _check_range(message: FloatArray, out: None) -> None:
-    if rescale(message)[1] is not None:
-        raise _OutOfRangeError
 
 
 class _Step(NamedTuple):
@@ -219,19 +187,19 @@ class Contraction:
         key = (id(matrices), len(features[0]), wants_tape)
         program = work.programs.get(key)
         if program is not None:
-            _copy_features(features, self.mode_sizes, program.rows)
+            copy_features(features, self.mode_sizes, program.rows)
             try:
                 replay(program.calls)
-            except _OutOfRangeError:
+            except OutOfRangeError:
                 return self._forward(matrices, program.rows, work, wants_tape)
             tape = program.tape
-            return _saturate(tape.messages[-1].mT, None), tape
+            return saturate(tape.messages[-1].mT, None), tape
         own = Workspace() if matrices is cores and self._can_be_recorded else work
         rows = own.keep((sum(self.mode_sizes), len(features[0])), features[0].dtype)
-        _copy_features(features, self.mode_sizes, rows)
+        copy_features(features, self.mode_sizes, rows)
         if own is work:
             return self._forward(matrices, rows, work, wants_tape)
-        program = _Program(matrices, rows, own)
+        program = Program(matrices, rows, own)
         with own.recording(program.calls):
             scores, tape = self._forward(matrices, rows, own, wants_tape)
         if not tape.exponent:
@@ -264,7 +232,7 @@ class Contraction:
                 )
             if checked:
                 scaled, shift = rescale(message.mT)
-                work.note(_check_range, message.mT)
+                work.note(check_range, message.mT)
                 if shift is not None:
                     message = scaled.mT
                     tape.shift[index] = exponents[index] = shift
@@ -274,7 +242,7 @@ class Contraction:
                 if inner is not None:
                     exponents[index] = inner
         root = self.tree.root
-        return _saturate(messages[root].mT, exponents.get(root)), tape
+        return saturate(messages[root].mT, exponents.get(root)), tape
 
     def backward(
         self,
@@ -323,7 +291,7 @@ class Contraction:
         gradient = np.array(score_gradient.mT, order="C")
         with program.work.recording(calls):
             result = self._backward(matrices, tape, gradient.mT, wants_features, program.work)
-        program.backward[wants_features] = _BackwardProgram(gradient, calls, result)
+        program.backward[wants_features] = BackwardProgram(gradient, calls, result)
         return result
 
     def _backward(
@@ -370,7 +338,7 @@ class Contraction:
             )
         if rows is not None and self.n_batch > 1:
             for site, index in self._site_nodes.items():
-                work.run(_sum_batch, pending[index], out=rows[self._rows[site]])
+                work.run(sum_batch, pending[index], out=rows[self._rows[site]])
         shapes = self.core_shapes
         return [g.reshape(shape) for g, shape in zip(core_gradients, shapes, strict=True)], rows
 
@@ -394,31 +362,3 @@ class Contraction:
                         size = self.message_sizes[child]
                         targets[child] = work.keep((self.n_batch, size, n), dtype)
         return targets
-
-
-def by_site(rows: FloatArray, mode_sizes: Sequence[int]) -> Features:
-    """Rows (all m_k in turn, n) as one array (n, m_k) for each site."""
-    if len(set(mode_sizes)) == 1:
-        return rows.reshape(len(mode_sizes), mode_sizes[0], -1).mT
-    return [rows[end - size : end].T for size, end in zip(mode_sizes, accumulate(mode_sizes))]
-
-
-def _copy_features(features: Features, mode_sizes: Sequence[int], rows: FloatArray) -> None:
-    """Write features (n, m_k) of all sites into rows (all m_k in turn, n)."""
-    if isinstance(features, np.ndarray):
-        rows.reshape(len(features), -1, rows.shape[1])[...] = features.mT
-        return
-    for part, size, end in zip(features, mode_sizes, accumulate(mode_sizes)):
-        rows[end - size : end] = part.T
-
-
-def _sum_batch(gradient: FloatArray, out: FloatArray) -> None:
-    gradient.sum(axis=0, out=out)
-
-
-def _saturate(message: FloatArray, exponent: IntArray | None) -> FloatArray:
-    limit = SCORE_EXPONENT[message.dtype]
-    if exponent is None:
-        return np.clip(message, -(2.0**limit), 2.0**limit)
-    mantissa, own = np.frexp(message)
-    return np.ldexp(mantissa, np.clip(own + exponent, -limit, limit))

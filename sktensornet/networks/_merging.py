@@ -14,7 +14,8 @@ import numpy as np
 
 from .._typing import Features, FloatArray, IntArray
 from .._workspace import Workspace
-from ._contraction import Contraction, Matrices, by_site
+from ._contraction import Contraction
+from ._tape import Matrices, by_site
 from ._tree import OUT, Node, Tree
 
 _PASS = 17
