@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from speed_shapes import (
+    PREDICTED,
     SHAPES,
     gemm,
     own_runs,
@@ -62,7 +63,9 @@ def measure(shape, arguments, notes: set[str]) -> dict:
         "peak_gflops": float(np.median(rate)) / 1e9,
         "step_seconds": float(np.median(column["step"])),
         "step_share": float(np.median(shape.flops(n, True) / column["step"] / rate)),
-        "predict_share": float(np.median(shape.flops(n, False) / column["predict"] / rate)),
+        "predict_share": float(
+            np.median(shape.flops(PREDICTED * n, False) / column["predict"] / rate)
+        ),
         "times_faster_than": {
             name: float(np.median(column[name] / column["step"])) for name in others
         },
