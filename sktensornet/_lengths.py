@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._typing import FloatArray, IntArray
+from ._typing import Features, FloatArray, IntArray
+from ._workspace import Workspace
 from .networks import Contraction
 
 
@@ -48,14 +49,21 @@ class Lengths:
             yield int(n_sites), slice(None) if len(rows) == len(known) else rows
 
     def forward(
-        self, cores: Sequence[FloatArray], features, known: IntArray
+        self,
+        cores: Sequence[FloatArray],
+        features: Features,
+        known: IntArray,
+        work: Workspace | None = None,
+        wants_tape: bool = True,
     ) -> tuple[FloatArray, list]:
         """As `Contraction.forward`; `known` is the number of sites of each sample."""
         parts, n = [], len(known)
         for n_sites, rows in self._groups(known):
             contraction, places = self._of(n_sites)
             own = [feature[rows] for feature in features[:n_sites]]
-            scores, tape = contraction.forward([cores[place] for place in places], own)
+            scores, tape = contraction.forward(
+                [cores[place] for place in places], own, work, wants_tape
+            )
             parts.append((n_sites, rows, scores, tape))
         whole = self._whole
         result = np.empty((whole.n_batch, n, whole.message_sizes[-1]), parts[0][2].dtype)
@@ -64,8 +72,13 @@ class Lengths:
         return result, [(n_sites, rows, tape) for n_sites, rows, _, tape in parts]
 
     def backward(
-        self, cores: Sequence[FloatArray], tapes: list, gradient: FloatArray, wants_features: bool
-    ) -> tuple[list[FloatArray], list[FloatArray] | None]:
+        self,
+        cores: Sequence[FloatArray],
+        tapes: list,
+        gradient: FloatArray,
+        wants_features: bool,
+        work: Workspace | None = None,
+    ) -> tuple[list[FloatArray], Features | None]:
         """As `Contraction.backward`."""
         n = gradient.shape[1]
         by_core = [np.zeros(shape, gradient.dtype) for shape in self._whole.core_shapes]
@@ -79,7 +92,7 @@ class Lengths:
         for n_sites, rows, tape in tapes:
             contraction, places = self._of(n_sites)
             own, back = contraction.backward(
-                [cores[place] for place in places], tape, gradient[:, rows], wants_features
+                [cores[place] for place in places], tape, gradient[:, rows], wants_features, work
             )
             for place, part in zip(places, own, strict=True):
                 by_core[place] += part

@@ -12,12 +12,16 @@ import numpy as np
 from ._lengths import Lengths
 from ._parallel import ChunkPool, chunks
 from ._typing import FloatArray
+from ._workspace import Workspace
 from .feature_maps import FittedMap
 from .networks import Contraction, TensorNetwork, Tree
+from .networks._merging import merged
 from .patches import Sites
 
-_CHUNK_BYTES = 8_000_000
-_MAX_CHUNK = 256
+_CHUNK_BYTES = 56_000_000
+_MAX_CHUNK = 512
+_MAX_CHUNK_OF_SCORES = 384
+"""Without a tape what matters is that the work at one node stays in the cache."""
 
 
 class Model:
@@ -59,6 +63,8 @@ class Model:
         self.batched = batched
         self.dtype = np.dtype(dtype)
         self.contraction = Contraction(tree, message_sizes, n_batch)
+        self._merged = merged(self.contraction)
+        self._passes: Any = self._merged or self.contraction
         self.groups = tree.groups
         self._lengths = Lengths(self.contraction) if tree.labels else None
         self.core_shapes = shapes = self.contraction.core_shapes
@@ -66,10 +72,13 @@ class Model:
             *(shapes[first] for first, *_ in self.groups),
             *(array.shape for array in feature_map.parameters),
         ]
-        bounds = np.cumsum([0, *(int(np.prod(shape)) for shape in self._shapes)])
-        self._slices = [slice(a, b) for a, b in pairwise(bounds)]
-        self.size = int(bounds[-1])
-        per_sample = sum(message_sizes) * n_batch + 2 * sites.columns.size
+        self._slices, self.size = _consecutive(self._shapes)
+        self._gradient_shapes = self._shapes
+        if self._merged is not None:
+            own = self._shapes[len(shapes) :]
+            self._gradient_shapes = [*self._merged.gradient_shapes, *own]
+        self._gradient_slices, self.gradient_size = _consecutive(self._gradient_shapes)
+        per_sample = self._passes.entries_per_sample + 2 * sites.columns.size
         rows = _CHUNK_BYTES // (self.dtype.itemsize * per_sample)
         self.chunk_size = int(min(_MAX_CHUNK, max(16, rows)))
 
@@ -147,70 +156,104 @@ class Model:
         """The parameter vector of a network and a map of this model's shapes."""
         return self.pack(network.cores, feature_map.parameters)
 
+    def prepared(self, theta: FloatArray, into: Any = None) -> tuple[Any, list[FloatArray]]:
+        """Cores for `forward` and `backward`, ready for many chunks, and parameters.
+
+        With `into`, cores from an earlier call, the same memory is used again.
+        """
+        cores, parameters = self.unpack(theta.astype(self.dtype, copy=False))
+        if self._lengths is None:
+            return self._passes.prepare(cores, into), parameters
+        return cores, parameters
+
     def forward(
         self,
-        cores: Sequence[FloatArray],
+        cores: Sequence[Any],
         parameters: Sequence[FloatArray],
         X: FloatArray,
         dropout: tuple[float, np.random.Generator] | None = None,
+        work: Workspace | None = None,
+        wants_tape: bool = True,
     ) -> tuple[FloatArray, Any]:
-        """Scores (n_samples, n_outputs) of a chunk in float64, and a tape."""
+        """Scores (n_samples, n_outputs) of a chunk in float64, and a tape kept in `work`."""
         sites = self.sites.extract(X)
         features, saved = self.feature_map.forward(parameters, sites)
         masks = None
         if dropout is not None:
             masks = self._masks(features, *dropout)
             features = self._drop(features, masks)
-        raw, tape = self._contract(cores, features, sites)
+        raw, tape = self._contract(cores, features, sites, work, wants_tape)
         scores = raw[0] if raw.shape[0] == 1 else raw[..., 0].T
         return scores.astype(np.float64), (saved, masks, tape)
 
-    def _contract(self, cores, features, sites: FloatArray) -> tuple[FloatArray, Any]:
+    def _contract(
+        self, cores, features, sites: FloatArray, work: Workspace | None, wants_tape: bool
+    ) -> tuple[FloatArray, Any]:
         """Scores and a tape; with shared cores, a missing end of the sites is left out."""
         if self._lengths is not None:
             missing = self.feature_map.missing(sites)
             if missing[-1].any():
                 known = len(sites) - np.argmin(missing[::-1], axis=0)
                 known[missing.all(axis=0)] = 0
-                return self._lengths.forward(cores, features, known)
-        return self.contraction.forward(cores, features)
+                return self._lengths.forward(cores, features, known, work, wants_tape)
+        return self._passes.forward(cores, features, work, wants_tape)
 
     def backward(
         self,
-        cores: Sequence[FloatArray],
+        cores: Sequence[Any],
         parameters: Sequence[FloatArray],
         tape: Any,
         score_gradient: FloatArray,
         out: FloatArray,
+        work: Workspace | None = None,
     ) -> None:
-        """Write the derivative by the parameter vector into `out`."""
+        """Write the derivative of a chunk into `out`, of length `gradient_size`.
+
+        The sum of it over chunks goes into `gradient`.
+        """
         saved, masks, messages = tape
         gradient = score_gradient.astype(self.dtype)
         gradient = gradient[None] if self.contraction.n_batch == 1 else gradient.T[..., None]
         trainable = bool(self.feature_map.parameters)
         by_length = isinstance(messages, list)
-        contraction: Any = self._lengths if by_length else self.contraction
-        by_core, by_feature = contraction.backward(cores, messages, gradient, trainable)
+        contraction: Any = self._lengths if by_length else self._passes
+        by_core, by_feature = contraction.backward(cores, messages, gradient, trainable, work)
         arrays = self.tied(by_core)
         if by_feature is not None:
             if masks is not None:
                 by_feature = self._drop(by_feature, masks)
             arrays += self.feature_map.backward(parameters, saved, by_feature)
-        for part, array in zip(self._slices, arrays, strict=True):
-            out[part] = array.ravel()
+        for part, array in zip(self._gradient_slices, arrays, strict=True):
+            out[part].reshape(array.shape)[...] = array
+
+    def gradient(self, cores: Any, total: FloatArray) -> FloatArray:
+        """The derivative by the parameter vector, from a sum over chunks."""
+        if self._merged is None:
+            return total
+        arrays = [
+            total[part].reshape(shape)
+            for part, shape in zip(self._gradient_slices, self._gradient_shapes, strict=True)
+        ]
+        n_merged = len(self._merged.gradient_shapes)
+        by_core = self._merged.gradients(cores, arrays[:n_merged])
+        return np.concatenate([array.ravel() for array in (*by_core, *arrays[n_merged:])])
 
     def _masks(self, features, rate: float, rng: np.random.Generator):
         """Dropout masks of the local features; the constant is never dropped."""
+        if isinstance(features, np.ndarray):
+            return self._mask(features.shape, rate, rng)
+        return [self._mask(array.shape, rate, rng) for array in features]
+
+    def _mask(self, shape: tuple[int, ...], rate: float, rng: np.random.Generator) -> FloatArray:
+        """Zeros and 1 / (1 - rate) for features (..., n, m), with the samples innermost."""
+        *others, n, m = shape
         keep = 1.0 - rate
-        masks = []
-        for array in features:
-            shape = array.shape if self.feature_map.has_constant else (array.shape[0], 1)
-            mask = (rng.random(shape, dtype=np.float32) < keep).astype(self.dtype)
-            mask *= 1.0 / keep
-            if self.feature_map.has_constant:
-                mask[:, 0] = 1
-            masks.append(mask)
-        return masks
+        m = m if self.feature_map.has_constant else 1
+        drawn = rng.random((*others, m, n), dtype=np.float32)
+        mask = np.multiply(drawn < keep, self.dtype.type(1.0 / keep), dtype=self.dtype).mT
+        if self.feature_map.has_constant:
+            mask[..., 0] = 1
+        return mask
 
     def _drop(self, arrays, masks):
         """Apply masks to features, or to their derivatives: the map is symmetric.
@@ -219,6 +262,8 @@ class Model:
         of the constant is dropped at once.
         """
         if self.feature_map.has_constant:
+            if isinstance(arrays, np.ndarray) and isinstance(masks, np.ndarray):
+                return arrays * masks
             return [array * mask for array, mask in zip(arrays, masks, strict=True)]
         dropped = []
         for array, mask, u in zip(arrays, masks, self.feature_map.constants, strict=True):
@@ -238,11 +283,21 @@ class Model:
 
     def scores(self, theta: FloatArray, X: FloatArray, n_threads: int) -> FloatArray:
         """Scores (n_samples, n_outputs) of all rows, in the model's dtype."""
-        cores, parameters = self.unpack(theta.astype(self.dtype))
+        cores, parameters = self.prepared(theta)
 
         def chunk_scores(rows: slice) -> FloatArray:
             block = X[rows].astype(self.dtype, copy=False)
-            return self.forward(cores, parameters, block)[0].astype(self.dtype)
+            work = pool.workspace
+            work.clear()
+            scores, _ = self.forward(cores, parameters, block, work=work, wants_tape=False)
+            return scores.astype(self.dtype)
 
+        size = min(self.chunk_size, _MAX_CHUNK_OF_SCORES)
         with ChunkPool(n_threads) as pool:
-            return np.concatenate(list(pool.map(chunk_scores, chunks(len(X), self.chunk_size))))
+            return np.concatenate(list(pool.map(chunk_scores, chunks(len(X), size))))
+
+
+def _consecutive(shapes: Sequence[tuple[int, ...]]) -> tuple[list[slice], int]:
+    """Where arrays of these shapes lie in one vector, and its length."""
+    bounds = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
+    return [slice(a, b) for a, b in pairwise(bounds)], int(bounds[-1])

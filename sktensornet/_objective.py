@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ._model import Model
@@ -63,6 +65,7 @@ class Objective:
         self.penalty = penalty
         self.origin = origin
         self.pool = pool
+        self._cores: Any = None
 
     def start(self, theta: FloatArray) -> FloatArray:
         """The point of a parameter vector of the model: itself."""
@@ -111,7 +114,8 @@ class Objective:
             Summed in float64 over all rows, in the model's dtype over a batch.
         """
         n = self.n_samples if rows is None else len(rows)
-        cores, parameters = self.model.unpack(theta.astype(self.model.dtype, copy=False))
+        cores, parameters = self.model.prepared(theta, self._cores)
+        self._cores = cores
         size = self.model.chunk_size
         if rows is not None:
             size = min(size, max(_SMALLEST_CHUNK, -(-n // _CHUNKS_PER_BATCH)))
@@ -123,17 +127,22 @@ class Objective:
             if dropout:
                 noise = (dropout, np.random.default_rng((seed, part.start)))
             X = self.X[where].astype(self.model.dtype, copy=False)
-            scores, tape = self.model.forward(cores, parameters, X, noise)
+            work = self.pool.workspace
+            work.clear()
+            scores, tape = self.model.forward(cores, parameters, X, noise, work)
             values, gradient = self.loss.value_and_gradient(scores, self.y[where])
-            flat = np.empty(self.model.size, self.model.dtype)
-            self.model.backward(cores, parameters, tape, gradient * (weight / n)[:, None], flat)
+            flat = np.empty(self.model.gradient_size, self.model.dtype)
+            gradient = gradient * (weight / n)[:, None]
+            self.model.backward(cores, parameters, tape, gradient, flat, work)
             return float(weight @ values) / n, flat
 
         value = 0.0
-        total = np.zeros(self.model.size, self.model.dtype if rows is not None else np.float64)
+        dtype = self.model.dtype if rows is not None else np.float64
+        total = np.zeros(self.model.gradient_size, dtype)
         for part_value, part_gradient in self.pool.map(chunk, chunks(n, size)):
             value += part_value
             total += part_gradient
+        total = self.model.gradient(cores, total)
         if self.alpha:
             value += self._add_penalty(theta, total)
         return value, total

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import joblib
 from threadpoolctl import ThreadpoolController
 
+from ._workspace import Workspace
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -95,6 +97,14 @@ class ChunkPool:
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
         self._pool: ThreadPoolExecutor | None = None
+        self._local = threading.local()
+
+    @property
+    def workspace(self) -> Workspace:
+        """Work memory of the present thread, kept as long as the pool."""
+        if not hasattr(self._local, "workspace"):
+            self._local.workspace = Workspace()
+        return self._local.workspace
 
     def __enter__(self) -> ChunkPool:
         _limit.enter()
@@ -104,6 +114,7 @@ class ChunkPool:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+        self._local = threading.local()
         _limit.leave()
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

@@ -55,12 +55,14 @@ def test_backward_is_the_derivative(
 
     def forward(theta):
         noise = None if dropout is None else (dropout, np.random.default_rng(3))
-        cores, parameters = model.unpack(theta)
-        return model.forward(cores, parameters, X, noise)
+        return model.forward(*model.prepared(theta), X, noise)
 
     scores, tape = forward(theta)
-    gradient = np.full(model.size, np.nan)
-    model.backward(*model.unpack(theta), tape, weight * np.cos(scores), gradient)
+    total = np.full(model.gradient_size, np.nan)
+    cores, parameters = model.prepared(theta)
+    model.backward(cores, parameters, tape, weight * np.cos(scores), total)
+    gradient = model.gradient(cores, total)
+    assert gradient.shape == (model.size,)
     assert_derivative(
         lambda theta: np.sum(weight * np.sin(forward(theta)[0])), theta, gradient, rtol=1e-5
     )
@@ -126,13 +128,17 @@ def test_all_work_is_in_the_dtype_of_the_model(make_model, tree, feature_map, dt
     assert model.scores(theta, X, 1).dtype == dtype
     assert model.network(theta).dtype == dtype
     assert all(array.dtype == dtype for array in model.fitted_map(theta).parameters)
-    cores, parameters = model.unpack(theta.astype(dtype))
+    cores, parameters = model.prepared(theta.astype(dtype))
     noise = (0.5, np.random.default_rng(0))
     scores, (_, masks, tape) = model.forward(cores, parameters, X, noise)
     assert scores.dtype == np.float64
-    assert {array.dtype for array in (*masks, *tape.messages)} == {np.dtype(dtype)}
-    gradient = np.empty(model.size, dtype)
+    finest = tape
+    while isinstance(finest, tuple):
+        finest = finest[0]
+    assert {array.dtype for array in (*masks, *finest.messages)} == {np.dtype(dtype)}
+    gradient = np.empty(model.gradient_size, dtype)
     model.backward(cores, parameters, (_, masks, tape), np.ones_like(scores), gradient)
+    assert model.gradient(cores, gradient).dtype == dtype
     assert np.all(np.isfinite(gradient))
 
 
@@ -161,7 +167,8 @@ def test_dropout_never_drops_the_constant(make_model, tree, feature_map):
     bias = np.array([[1.0, -2.0, 3.0]])
     cores = identity_start(model.contraction, model.feature_map.constants, bias, None)
     noise = (0.9, np.random.default_rng(0))
-    scores, _ = model.forward(cores, model.feature_map.parameters, X, noise)
+    theta = model.pack(cores, model.feature_map.parameters)
+    scores, _ = model.forward(*model.prepared(theta), X, noise)
     np.testing.assert_array_equal(scores, np.broadcast_to(bias, scores.shape))
 
 
@@ -196,7 +203,7 @@ def test_dropout_is_a_symmetric_map(make_model, feature_map):
 def test_dropout_depends_on_the_generator_alone(make_model):
     model, theta, X = make_model()
     one, same, other = (
-        model.forward(*model.unpack(theta), X, (0.5, np.random.default_rng(seed)))[0]
+        model.forward(*model.prepared(theta), X, (0.5, np.random.default_rng(seed)))[0]
         for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(one, same)

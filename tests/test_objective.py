@@ -209,3 +209,19 @@ def test_sizes_are_those_of_the_data(make_model):
     objective, theta, _ = problem(make_model)
     assert objective.n_samples == 10
     assert objective.value_and_gradient(theta)[1].shape == (objective.model.size,)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@each_tree
+def test_results_do_not_change_with_later_calls(make_model, tree, n_threads):
+    objective, theta, _ = problem(make_model, tree, n=600, n_threads=n_threads, dtype=np.float32)
+    with objective.pool:
+        for rows in (None, np.arange(300)):
+            _, gradient = objective.value_and_gradient(theta, rows)
+            scores = objective.scores(theta, objective.X)
+            before = gradient.copy(), scores.copy()
+            objective.value_and_gradient(1.5 * theta, rows)
+            objective.scores(1.5 * theta, objective.X)
+            np.testing.assert_array_equal(gradient, before[0])
+            np.testing.assert_array_equal(scores, before[1])
+            np.testing.assert_array_equal(objective.value_and_gradient(theta, rows)[1], gradient)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._checks import check_integer, check_option
 from .._linalg import positive_scale, weighted_moments
-from ._base import FeatureMap, FittedMap, standardise, unit_covectors
+from ._base import FeatureMap, FittedMap, empty_features, standardise, unit_covectors
 
 
 def _relu(h):
@@ -105,28 +105,32 @@ class FittedAffineMap(FittedMap):
 
     def forward(self, parameters, sites):
         matrix, offset = parameters
-        missing = np.isnan(sites)
         silent = None
-        if missing.any():
+        if np.isnan(sites.min(initial=0)):
+            missing = np.isnan(sites)
             sites = np.where(missing, self.column_means, sites)
             silent = np.nonzero(missing[..., 0]) if sites.shape[2] == 1 else None
-        z = standardise(sites, self.mean, self.scale)
-        n_sites, n_samples, site_size = z.shape
-        hidden = np.matmul(z.reshape(-1, site_size), matrix)
-        hidden += offset
-        hidden = ACTIVATIONS[self.activation][0](hidden)
-        features = np.empty((n_sites, n_samples, hidden.shape[1] + 1), dtype=z.dtype)
-        features[..., 0] = 1
-        features[..., 1:] = hidden.reshape(n_sites, n_samples, -1)
+        site_size = sites.shape[2]
+        # With an input 1 one matrix product gives the constant and the offset too.
+        z = empty_features(sites.shape, site_size + 1, sites.dtype)
+        standardise(sites, self.mean, self.scale, out=z[..., :-1])
+        z[..., -1] = 1
+        whole = np.zeros((site_size + 1, len(offset) + 1), z.dtype)
+        whole[:-1, 1:], whole[-1, 0], whole[-1, 1:] = matrix, 1, offset
+        features = empty_features(sites.shape, len(offset) + 1, z.dtype)
+        np.matmul(whole.T, z.mT, out=features.mT)
+        ACTIVATIONS[self.activation][0](features[..., 1:])
         if silent is not None:
             features[silent[0], silent[1], 1:] = 0
         return features, (z, features, silent)
 
     def backward(self, parameters, saved, gradient):
         z, features, silent = saved
-        stacked = np.stack([part[:, 1:] for part in gradient])
+        if not isinstance(gradient, np.ndarray):
+            gradient = np.stack(gradient)
+        hidden = ACTIVATIONS[self.activation][1](features[..., 1:], gradient[..., 1:])
         if silent is not None:
-            stacked[silent] = 0
-        hidden = ACTIVATIONS[self.activation][1](features[..., 1:], stacked)
-        hidden = hidden.reshape(-1, hidden.shape[-1])
-        return [z.reshape(-1, z.shape[-1]).T @ hidden, hidden.sum(axis=0)]
+            hidden = hidden.copy()
+            hidden[silent] = 0
+        whole = np.matmul(z.mT, hidden).sum(axis=0)
+        return [whole[:-1], whole[-1]]

@@ -237,7 +237,7 @@ class FittedMap(ReadOnlyArrays, ABC):
         """
 
     def backward(
-        self, parameters: Sequence[FloatArray], saved: Any, gradient: Sequence[FloatArray]
+        self, parameters: Sequence[FloatArray], saved: Any, gradient: Features
     ) -> list[FloatArray]:
         """Derivative of each parameter, given that of the features of each site.
 
@@ -265,17 +265,26 @@ def check_scale(scale: float | str) -> float:
     return check_real("scale", scale, 0)
 
 
-def standardise(sites: FloatArray, mean: FloatArray, scale: FloatArray) -> FloatArray:
-    """Centre and scale, limited to `LIMIT` standard deviations, in a new array.
+def standardise(
+    sites: FloatArray, mean: FloatArray, scale: FloatArray, out: FloatArray | None = None
+) -> FloatArray:
+    """Centre and scale, limited to `LIMIT` standard deviations, in a new array or `out`.
 
     A missing value becomes 0, the mean.
     """
     with np.errstate(over="ignore"):
-        z = sites - mean
+        z = np.subtract(sites, mean, out=out)
         z /= scale
     np.clip(z, -LIMIT, LIMIT, out=z)
-    z[np.isnan(z)] = 0
+    if np.isnan(z.min(initial=0)):
+        z[np.isnan(z)] = 0
     return z
+
+
+def empty_features(shape: tuple[int, ...], size: int, dtype: np.dtype) -> FloatArray:
+    """An array (n_sites, n_samples, size) with the samples innermost in memory."""
+    n_sites, n_samples = shape[:2]
+    return np.empty((n_sites, size, n_samples), dtype).mT
 
 
 def unit_covectors(sizes: Sequence[int], dtype: np.dtype) -> tuple[FloatArray, ...]:

@@ -9,28 +9,34 @@ thousands of sites neither overflows nor vanishes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
-from .._typing import Features, FloatArray, IntArray
-from ._kernels import apply_core, apply_core_adjoint
-from ._products import PRODUCTS, add_exponents, rescale
+from .._typing import Features, FloatArray
+from .._workspace import Calls, Workspace, replay
+from ._kernels import CoreKernel
+from ._product_kernel import ProductKernel
+from ._products import PRODUCTS, Elementwise, add_exponents, rescale
+from ._tape import (
+    SCORE_EXPONENT,
+    BackwardProgram,
+    Matrices,
+    OutOfRangeError,
+    Program,
+    Step,
+    Tape,
+    by_site,
+    check_range,
+    copy_features,
+    nodes_to_check,
+    saturate,
+    sum_batch,
+)
 from ._tree import UNIT, Tree
 
-_LEAVES_BETWEEN_CHECKS = 8
-SCORE_EXPONENT = {np.dtype(np.float32): 100, np.dtype(np.float64): 300}
-"""Scores saturate at two to this power."""
-
-
-@dataclass
-class Tape:
-    """What the downward pass needs of the upward one."""
-
-    messages: list[FloatArray] = field(default_factory=list)
-    partial: list[list] = field(default_factory=list)
-    shift: list[IntArray | None] = field(default_factory=list)
-    exponent: list[IntArray | None] = field(default_factory=list)
+_MOST_PROGRAMS = 6
 
 
 class Contraction:
@@ -76,29 +82,42 @@ class Contraction:
             (n_batch, *(n for n, axis in zip(shape, self._axes(node), strict=True) if axis != UNIT))
             for node, shape in zip(tree.order, tree.core_shapes(message_sizes), strict=True)
         )
-        self._checked = self._nodes_to_check()
+        self.gradient_shapes = self.core_shapes
+        self._site_nodes = {
+            node.site: index for index, node in enumerate(tree.nodes) if node.site is not None
+        }
+        sizes = [message_sizes[self._site_nodes[site]] for site in range(tree.n_sites)]
+        self.mode_sizes = tuple(sizes)
+        ends = list(accumulate(sizes))
+        self._rows = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+        self._can_be_recorded = self.product.is_multilinear and not any(
+            node.is_product for node in tree.nodes
+        )
+        checked = nodes_to_check(tree) if self.product.is_multilinear else [False] * len(tree.nodes)
+        self._steps = [
+            self._step(index, checked[index])
+            for index, node in enumerate(tree.nodes)
+            if node.site is None
+        ]
+        kept = sum(step.kernel.entries for step in self._steps if step.kernel is not None)
+        self.entries_per_sample = n_batch * kept + 2 * sum(sizes)
+        """About how many numbers a forward and a backward pass keep for each sample."""
+
+    def _step(self, index: int, checked: bool) -> Step:
+        node = self.tree.nodes[index]
+        if node.axes is None:
+            return Step(index, node.children, None, -1, checked)
+        position, out = self.tree.core_of[index], self.message_sizes[index]
+        kernel: CoreKernel | ProductKernel
+        if isinstance(self.product, Elementwise):
+            kernel = ProductKernel(self.product, out, node.out_first)
+        else:
+            sizes = [self.message_sizes[child] for child in node.children]
+            kernel = CoreKernel(sizes, out, node.out_first)
+        return Step(index, node.children, kernel, position, checked)
 
     def _axes(self, index: int) -> tuple[int, ...]:
         return self.tree.nodes[index].axes or ()
-
-    def _nodes_to_check(self) -> tuple[bool, ...]:
-        """Nodes whose message is rescaled, so that few factors meet in between."""
-        nodes = self.tree.nodes
-        leaves: list[int] = []
-        checked = [False] * len(nodes)
-        if not self.product.is_multilinear:
-            return tuple(checked)
-        for node in nodes:
-            if node.axes is None:
-                leaves.append(1)
-                continue
-            for child in sorted(node.children, key=lambda child: -leaves[child]):
-                if sum(leaves[other] for other in node.children) <= _LEAVES_BETWEEN_CHECKS:
-                    break
-                if nodes[child].axes is not None:
-                    checked[child], leaves[child] = True, 1
-            leaves.append(sum(leaves[child] for child in node.children))
-        return tuple(checked)
 
     def working_cores(self, cores: Sequence[FloatArray]) -> list[FloatArray]:
         """Views of the cores without the axes of length one at the chain's ends.
@@ -117,15 +136,53 @@ class Contraction:
             core.reshape(shape) for core, shape in zip(cores, self._working_shapes, strict=True)
         ]
 
-    def forward(self, cores: Sequence[FloatArray], features: Features) -> tuple[FloatArray, Tape]:
+    def prepare(self, cores: Sequence[FloatArray], into: Matrices | None = None) -> Matrices:
+        """Copy the cores as both passes use them, for many chunks of samples.
+
+        Parameters
+        ----------
+        cores : sequence of ndarray
+            The cores, as for `forward`.
+        into : Matrices or None
+            The result of an earlier call, into whose memory the cores are written;
+            what workspaces have recorded of the passes is then used again.
+
+        Returns
+        -------
+        Matrices
+            What `forward` and `backward` take.
+        """
+        working = self.working_cores(cores)
+        prepared = Matrices(working) if into is None else into
+        for step in self._steps:
+            if step.kernel is not None:
+                core = working[step.position]
+                if into is None:
+                    prepared[step.position] = step.kernel.matrices(core)
+                else:
+                    step.kernel.refresh(prepared[step.position], core)
+        return prepared
+
+    def forward(
+        self,
+        cores: Sequence[FloatArray] | Matrices,
+        features: Features,
+        work: Workspace | None = None,
+        wants_tape: bool = True,
+    ) -> tuple[FloatArray, Tape]:
         """Scores of n samples.
 
         Parameters
         ----------
         cores : sequence of ndarray
-            The cores with a leading axis of length ``n_batch``.
+            The cores with a leading axis of length ``n_batch``, or what `prepare`
+            made of them.
         features : sequence of ndarray of shape (n, m_k)
-            Local features of each site.
+            Local features of each site, best with the samples innermost in memory.
+        work : Workspace or None
+            Where the tape is kept.
+        wants_tape : bool, default=True
+            Whether `backward` follows.
 
         Returns
         -------
@@ -134,39 +191,76 @@ class Contraction:
         tape : Tape
             What `backward` needs.
         """
-        cores = self.working_cores(cores)
-        tape = Tape()
-        for index, node in enumerate(self.tree.nodes):
-            partial: list = []
-            shift = exponent = None
-            if node.site is not None:
-                message = features[node.site][None]
+        work = Workspace() if work is None else work
+        matrices = cores if isinstance(cores, Matrices) else self.prepare(cores)
+        key = (id(matrices), len(features[0]), wants_tape)
+        program = work.programs.get(key)
+        if program is not None:
+            copy_features(features, self.mode_sizes, program.rows)
+            try:
+                replay(program.calls)
+            except OutOfRangeError:
+                return self._forward(matrices, program.rows, work, wants_tape)
+            tape = program.tape
+            return saturate(tape.messages[-1].mT, None), tape
+        own = Workspace() if matrices is cores and self._can_be_recorded else work
+        rows = own.keep((sum(self.mode_sizes), len(features[0])), features[0].dtype)
+        copy_features(features, self.mode_sizes, rows)
+        if own is work:
+            return self._forward(matrices, rows, work, wants_tape)
+        program = Program(matrices, rows, own)
+        with own.recording(program.calls):
+            scores, tape = self._forward(matrices, rows, own, wants_tape)
+        if not tape.exponent:
+            program.tape, tape.program = tape, program
+            if len(work.programs) >= _MOST_PROGRAMS:
+                work.programs.clear()
+            work.programs[key] = program
+        return scores, tape
+
+    def _forward(
+        self, matrices: Matrices, rows: FloatArray, work: Workspace, wants_tape: bool
+    ) -> tuple[FloatArray, Tape]:
+        tape = Tape([np.empty(0)] * len(self.tree.nodes))
+        messages, exponents = tape.messages, tape.exponent
+        for site, index in self._site_nodes.items():
+            messages[index] = rows[None, self._rows[site]]
+        for index, children, kernel, position, checked in self._steps:
+            own = [messages[child] for child in children]
+            if kernel is None:
+                message, tape.partial[index], inner = self.product.combine(
+                    [message.mT for message in own]
+                )
+                message = message.mT
+                if inner is not None:
+                    exponents[index] = inner
             else:
-                messages = [tape.messages[child] for child in node.children]
-                for child in node.children:
-                    exponent = add_exponents(exponent, tape.exponent[child])
-                if node.axes is None:
-                    message, partial, inner = self.product.combine(messages)
-                    exponent = add_exponents(exponent, inner)
-                else:
-                    core = cores[self.tree.core_of[index]]
-                    message, partial = apply_core(core, messages, node.out_first, self.product)
-                    if self._checked[index]:
-                        message, shift = rescale(message)
-                exponent = add_exponents(exponent, shift)
-            tape.messages.append(message)
-            tape.partial.append(partial)
-            tape.shift.append(shift)
-            tape.exponent.append(exponent)
-        return _saturate(tape.messages[-1], tape.exponent[-1]), tape
+                work.clear_spare()
+                message, tape.partial[index] = kernel.apply(
+                    matrices[position], own, work, wants_tape
+                )
+            if checked:
+                scaled, shift = rescale(message.mT)
+                work.note(check_range, message.mT)
+                if shift is not None:
+                    message = scaled.mT
+                    tape.shift[index] = exponents[index] = shift
+            messages[index] = message
+            for child in children if exponents else ():
+                inner = add_exponents(exponents.get(index), exponents.get(child))
+                if inner is not None:
+                    exponents[index] = inner
+        root = self.tree.root
+        return saturate(messages[root].mT, exponents.get(root)), tape
 
     def backward(
         self,
-        cores: Sequence[FloatArray],
+        cores: Sequence[FloatArray] | Matrices,
         tape: Tape,
         score_gradient: FloatArray,
         wants_features: bool,
-    ) -> tuple[list[FloatArray], list[FloatArray] | None]:
+        work: Workspace | None = None,
+    ) -> tuple[list[FloatArray], Features | None]:
         """Derivatives of a loss, given its derivative with respect to the scores.
 
         Parameters
@@ -179,66 +273,128 @@ class Contraction:
             Derivative of the loss by the scores.
         wants_features : bool
             Whether the derivative by the features is asked for.
+        work : Workspace or None
+            Where the tape was kept.
 
         Returns
         -------
         core_gradients : list of ndarray
             Derivative by each core, in its shape.
         feature_gradients : list of ndarray of shape (n, m_k), or None
-            Derivative by the features of each site, if asked for.
+            Derivative by the features of each site, if asked for; one array where
+            all sites have as many. All derivatives last until `work` is cleared.
         """
-        tree = self.tree
-        cores = self.working_cores(cores)
-        core_gradients: list[FloatArray] = [np.empty(0)] * len(cores)
-        feature_gradients: list[FloatArray] = [np.empty(0)] * tree.n_sites
-        pending: list[FloatArray | None] = [None] * len(tree.nodes)
-        exponent = tape.exponent[-1]
+        by_core, rows = self._backward_rows(cores, tape, score_gradient, wants_features, work)
+        return by_core, None if rows is None else by_site(rows, self.mode_sizes)
+
+    def gradients(self, prepared: Matrices, by_core: list[FloatArray]) -> list[FloatArray]:
+        """Derivatives by core from what `backward` gives, or sums of it over chunks.
+
+        Parameters
+        ----------
+        prepared : Matrices
+            What `prepare` returned.
+        by_core : list of ndarray
+            The derivatives.
+
+        Returns
+        -------
+        list of ndarray
+            For this class as they are.
+        """
+        return by_core
+
+    def _backward_rows(
+        self,
+        cores: Sequence[FloatArray] | Matrices,
+        tape: Tape,
+        score_gradient: FloatArray,
+        wants_features: bool,
+        work: Workspace | None = None,
+    ) -> tuple[list[FloatArray], FloatArray | None]:
+        """As `backward`, with the feature derivatives as rows (all m_k in turn, n)."""
+        work = Workspace() if work is None else work
+        matrices = cores if isinstance(cores, Matrices) else self.prepare(cores)
+        program = tape.program
+        if program is None or program.matrices is not matrices:
+            return self._backward(matrices, tape, score_gradient, wants_features, work)
+        known = program.backward.get(wants_features)
+        if known is not None:
+            known.score_gradient[...] = score_gradient.mT
+            replay(known.calls)
+            return known.result
+        calls: Calls = []
+        gradient = np.array(score_gradient.mT, order="C")
+        with program.work.recording(calls):
+            result = self._backward(matrices, tape, gradient.mT, wants_features, program.work)
+        program.backward[wants_features] = BackwardProgram(gradient, calls, result)
+        return result
+
+    def _backward(
+        self,
+        matrices: Matrices,
+        tape: Tape,
+        score_gradient: FloatArray,
+        wants_features: bool,
+        work: Workspace,
+    ) -> tuple[list[FloatArray], FloatArray | None]:
+        core_gradients: list[FloatArray] = [np.empty(0)] * len(matrices)
+        exponent = tape.exponent.get(self.tree.root)
         if exponent is not None:
             limit = SCORE_EXPONENT[score_gradient.dtype]
             inside = np.abs(exponent) <= limit
             score_gradient = np.ldexp(score_gradient * inside, np.where(inside, exponent, 0))
-        pending[-1] = score_gradient
-        for index in range(len(tree.nodes) - 1, -1, -1):
-            node, gradient = tree.nodes[index], pending[index]
-            pending[index] = None
-            if gradient is None:
-                continue
-            if node.site is not None:
-                feature_gradients[node.site] = (
-                    gradient[0] if len(gradient) == 1 else gradient.sum(axis=0)
-                )
-                continue
-            messages = [tape.messages[child] for child in node.children]
-            shift = tape.shift[index]
-            if node.axes is None:
-                back = self.product.combine_adjoint(
-                    messages, tape.partial[index], tape.messages[index], gradient
-                )
-            else:
-                if shift is not None:
-                    gradient = np.ldexp(gradient, -shift)
-                wanted = [
-                    wants_features or tree.nodes[child].site is None for child in node.children
-                ]
-                position = tree.core_of[index]
-                core_gradient, back = apply_core_adjoint(
-                    cores[position],
-                    messages,
+        n, dtype = score_gradient.shape[1], score_gradient.dtype
+        rows = work.keep((sum(self.mode_sizes), n), dtype) if wants_features else None
+        pending = self._targets(rows, n, dtype, work)
+        pending[-1] = np.ascontiguousarray(score_gradient.mT)
+        for index, children, kernel, position, _ in reversed(self._steps):
+            gradient = pending[index]
+            own = [tape.messages[child] for child in children]
+            if kernel is None:
+                parts = self.product.combine_adjoint(
+                    [message.mT for message in own],
                     tape.partial[index],
-                    gradient,
-                    wanted,
-                    node.out_first,
-                    self.product,
+                    tape.messages[index].mT,
+                    gradient.mT,
                 )
-                core_gradients[position] = core_gradient.reshape(self.core_shapes[position])
-            for child, part in zip(node.children, back, strict=True):
-                pending[child] = part
-        return core_gradients, feature_gradients if wants_features else None
+                for child, part in zip(children, parts, strict=True):
+                    pending[child] = None if part is None else part.mT
+                continue
+            work.clear_spare()
+            if index in tape.shift:
+                gradient = np.ldexp(gradient, -tape.shift[index].mT)
+            core_gradients[position] = kernel.adjoint(
+                matrices[position],
+                own,
+                tape.partial[index],
+                gradient,
+                [pending[child] for child in children],
+                work,
+            )
+        if rows is not None and self.n_batch > 1:
+            for site, index in self._site_nodes.items():
+                work.run(sum_batch, pending[index], out=rows[self._rows[site]])
+        shapes = self.core_shapes
+        return [g.reshape(shape) for g, shape in zip(core_gradients, shapes, strict=True)], rows
 
-
-def _saturate(message: FloatArray, exponent: IntArray | None) -> FloatArray:
-    limit = SCORE_EXPONENT[message.dtype]
-    if exponent is None:
-        return np.clip(message, -(2.0**limit), 2.0**limit)
-    mantissa, own = np.frexp(message)
-    return np.ldexp(mantissa, np.clip(own + exponent, -limit, limit))
+    def _targets(
+        self, rows: FloatArray | None, n: int, dtype: np.dtype, work: Workspace
+    ) -> list[Any]:
+        """For each node where to write the derivative with respect to its message."""
+        targets: list[Any] = [None] * len(self.tree.nodes)
+        if rows is not None:
+            for site, index in self._site_nodes.items():
+                part = self._rows[site]
+                targets[index] = (
+                    rows[None, part]
+                    if self.n_batch == 1
+                    else work.keep((self.n_batch, part.stop - part.start, n), dtype)
+                )
+        for _, children, kernel, *_ in self._steps:
+            if kernel is not None:
+                for child in children:
+                    if self.tree.nodes[child].site is None:
+                        size = self.message_sizes[child]
+                        targets[child] = work.keep((self.n_batch, size, n), dtype)
+        return targets

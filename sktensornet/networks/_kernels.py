@@ -1,100 +1,258 @@
 """The hot path: a core applied to the messages of its children, and the adjoint.
 
-Messages have shape (b, n, r): b tensors (one per class, or 1), n samples, r
-entries. Cores have shape (b, i_1, ..., i_k, o), or (b, o, i_1, ..., i_k) with
-``out_first``. A leading axis of length 1 broadcasts.
+Messages have shape (b, r, n): b tensors (one per class, or 1), r entries, n
+samples. The samples are innermost, so that element-wise work runs along them;
+arrays in another memory order are as right, only slower. A leading axis of
+length 1 broadcasts.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
 from .._typing import FloatArray
-from ._products import MULTIPLY, Product, khatri_rao
-
-__all__ = ["apply_core", "apply_core_adjoint", "khatri_rao"]
+from .._workspace import Workspace
 
 
-def _as_matrix(core: FloatArray, n_paired: int, out_first: bool) -> FloatArray:
-    """View of the core as (b, rows of the design, everything else)."""
-    batch = core.shape[0]
-    if out_first:
-        return core.reshape(batch, core.shape[1], -1).swapaxes(1, 2)
-    rows = math.prod(core.shape[1 : 1 + n_paired])
-    return core.reshape(batch, rows, -1)
+class _Split:
+    r"""The multilinear rule cut into a matrix product and sums sample by sample.
 
-
-def apply_core(
-    core: FloatArray,
-    messages: list[FloatArray],
-    out_first: bool = False,
-    product: Product = MULTIPLY,
-) -> tuple[FloatArray, list[FloatArray]]:
-    """Contract a core with the messages of its children.
-
-    The first two messages meet the core in one matrix product with their
-    Khatri-Rao product; further ones are contracted sample by sample. A product
-    that is not multilinear needs all of them in the matrix product.
-
-    Returns
-    -------
-    message : ndarray of shape (b, n, o)
-    partial : list of ndarray
-        What `apply_core_adjoint` needs of the way.
-    """
-    paired = messages[: product.n_paired]
-    design = product.outer(paired)
-    result = np.matmul(design, _as_matrix(core, len(paired), out_first))
-    partial = [] if product.is_multilinear else [design]
-    for message in messages[len(paired) :]:
-        result = result.reshape(*result.shape[:2], message.shape[-1], -1)
-        partial.append(result)
-        result = np.vecmat(message, result)
-    return result, partial
-
-
-def apply_core_adjoint(
-    core: FloatArray,
-    messages: list[FloatArray],
-    partial: list[FloatArray],
-    gradient: FloatArray,
-    wanted: list[bool],
-    out_first: bool = False,
-    product: Product = MULTIPLY,
-) -> tuple[FloatArray, list[FloatArray | None]]:
-    """Adjoint of `apply_core`.
+    .. math:: z = G_{(\mathrm{rest}, o), (\mathrm{first})} \, (x_i \otimes x_j), \qquad
+              y_o = \sum_{\mathrm{rest}} z_{\mathrm{rest}, o} \, x_{\mathrm{rest}}
 
     Parameters
     ----------
-    gradient : ndarray of shape (b, n, o)
-        Derivative with respect to the outgoing message.
-    wanted : list of bool
-        For each child, whether the derivative of its message is needed.
-
-    Returns
-    -------
-    core_gradient : ndarray, in the shape of the core
-    message_gradients : list of ndarray of shape (b, n, i_j), or None
+    first, rest : tuple of int
+        The one or two children that meet the core in the matrix product, and
+        the others.
+    sizes : sequence of int
+    out : int
+    out_first : bool
+        As for `CoreKernel`.
     """
-    message_gradients: list[FloatArray | None] = [None] * len(messages)
-    paired = messages[: product.n_paired]
-    for j in range(len(messages) - 1, len(paired) - 1, -1):
-        if wanted[j]:
-            message_gradients[j] = np.matvec(partial[j - 2], gradient)
-        gradient = khatri_rao(messages[j], gradient)
-    design = product.outer(paired) if product.is_multilinear else partial[0]
-    if out_first:
-        core_gradient = np.matmul(gradient.swapaxes(1, 2), design)
-    else:
-        core_gradient = np.matmul(design.swapaxes(1, 2), gradient)
-    if any(wanted[: len(paired)]):
-        matrix = _as_matrix(core, len(paired), out_first)
-        back = np.matmul(gradient, matrix.swapaxes(1, 2))
-        message_gradients[: len(paired)] = (
-            [back]
-            if len(paired) == 1
-            else product.outer_adjoint(paired, design, back, wanted[: len(paired)])
+
+    def __init__(
+        self,
+        first: tuple[int, ...],
+        rest: tuple[int, ...],
+        sizes: Sequence[int],
+        out_size: int,
+        out_first: bool,
+    ) -> None:
+        n_children = len(sizes)
+        self.first, self.rest = first, rest
+        self.rest_is_last = out_first and len(rest) < 2
+        out = 1 if out_first else n_children + 1
+        legs = [1 + j + out_first for j in range(n_children)]
+        others = [legs[j] for j in rest]
+        rows = (out, *others) if self.rest_is_last else (*others, out)
+        self._axes = (0, *rows, *(legs[j] for j in first))
+        self._inverse = tuple(np.argsort(self._axes))
+        lengths = dict(zip([out, *legs], [out_size, *sizes], strict=True))
+        self._shape = (-1, *(lengths[axis] for axis in self._axes[1:]))
+        self._n_columns = math.prod(sizes[j] for j in first)
+
+    def matrix(self, core: FloatArray) -> FloatArray:
+        """The core as (b, rest and out, first)."""
+        return core.transpose(self._axes).reshape(len(core), -1, self._n_columns)
+
+    def core(self, matrix: FloatArray) -> FloatArray:
+        """The inverse of `matrix`."""
+        return matrix.reshape(self._shape).transpose(self._inverse)
+
+    def design(self, messages: Sequence[FloatArray], work: Workspace) -> FloatArray:
+        """What meets the matrix, (b, first, n)."""
+        x = messages[self.first[0]]
+        return x if len(self.first) == 1 else outer(x, messages[self.first[1]], work)
+
+    def by_message(self, result: FloatArray, size: int) -> FloatArray:
+        """View of (b, rows, n) as (b, size, others, n) by the entries of a message."""
+        n_batch, rows, n = result.shape
+        if self.rest_is_last:
+            return result.reshape(n_batch, rows // size, size, n).swapaxes(1, 2)
+        return result.reshape(n_batch, size, rows // size, n)
+
+
+class CoreKernel:
+    r"""The multilinear rule of one node.
+
+    .. math:: y_o = \sum_{i_1 \dots i_k} G_{i_1 \dots i_k o} \, x^1_{i_1} \cdots x^k_{i_k}
+
+    Of the three legs of a chain's core the matrix products of both passes take
+    the largest, be it a message or the result, so that the least is left to do
+    sample by sample. The way up leaves nothing for the way down unless that
+    saves work: memory that went out of the cache is as slow as the work.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Lengths of the messages of the children.
+    out : int
+        Length of the outgoing message.
+    out_first : bool
+        Whether cores are (b, out, \*sizes) and not (b, \*sizes, out).
+    """
+
+    def __init__(self, sizes: Sequence[int], out: int, out_first: bool) -> None:
+        k = len(sizes)
+
+        def split(*first: int) -> _Split:
+            rest = tuple(j for j in range(k) if j not in first)
+            return _Split(first, rest, sizes, out, out_first)
+
+        def designed(split: _Split) -> int:
+            return math.prod(sizes[j] for j in split.first) if len(split.first) > 1 else 0
+
+        def left(split: _Split) -> int:
+            return math.prod(sizes[j] for j in split.rest) * out if split.rest else 0
+
+        splits = [split(*first) for n in (1, 2) for first in combinations(range(k), n)]
+        self._up = min(splits, key=lambda split: designed(split) + left(split))
+        self._down = self._up
+        whole = split(*range(k)) if k <= 2 else self._up
+        kept = 3 * left(self._up) + designed(self._up)
+        if whole.first != self._up.first and 3 * designed(whole) <= kept:
+            self._down = whole
+        self.keeps = self._down is self._up and bool(self._up.rest)
+        rest = [sizes[j] for j in self._up.rest]
+        kept = sum(math.prod(rest[j:]) * out for j in range(len(rest))) if self.keeps else 0
+        self.entries = 2 * out + kept
+        """Numbers per sample that both passes keep."""
+
+    def matrices(self, core: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Copies of the core as the two passes use it."""
+        up = np.array(self._up.matrix(core), order="C")
+        if self._down is self._up:
+            return up, up
+        return up, np.array(self._down.matrix(core), order="C")
+
+    def refresh(self, matrices: tuple[FloatArray, FloatArray], core: FloatArray) -> None:
+        """Write another core into what `matrices` gave."""
+        matrices[0][...] = self._up.matrix(core)
+        if self._down is not self._up:
+            matrices[1][...] = self._down.matrix(core)
+
+    def apply(
+        self,
+        matrices: tuple[FloatArray, FloatArray],
+        messages: Sequence[FloatArray],
+        work: Workspace,
+        wants_tape: bool = True,
+    ) -> tuple[FloatArray, list[FloatArray]]:
+        """Contract a core with the messages of its children.
+
+        Parameters
+        ----------
+        matrices : tuple of ndarray
+            From `matrices`.
+        messages : sequence of ndarray of shape (b, size, n)
+        work : Workspace
+        wants_tape : bool, default=True
+            Whether `adjoint` follows.
+
+        Returns
+        -------
+        message : ndarray of shape (b, out, n)
+        partial : list of ndarray
+            What `adjoint` needs of the way.
+        """
+        split, matrix = self._up, matrices[0]
+        design = split.design(messages, work)
+        n_batch, n = max(len(matrix), len(design)), design.shape[-1]
+        empty = work.keep if not split.rest or (self.keeps and wants_tape) else work.spare
+        result = work.run(
+            np.matmul, matrix, design, out=empty((n_batch, matrix.shape[1], n), matrix.dtype)
         )
-    return core_gradient.reshape(core.shape), message_gradients
+        partial = []
+        for j in split.rest:
+            message = messages[j]
+            each = split.by_message(result, message.shape[1])
+            partial.append(each)
+            empty = work.keep if j == split.rest[-1] else empty
+            result = empty((n_batch, each.shape[2], n), matrix.dtype)
+            work.run(np.einsum, "bron,brn->bon", each, message, out=result)
+        return result, partial
+
+    def adjoint(
+        self,
+        matrices: tuple[FloatArray, FloatArray],
+        messages: Sequence[FloatArray],
+        partial: Sequence[FloatArray],
+        gradient: FloatArray,
+        into: Sequence[FloatArray | None],
+        work: Workspace,
+    ) -> FloatArray:
+        """Adjoint of `apply`.
+
+        Parameters
+        ----------
+        gradient : ndarray of shape (b, out, n)
+            Derivative with respect to the outgoing message.
+        into : sequence of ndarray of shape (b, size, n), or None
+            For each child where to write the derivative with respect to its
+            message; None where it is not needed.
+
+        Returns
+        -------
+        ndarray
+            Derivative with respect to the core, in its shape.
+        """
+        split, matrix = self._down, matrices[1]
+        for j, each in zip(reversed(split.rest), reversed(partial)):
+            target = into[j]
+            if target is not None:
+                work.run(np.einsum, "bron,bon->brn", each, gradient, out=target)
+            gradient = self._spread(split, messages[j], gradient, work)
+        design = split.design(messages, work)
+        by_matrix = _product_over_samples(gradient, design, work)
+        if len(split.first) == 1:
+            (target,) = (into[j] for j in split.first)
+            if target is not None:
+                work.run(np.matmul, matrix.mT, gradient, out=target)
+            return split.core(by_matrix)
+        i, j = split.first
+        if into[i] is not None or into[j] is not None:
+            # The design has done its work; its memory is in the cache.
+            back = design
+            if len(back) < len(matrix):
+                back = work.spare((len(matrix), *design.shape[1:]), matrix.dtype)
+            work.run(np.matmul, matrix.mT, gradient, out=back)
+            x, y = messages[i], messages[j]
+            back = back.reshape(len(back), x.shape[1], y.shape[1], -1)
+            to_x, to_y = into[i], into[j]
+            if to_x is not None:
+                work.run(np.einsum, "bijn,bjn->bin", back, y, out=to_x)
+            if to_y is not None:
+                work.run(np.einsum, "bijn,bin->bjn", back, x, out=to_y)
+        return split.core(by_matrix)
+
+    def _spread(
+        self, split: _Split, message: FloatArray, gradient: FloatArray, work: Workspace
+    ) -> FloatArray:
+        """The gradient times each entry of a message."""
+        n_batch, size, n = gradient.shape
+        spread = work.spare((n_batch, message.shape[1] * size, n), gradient.dtype)
+        each = split.by_message(spread, message.shape[1])
+        work.run(np.multiply, message[:, :, None], gradient[:, None], out=each)
+        return spread
+
+
+def outer(x: FloatArray, y: FloatArray, work: Workspace) -> FloatArray:
+    """All products of entries, (b, i, n) and (b, j, n) to (b, i * j, n)."""
+    n_batch, n = max(len(x), len(y)), x.shape[2]
+    result = work.spare((n_batch, x.shape[1] * y.shape[1], n), x.dtype)
+    each = result.reshape(n_batch, x.shape[1], y.shape[1], n)
+    work.run(np.multiply, x[:, :, None], y[:, None], out=each)
+    return result
+
+
+def _product_over_samples(x: FloatArray, y: FloatArray, work: Workspace) -> FloatArray:
+    """The matrices (b, i, j) of (b, i, n) and (b, j, n); BLAS wants the longer side first."""
+    if x.shape[1] < y.shape[1]:
+        return _product_over_samples(y, x, work).mT
+    result = work.keep((max(len(x), len(y)), x.shape[1], y.shape[1]), x.dtype)
+    return work.run(np.matmul, x, y.mT, out=result)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._typing import Features, FloatArray
 from ._contraction import Contraction
-from ._kernels import khatri_rao
+from ._products import khatri_rao
 
 _MOST_SAMPLES = 1_000
 _LANDMARKS_PER_RANK = 6

@@ -54,22 +54,9 @@ class Product(ABC):
     ----------
     is_multilinear : bool
         Whether scores are linear in each core and in the features of each site.
-    n_paired : int or None
-        How many messages meet a core at once; None is all of them.
     """
 
     is_multilinear = False
-    n_paired: int | None = None
-
-    @abstractmethod
-    def outer(self, messages: Sequence[FloatArray]) -> FloatArray:
-        """All pairs of entries, row by row: (b, n, i), (b, n, j), ... to (b, n, i * j ...)."""
-
-    @abstractmethod
-    def outer_adjoint(
-        self, messages: Sequence[FloatArray], design: FloatArray, gradient: FloatArray, wanted
-    ) -> list[FloatArray | None]:
-        """Adjoint of `outer` for at least two messages; `design` is its result."""
 
     @abstractmethod
     def combine(
@@ -92,18 +79,6 @@ class Multiply(Product):
     r""":math:`\xi(x, y) = x y`, with messages rescaled on the way."""
 
     is_multilinear = True
-    n_paired = 2
-
-    def outer(self, messages):
-        return messages[0] if len(messages) == 1 else khatri_rao(*messages)
-
-    def outer_adjoint(self, messages, design, gradient, wanted):
-        x, y = messages
-        back = gradient.reshape(*gradient.shape[:2], x.shape[-1], y.shape[-1])
-        return [
-            np.matvec(back, y) if wanted[0] else None,
-            np.vecmat(x, back) if wanted[1] else None,
-        ]
 
     def combine(self, messages):
         prefix, exponent = messages[0], None
@@ -129,7 +104,7 @@ class Multiply(Product):
         return back
 
 
-class _Elementwise(Product):
+class Elementwise(Product):
     """Operations given by `join` and `parts`, which take arrays that broadcast."""
 
     @abstractmethod
@@ -142,13 +117,17 @@ class _Elementwise(Product):
     ) -> Sequence[FloatArray]:
         """Derivative times gradient for each message, before broadcasting is summed."""
 
-    def outer(self, messages):
+    def outer(self, messages: Sequence[FloatArray]) -> FloatArray:
+        """All pairs of entries, row by row: (b, n, i), (b, n, j), ... to (b, n, i * j ...)."""
         if len(messages) == 1:
             return messages[0]
         joined = self.join(self._spread(messages))
         return joined.reshape(*joined.shape[:2], -1)
 
-    def outer_adjoint(self, messages, design, gradient, wanted):
+    def outer_adjoint(
+        self, messages: Sequence[FloatArray], design: FloatArray, gradient: FloatArray, wanted
+    ) -> list[FloatArray | None]:
+        """Adjoint of `outer` for at least two messages; `design` is its result."""
         spread = self._spread(messages)
         lengths = [message.shape[-1] for message in messages]
         parts = self.parts(
@@ -178,7 +157,7 @@ class _Elementwise(Product):
         ]
 
 
-class Maximum(_Elementwise):
+class Maximum(Elementwise):
     r""":math:`\xi(x, y) = \max(x, y, 0)`, the rectifier; ties go to the first."""
 
     def join(self, messages):
@@ -194,7 +173,7 @@ class Maximum(_Elementwise):
         return [*parts, gradient * (messages[-1] == result)]
 
 
-class LogAddExp(_Elementwise):
+class LogAddExp(Elementwise):
     r""":math:`\xi(x, y) = \ln(e^x + e^y)`, whose unit is minus infinity."""
 
     def join(self, messages):
@@ -208,7 +187,7 @@ class LogAddExp(_Elementwise):
         return [np.exp(message - result) * gradient for message in messages]
 
 
-class Add(_Elementwise):
+class Add(Elementwise):
     r""":math:`\xi(x, y) = x + y`."""
 
     def join(self, messages):
@@ -218,7 +197,7 @@ class Add(_Elementwise):
         return [gradient] * len(messages)
 
 
-class Hypot(_Elementwise):
+class Hypot(Elementwise):
     r""":math:`\xi(x, y) = \sqrt{x^2 + y^2}`; the derivative at the origin is taken as 0."""
 
     def join(self, messages):
@@ -229,9 +208,8 @@ class Hypot(_Elementwise):
         return [message * share for message in messages]
 
 
-MULTIPLY = Multiply()
 PRODUCTS: dict[str, Product] = {
-    "multiply": MULTIPLY,
+    "multiply": Multiply(),
     "max": Maximum(),
     "logaddexp": LogAddExp(),
     "add": Add(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from .._typing import FloatArray
 from ..networks import Contraction, TensorNetwork
-from ..networks._contraction import _LEAVES_BETWEEN_CHECKS, SCORE_EXPONENT
-from ..networks._kernels import _as_matrix
+from ..networks._tape import LEAVES_BETWEEN_CHECKS, SCORE_EXPONENT, nodes_to_check
 from ._graph import Graph
 
 _SMALLEST = 1e-30
@@ -39,7 +41,7 @@ class _Messages:
         """The element-wise product of all of them."""
         product = messages[0]
         for j, message in enumerate(messages[1:], start=1):
-            if j % _LEAVES_BETWEEN_CHECKS == 0:
+            if j % LEAVES_BETWEEN_CHECKS == 0:
                 product = self.rescale(product)
             product = self.graph("Mul", product, message)
         return product
@@ -85,6 +87,7 @@ def add_scores(graph: Graph, network: TensorNetwork, features: list[str]) -> str
         for core, shape in zip(network.cores, contraction.core_shapes, strict=True)
     ]
     cores = contraction.working_cores(shaped)
+    checked = nodes_to_check(tree)
     work = _Messages(graph)
     messages: list[str] = []
     for index, node in enumerate(tree.nodes):
@@ -95,10 +98,17 @@ def add_scores(graph: Graph, network: TensorNetwork, features: list[str]) -> str
             message = work.multiply(children)
         else:
             message = work.apply(cores[tree.core_of[index]], children, node.out_first)
-            if contraction._checked[index]:
+            if checked[index]:
                 message = work.rescale(message)
         messages.append(message)
     scores = work.saturate(messages[-1])
     if network.batched:
         return graph("Transpose", graph("Squeeze", scores, np.array([2])), perm=[1, 0])
     return graph("Squeeze", scores, np.array([0]))
+
+
+def _as_matrix(core: FloatArray, n_paired: int, out_first: bool) -> FloatArray:
+    """View of the core as (b, rows of the design, everything else)."""
+    if out_first:
+        return core.reshape(len(core), core.shape[1], -1).mT
+    return core.reshape(len(core), math.prod(core.shape[1 : 1 + n_paired]), -1)

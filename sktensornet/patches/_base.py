@@ -62,12 +62,10 @@ class Sites(ReadOnlyArrays):
         Returns
         -------
         ndarray of shape (n_sites, n_samples, n_columns_per_site)
-            The columns of each site.
+            The columns of each site, with the samples innermost in memory.
         """
-        if self.site_size == 1:
-            return X.T[self.columns[:, 0], :, None]
-        flat = np.take(X, self.columns.ravel(), axis=1)
-        return flat.reshape(X.shape[0], *self.columns.shape).swapaxes(0, 1)
+        by_column = np.take(np.ascontiguousarray(X.T), self.columns, axis=0, mode="clip")
+        return by_column.mT
 
 
 class Patches(DocumentationLinkMixin, BaseEstimator, ABC):

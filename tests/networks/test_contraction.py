@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sktensornet._workspace import Workspace
 from sktensornet.networks import (
     Contraction,
     balanced,
@@ -303,3 +304,69 @@ def test_a_site_of_zeros_gives_a_score_of_zero_and_the_gradient_of_any_other_sit
     np.testing.assert_array_equal(scores[:, 0], 0)
     np.testing.assert_allclose(other[3], by_feature[3], rtol=1e-9, atol=1e-12)
     assert all(np.all(np.isfinite(g)) for g in (*by_core, *other))
+
+
+def test_replayed_passes_are_those_of_new_memory(case):
+    work = Workspace()
+    rng = np.random.default_rng(8)
+    prepared = None
+    for n, scale in [(4, 1.0), (4, 1.0), (3, 1.0), (4, 1e30), (4, 1.0), (4, 1e-30), (3, 1.0)]:
+        cores = [rng.standard_normal(core.shape) for core in case.cores]
+        prepared = case.contraction.prepare(cores, prepared)
+        features = [scale * rng.standard_normal((n, f.shape[1])) for f in case.features]
+        for wants_features in (True, False, True):
+            work.clear()
+            scores, tape = case.contraction.forward(prepared, features, work)
+            expected, fresh = case.contraction.forward(cores, features)
+            np.testing.assert_array_equal(scores, expected)
+            gradient = rng.standard_normal(scores.shape)
+            found = case.contraction.backward(prepared, tape, gradient, wants_features, work)
+            wanted = case.contraction.backward(cores, fresh, gradient, wants_features)
+            for a, b in zip(found[0], wanted[0], strict=True):
+                np.testing.assert_array_equal(a, b)
+            assert (found[1] is None) == (wanted[1] is None) == (not wants_features)
+            if wants_features:
+                for a, b in zip(found[1], wanted[1], strict=True):
+                    np.testing.assert_array_equal(a, b)
+            scores_alone, _ = case.contraction.forward(prepared, features, work, False)
+            np.testing.assert_array_equal(scores_alone, expected)
+
+
+def test_a_recorded_pass_rescales_when_it_has_to():
+    tree = tensor_train(20, 19)
+    contraction = Contraction(tree, tree.message_sizes((2,) * 20, 3, 2))
+    cores = [np.random.default_rng(0).standard_normal(s) for s in contraction.core_shapes]
+    prepared, work = contraction.prepare(cores), Workspace()
+    for scale in (1.0, 1e10, 1.0, 1e-10, 1.0):
+        work.clear()
+        features = scale * np.random.default_rng(1).standard_normal((20, 5, 2))
+        scores, tape = contraction.forward(prepared, features, work)
+        expected, fresh = contraction.forward(cores, features)
+        assert bool(tape.exponent) == bool(fresh.exponent) == (scale != 1.0)
+        np.testing.assert_array_equal(scores, expected)
+        found = contraction.backward(prepared, tape, np.ones_like(scores), True, work)
+        wanted = contraction.backward(cores, fresh, np.ones_like(scores), True)
+        np.testing.assert_array_equal(found[1], wanted[1])
+    assert len(work.programs) == 1
+
+
+def test_few_programs_are_kept():
+    tree = tensor_train(3)
+    contraction = Contraction(tree, tree.message_sizes((2,) * 3, 3, 2))
+    cores = [np.ones(shape) for shape in contraction.core_shapes]
+    prepared, work = contraction.prepare(cores), Workspace()
+    for n in range(1, 40):
+        contraction.forward(prepared, np.ones((3, n, 2)), work)
+    assert len(work.programs) < 10
+
+
+def test_cores_that_come_later_are_not_those_prepared():
+    tree = tensor_train(3)
+    contraction = Contraction(tree, tree.message_sizes((2,) * 3, 3, 2))
+    cores = [np.ones(shape) for shape in contraction.core_shapes]
+    prepared = contraction.prepare(cores)
+    before, _ = contraction.forward(prepared, np.ones((3, 4, 2)))
+    for core in cores:
+        core[...] = 0
+    after, _ = contraction.forward(prepared, np.ones((3, 4, 2)))
+    np.testing.assert_array_equal(before, after)

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sktensornet.networks._kernels import apply_core, apply_core_adjoint, khatri_rao
+from sktensornet._workspace import Workspace
+from sktensornet.networks._kernels import CoreKernel, outer
 
-quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)
-lengths = st.integers(1, 4)
+quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+lengths = st.integers(1, 5)
 
 
 @st.composite
@@ -20,20 +21,42 @@ def problems(draw):
     n_batch, n = draw(st.sampled_from([1, 3])), draw(lengths)
     sizes = draw(st.lists(lengths, min_size=1, max_size=4))
     out = draw(lengths)
-    out_first = len(sizes) <= 2 and draw(st.booleans())
+    out_first = draw(st.booleans())
     shape = (n_batch, out, *sizes) if out_first else (n_batch, *sizes, out)
     messages = [
-        rng.standard_normal((draw(st.sampled_from([1, n_batch])), n, size)) for size in sizes
+        rng.standard_normal((draw(st.sampled_from([1, n_batch])), size, n)) for size in sizes
     ]
-    gradient = rng.standard_normal((n_batch, n, out))
+    gradient = rng.standard_normal((n_batch, out, n))
     return rng.standard_normal(shape), messages, gradient, out_first
+
+
+def kernel_of(core, messages, out_first):
+    out = core.shape[1] if out_first else core.shape[-1]
+    return CoreKernel([message.shape[1] for message in messages], out, out_first)
+
+
+def both_ways(core, messages, gradient, out_first, wanted=None, work=None):
+    """The message, and the derivatives with respect to the core and the messages."""
+    kernel = kernel_of(core, messages, out_first)
+    work = Workspace() if work is None else work
+    matrices = kernel.matrices(core)
+    result, partial = kernel.apply(matrices, messages, work)
+    n_batch, n = len(core), gradient.shape[2]
+    into = [
+        np.full((n_batch, message.shape[1], n), np.nan, core.dtype)
+        if wanted is None or wanted[j]
+        else None
+        for j, message in enumerate(messages)
+    ]
+    by_core = kernel.adjoint(matrices, messages, partial, gradient, into, work)
+    return result, by_core, into
 
 
 def einsum_terms(n_children, out_first):
     """Subscripts of a core and of the messages of its children."""
     axes = string.ascii_lowercase[:n_children]
     core = f"Bo{axes}" if out_first else f"B{axes}o"
-    return core, [f"Bn{axis}" for axis in axes]
+    return core, [f"B{axis}n" for axis in axes]
 
 
 def spread(core, messages):
@@ -43,22 +66,23 @@ def spread(core, messages):
 
 @given(st.integers(0, 2**16), st.sampled_from([(1, 1), (1, 3), (3, 3)]), lengths, lengths, lengths)
 @quick
-def test_khatri_rao_is_a_row_wise_outer_product(seed, batches, n, i, j):
+def test_outer_is_the_product_of_all_entries(seed, batches, n, i, j):
     rng = np.random.default_rng(seed)
-    x = rng.standard_normal((batches[0], n, i))
-    y = rng.standard_normal((batches[1], n, j))
-    wide = np.broadcast_to(x, (batches[1], n, i))
-    expected = np.einsum("bni,bnj->bnij", wide, y).reshape(batches[1], n, i * j)
-    np.testing.assert_array_equal(khatri_rao(x, y), expected)
+    x = rng.standard_normal((batches[0], i, n))
+    y = rng.standard_normal((batches[1], j, n))
+    wide = np.broadcast_to(x, (batches[1], i, n))
+    expected = np.einsum("bin,bjn->bijn", wide, y).reshape(batches[1], i * j, n)
+    np.testing.assert_array_equal(outer(x, y, Workspace()), expected)
 
 
-@given(problems())
+@given(problems(), st.booleans())
 @quick
-def test_apply_core_is_the_einsum(problem):
+def test_apply_is_the_einsum(problem, wants_tape):
     core, messages, _, out_first = problem
+    kernel = kernel_of(core, messages, out_first)
+    result, _ = kernel.apply(kernel.matrices(core), messages, Workspace(), wants_tape)
     name, names = einsum_terms(len(messages), out_first)
-    expected = np.einsum(f"{name},{','.join(names)}->Bno", core, *spread(core, messages))
-    result, _ = apply_core(core, messages, out_first)
+    expected = np.einsum(f"{name},{','.join(names)}->Bon", core, *spread(core, messages))
     np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
 
 
@@ -68,42 +92,87 @@ def test_adjoint_is_the_einsum(problem):
     core, messages, gradient, out_first = problem
     name, names = einsum_terms(len(messages), out_first)
     wide = spread(core, messages)
-    _, partial = apply_core(core, messages, out_first)
-    wanted = [True] * len(messages)
-    by_core, by_message = apply_core_adjoint(core, messages, partial, gradient, wanted, out_first)
-    expected = np.einsum(f"{','.join(names)},Bno->{name}", *wide, gradient)
+    _, by_core, by_message = both_ways(core, messages, gradient, out_first)
+    expected = np.einsum(f"{','.join(names)},Bon->{name}", *wide, gradient)
+    assert by_core.shape == core.shape
     np.testing.assert_allclose(by_core, expected, rtol=1e-12, atol=1e-12)
     for j, result in enumerate(by_message):
         others = [wide[i] for i in range(len(wide)) if i != j]
         terms = [names[i] for i in range(len(names)) if i != j]
-        expected = np.einsum(f"{','.join([name, *terms])},Bno->{names[j]}", core, *others, gradient)
+        expected = np.einsum(f"{','.join([name, *terms])},Bon->{names[j]}", core, *others, gradient)
         np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("n_children", [1, 2, 3, 4])
-def test_adjoint_leaves_out_what_is_not_wanted(n_children):
+@pytest.mark.parametrize(
+    ("sizes", "out", "keeps"),
+    [((3, 2), 3, False), ((2, 5), 2, True), ((5, 2), 2, True), ((2, 2), 5, False)],
+    ids=["square", "wide site", "wide bond", "wide result"],
+)
+@pytest.mark.parametrize("out_first", [False, True])
+def test_matrix_products_take_the_largest_leg(sizes, out, keeps, out_first):
     rng = np.random.default_rng(0)
-    core = rng.standard_normal((1, *[2] * n_children, 3))
-    messages = [rng.standard_normal((1, 5, 2)) for _ in range(n_children)]
-    gradient = rng.standard_normal((1, 5, 3))
-    _, partial = apply_core(core, messages)
-    every = apply_core_adjoint(core, messages, partial, gradient, [True] * n_children)
-    for j in range(n_children):
-        wanted = [i == j for i in range(n_children)]
-        by_core, by_message = apply_core_adjoint(core, messages, partial, gradient, wanted)
-        assert [part is not None for part in by_message] == wanted
-        np.testing.assert_array_equal(by_message[j], every[1][j])
-        np.testing.assert_array_equal(by_core, every[0])
+    shape = (1, out, *sizes) if out_first else (1, *sizes, out)
+    messages = [rng.standard_normal((1, size, 7)) for size in sizes]
+    kernel = CoreKernel(sizes, out, out_first)
+    legs = sorted([*sizes, out])
+    assert kernel.keeps == keeps
+    assert kernel.entries == 2 * out + (legs[0] * legs[1] if keeps else 0)
+    work = Workspace()
+    matrices = kernel.matrices(rng.standard_normal(shape))
+    _, partial = kernel.apply(matrices, messages, work)
+    assert all(part.size == legs[0] * legs[1] * 7 for part in partial)
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (2, 5), (2, 2), (2, 2, 2), (2, 2, 2, 2), (3,)])
+def test_adjoint_leaves_out_what_is_not_wanted(sizes):
+    rng = np.random.default_rng(0)
+    core = rng.standard_normal((1, *sizes, 3))
+    messages = [rng.standard_normal((1, size, 5)) for size in sizes]
+    gradient = rng.standard_normal((1, 3, 5))
+    _, every, by_message = both_ways(core, messages, gradient, False)
+    for j in range(len(sizes)):
+        wanted = [i == j for i in range(len(sizes))]
+        _, by_core, into = both_ways(core, messages, gradient, False, wanted)
+        np.testing.assert_array_equal(into[j], by_message[j])
+        np.testing.assert_array_equal(by_core, every)
+
+
+@given(problems())
+@quick
+def test_memory_that_is_used_again_gives_the_same(problem):
+    core, messages, gradient, out_first = problem
+    work = Workspace()
+    first = both_ways(core, messages, gradient, out_first, work=work)
+    expected = [np.array(first[0]), np.array(first[1]), *map(np.array, first[2])]
+    work.clear()
+    half = messages[0].shape[2] // 2 + 1
+    fewer = [message[..., :half] for message in messages]
+    both_ways(core + 1, fewer, gradient[..., :half], out_first, work=work)
+    work.clear()
+    again = both_ways(core, messages, gradient, out_first, work=work)
+    for a, b in zip(expected, [again[0], again[1], *again[2]], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@given(problems())
+@quick
+def test_nothing_that_came_in_is_changed(problem):
+    core, messages, gradient, out_first = problem
+    before = [array.copy() for array in (core, *messages, gradient)]
+    for array in (core, *messages, gradient):
+        array.flags.writeable = False
+    both_ways(core, messages, gradient, out_first)
+    for array, copy in zip((core, *messages, gradient), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
 
 
 @pytest.mark.parametrize(
-    ("n_children", "out_first"), [(1, False), (2, False), (2, True), (3, False)]
+    ("sizes", "out_first"), [((2,), False), ((2, 4), False), ((4, 2), True), ((2, 3, 2), False)]
 )
-def test_kernels_keep_float32(n_children, out_first):
-    shape = (1, 3, *[2] * n_children) if out_first else (1, *[2] * n_children, 3)
+def test_kernels_keep_float32(sizes, out_first):
+    shape = (1, 3, *sizes) if out_first else (1, *sizes, 3)
     core = np.ones(shape, np.float32)
-    messages = [np.ones((1, 4, 2), np.float32)] * n_children
-    result, partial = apply_core(core, messages, out_first)
-    wanted = [True] * n_children
-    by_core, by_message = apply_core_adjoint(core, messages, partial, result, wanted, out_first)
+    messages = [np.ones((1, size, 4), np.float32) for size in sizes]
+    gradient = np.ones((1, 3, 4), np.float32)
+    result, by_core, by_message = both_ways(core, messages, gradient, out_first)
     assert {a.dtype for a in [result, by_core, *by_message]} == {np.dtype(np.float32)}

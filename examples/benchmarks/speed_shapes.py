@@ -1,0 +1,229 @@
+"""What the benchmarks of speed share: shapes, one training step of each library, the GEMM peak.
+
+Every model is the same function: patches of an image, a trainable affine map
+with a rectifier and a constant, and a tensor train with the class leg in its last
+core. A training step is the loss and its derivative by every parameter, without
+the update.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from sktensornet._model import Model
+from sktensornet._objective import Objective
+from sktensornet._parallel import ChunkPool
+from sktensornet.feature_maps import AffineMap
+from sktensornet.losses import LogLoss
+from sktensornet.networks import identity_start, tensor_train
+from sktensornet.patches import ImagePatches
+
+N_CLASSES = 10
+PREDICTED = 8
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Patches of an image, m features of each, and the rank r."""
+
+    image: int
+    patch: int
+    stride: int
+    m: int
+    r: int
+
+    @property
+    def d(self) -> int:
+        """Number of sites."""
+        return ((self.image - self.patch) // self.stride + 1) ** 2
+
+    @property
+    def name(self) -> str:
+        """The name (d, m, r)."""
+        return f"({self.d}, {self.m}, {self.r})"
+
+    def flops(self, n: int, step: bool) -> float:
+        """Nominal flops of a step or a prediction: 2 n d r^2 m and the map, thrice in a step."""
+        forward = 2 * n * self.d * self.r**2 * self.m
+        affine = 2 * n * self.d * self.patch**2 * (self.m - 1)
+        return 3 * forward + 2 * affine if step else forward + affine
+
+
+SHAPES = [
+    Shape(28, 7, 7, 32, 32),
+    Shape(28, 8, 4, 48, 24),
+    Shape(32, 4, 4, 8, 64),
+    Shape(28, 4, 4, 16, 16),
+    Shape(28, 2, 2, 2, 20),
+    Shape(28, 1, 1, 2, 10),
+]
+
+
+def data(shape: Shape, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Made images and labels."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, shape.image**2)).astype(np.float32)
+    return X, rng.integers(0, N_CLASSES, n)
+
+
+def objective(shape: Shape, n: int, pool: ChunkPool) -> tuple[Objective, np.ndarray]:
+    """The objective of the package, and a near-identity start."""
+    X, y = data(shape, n)
+    sites = ImagePatches(
+        (shape.image, shape.image), (shape.patch, shape.patch), stride=shape.stride
+    ).fit(X.shape[1])
+    fitted = AffineMap(shape.m).fit(X, sites.columns, None, np.random.RandomState(0))
+    tree = tensor_train(shape.d, shape.d - 1)
+    sizes = tree.message_sizes(fitted.mode_sizes, shape.r, N_CLASSES)
+    model = Model(sites, fitted, tree, sizes, 1, False, np.dtype(np.float32))
+    cores = identity_start(
+        model.contraction,
+        fitted.constants,
+        np.zeros((1, N_CLASSES)),
+        np.random.RandomState(1),
+        0.3,
+        0.3,
+    )
+    theta = model.pack(cores, fitted.parameters).astype(np.float32)
+    weight = np.ones(n)
+    problem = Objective(
+        model, LogLoss(), X, y, weight, alpha=0.0, penalty="start", origin=theta, pool=pool
+    )
+    return problem, theta
+
+
+def own_runs(shape: Shape, n: int, pool: ChunkPool) -> dict[str, Callable[[], object]]:
+    """A training step, and a prediction for `PREDICTED` batches, by the package."""
+    problem, theta = objective(shape, n, pool)
+    rows = np.arange(n)
+    wide = theta.astype(np.float64)
+    X = np.tile(problem.X, (PREDICTED, 1))
+    return {
+        "step": lambda: problem.value_and_gradient(theta, rows),
+        "predict": lambda: problem.model.scores(wide, X, pool.n_threads),
+    }
+
+
+def gemm(n_threads: int, size: int = 1536) -> tuple[Callable[[], object], float]:
+    """A square float32 matrix product, and its flops."""
+    a, b = np.random.default_rng(0).standard_normal((2, size, size)).astype(np.float32)
+    out = np.empty_like(a)
+
+    def run():
+        with threadpool_limits(n_threads, user_api="blas"):
+            for _ in range(3):
+                np.matmul(a, b, out=out)
+
+    return run, 6.0 * size**3
+
+
+def torch_patches(shape: Shape, n: int, torch):
+    """Patches (n, d, p) of the same data, and the labels."""
+    X, y = data(shape, n)
+    images = torch.from_numpy(X).reshape(n, 1, shape.image, shape.image)
+    patches = torch.nn.functional.unfold(images, shape.patch, stride=shape.stride)
+    return patches.transpose(1, 2).contiguous(), torch.from_numpy(y)
+
+
+def torch_features(shape: Shape, torch):
+    """The affine map with a constant first."""
+    linear = torch.nn.Linear(shape.patch**2, shape.m - 1)
+
+    def features(patches):
+        hidden = torch.relu(linear(patches))
+        return torch.cat([torch.ones_like(hidden[..., :1]), hidden], dim=-1)
+
+    return linear, features
+
+
+def torch_step(shape: Shape, n: int, n_threads: int) -> Callable[[], object]:
+    """A hand-written loop over sites under autograd."""
+    import torch
+
+    torch.set_num_threads(n_threads)
+    torch.manual_seed(0)
+    patches, y = torch_patches(shape, n, torch)
+    linear, features = torch_features(shape, torch)
+    d, m, r = shape.d, shape.m, shape.r
+    sizes = [1, *[r] * (d - 1), N_CLASSES]
+    cores = []
+    for left, right in pairwise(sizes):
+        core = 1e-2 * torch.randn(left, m, right)
+        core[:, 0] += torch.eye(left, right)
+        cores.append(core.requires_grad_())
+    parameters = [*cores, *linear.parameters()]
+
+    def step():
+        x = features(patches)
+        h = x[:, 0] @ cores[0][0]
+        for k in range(1, d):
+            design = (h[:, :, None] * x[:, k, None, :]).flatten(1)
+            h = design @ cores[k].flatten(0, 1)
+        loss = torch.nn.functional.cross_entropy(h, y)
+        return torch.autograd.grad(loss, parameters)
+
+    return step
+
+
+def tensorkrowch_steps(shape: Shape, n: int, n_threads: int) -> dict[str, Callable[[], object]]:
+    """TensorKrowch's MPSLayer in its modes, with the same features."""
+    import tensorkrowch as tk
+    import torch
+
+    torch.set_num_threads(n_threads)
+    patches, y = torch_patches(shape, n, torch)
+    linear, features = torch_features(shape, torch)
+
+    def step_of(unbind: bool, **mode):
+        torch.manual_seed(0)
+        layer = tk.models.MPSLayer(
+            n_features=shape.d + 1,
+            in_dim=shape.m,
+            out_dim=N_CLASSES,
+            bond_dim=shape.r,
+            out_position=shape.d,
+            init_method="randn_eye",
+            std=1e-3,
+        )
+        layer.auto_unbind = unbind
+        with torch.no_grad():
+            layer.trace(features(patches[:1]), **mode)
+        parameters = [*layer.parameters(), *linear.parameters()]
+
+        def step():
+            loss = torch.nn.functional.cross_entropy(layer(features(patches), **mode), y)
+            return torch.autograd.grad(loss, parameters)
+
+        return step
+
+    inline = {"inline_input": True, "inline_mats": True}
+    return {
+        "TensorKrowch, default": step_of(False),
+        "TensorKrowch, inline": step_of(True, **inline),
+    }
+
+
+def seconds(run: Callable[[], object], clock=time.perf_counter) -> float:
+    """Time of one call."""
+    started = clock()
+    run()
+    return clock() - started
+
+
+def paired(runs: dict[str, Callable[[], object]], repeats: int, clock=time.perf_counter):
+    """Times of each run, (repeats, runs), all runs in turn in every repeat.
+
+    Each runs once before it is timed, as a step follows another in training.
+    """
+
+    def warm(run: Callable[[], object]) -> float:
+        run()
+        return seconds(run, clock)
+
+    return np.array([[warm(run) for run in runs.values()] for _ in range(repeats)])
