@@ -239,7 +239,7 @@ def test_losses_without_probabilities_give_scores(loss, n_classes):
     assert list(outputs) == ["label", "scores"]
     scores = model.decision_function(X_test)
     assert outputs["scores"].shape == scores.shape
-    np.testing.assert_allclose(outputs["scores"], scores, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(outputs["scores"], scores, rtol=1e-6, atol=1e-5)
     np.testing.assert_array_equal(outputs["label"], model.predict(X_test))
 
 
