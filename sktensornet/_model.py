@@ -18,7 +18,7 @@ from .networks import Contraction, TensorNetwork, Tree
 from .networks._merging import merged
 from .patches import Sites
 
-_CHUNK_BYTES = 56_000_000
+_CHUNK_BYTES = 62_000_000
 _MAX_CHUNK = 512
 _MAX_CHUNK_OF_SCORES = 384
 """Without a tape what matters is that the work at one node stays in the cache."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._model import Model
-from ._parallel import ChunkPool, chunks
+from ._parallel import ChunkPool, chunks, even_size
 from ._typing import FloatArray, IntArray
 from .feature_maps import FittedMap
 from .losses import Loss
@@ -119,6 +119,7 @@ class Objective:
         size = self.model.chunk_size
         if rows is not None:
             size = min(size, max(_SMALLEST_CHUNK, -(-n // _CHUNKS_PER_BATCH)))
+        size = even_size(n, size)
 
         def chunk(part: slice) -> tuple[float, FloatArray]:
             where = part if rows is None else rows[part]

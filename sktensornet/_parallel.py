@@ -141,3 +141,9 @@ class ChunkPool:
 def chunks(n: int, size: int) -> list[slice]:
     """Slices of at most `size` rows, all but the last of equal length."""
     return [slice(first, min(first + size, n)) for first in range(0, n, size)]
+
+
+def even_size(n: int, largest: int) -> int:
+    """Size of an even number of chunks, about as long as each other, or of one."""
+    n_chunks = -(-n // largest)
+    return largest if n_chunks <= 1 else -(-n // (n_chunks + n_chunks % 2))

@@ -42,6 +42,12 @@ class _Stack:
     def clear(self) -> None:
         self._used = 0
 
+    def start_of(self, address: int) -> int | None:
+        for block in self._blocks:
+            if 0 <= address - block.ctypes.data < block.size:
+                return block.ctypes.data
+        return None
+
 
 def _aligned(size: int) -> np.ndarray:
     """Bytes that begin at a line of the cache."""
@@ -95,13 +101,22 @@ class Workspace:
             self._record = None
 
     def clear_spare(self) -> None:
-        """Hand out again what `spare` gave."""
+        """Hand out again what `spare` gave: the work at the next node begins."""
         self._spare.clear()
+        self.note(next_node)
+
+    def start_of_spare(self, address: int) -> int | None:
+        """Where the array from `spare` begins in which an address lies, or None."""
+        return self._spare.start_of(address)
 
     def clear(self) -> None:
         """Hand out everything again."""
         self._kept.clear()
         self._spare.clear()
+
+
+def next_node(out: None) -> None:
+    """Mark where the work at another node begins."""
 
 
 def replay(calls: Calls) -> None:

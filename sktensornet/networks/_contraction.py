@@ -15,24 +15,22 @@ from typing import Any
 import numpy as np
 
 from .._typing import Features, FloatArray
-from .._workspace import Calls, Workspace, replay
+from .._workspace import Workspace
 from ._kernels import CoreKernel
 from ._product_kernel import ProductKernel
 from ._products import PRODUCTS, Elementwise, add_exponents, rescale
+from ._steps import check_range, sum_batch
 from ._tape import (
     SCORE_EXPONENT,
     BackwardProgram,
     Matrices,
-    OutOfRangeError,
     Program,
     Step,
     Tape,
     by_site,
-    check_range,
     copy_features,
     nodes_to_check,
     saturate,
-    sum_batch,
 )
 from ._tree import UNIT, Tree
 
@@ -197,9 +195,7 @@ class Contraction:
         program = work.programs.get(key)
         if program is not None:
             copy_features(features, self.mode_sizes, program.rows)
-            try:
-                replay(program.calls)
-            except OutOfRangeError:
+            if not program.run():
                 return self._forward(matrices, program.rows, work, wants_tape)
             tape = program.tape
             return saturate(tape.messages[-1].mT, None), tape
@@ -213,6 +209,8 @@ class Contraction:
             scores, tape = self._forward(matrices, rows, own, wants_tape)
         if not tape.exponent:
             program.tape, tape.program = tape, program
+            program.compile(own)
+            scores = saturate(tape.messages[-1].mT, None)
             if len(work.programs) >= _MOST_PROGRAMS:
                 work.programs.clear()
             work.programs[key] = program
@@ -321,14 +319,16 @@ class Contraction:
         known = program.backward.get(wants_features)
         if known is not None:
             known.score_gradient[...] = score_gradient.mT
-            replay(known.calls)
+            known.run()
             return known.result
-        calls: Calls = []
-        gradient = np.array(score_gradient.mT, order="C")
-        with program.work.recording(calls):
-            result = self._backward(matrices, tape, gradient.mT, wants_features, program.work)
-        program.backward[wants_features] = BackwardProgram(gradient, calls, result)
-        return result
+        known = BackwardProgram(np.array(score_gradient.mT, order="C"))
+        with program.work.recording(known.calls):
+            known.result = self._backward(
+                matrices, tape, known.score_gradient.mT, wants_features, program.work
+            )
+        known.compile(program.work)
+        program.backward[wants_features] = known
+        return known.result
 
     def _backward(
         self,

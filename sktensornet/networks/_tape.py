@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import NamedTuple
@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from .._typing import Features, FloatArray, IntArray
-from .._workspace import Calls, Workspace
+from .._workspace import Calls, Workspace, replay
+from ._compiled import compiled
 from ._kernels import CoreKernel
 from ._product_kernel import ProductKernel
-from ._products import rescale
+from ._steps import OutOfRangeError
 from ._tree import Tree
 
 SCORE_EXPONENT = {np.dtype(np.float32): 100, np.dtype(np.float64): 300}
@@ -37,31 +38,47 @@ class Tape:
     program: Program | None = None
 
 
-@dataclass
-class Program:
-    """The calls of both passes over a number of samples, on memory of its own."""
+class Pass:
+    """Recorded calls, to be made again on new contents of the same memory."""
 
-    matrices: Matrices
-    rows: FloatArray
-    work: Workspace
-    calls: Calls = field(default_factory=list)
-    tape: Tape | None = None
-    backward: dict[bool, BackwardProgram] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.calls: Calls = []
+        self._compiled: Callable[[], bool] | None = None
+
+    def compile(self, work: Workspace) -> None:
+        """From now on in compiled code, if there is any; what was computed is so again."""
+        self._compiled = compiled(self.calls, work)
+        if self._compiled is not None:
+            self._compiled()
+
+    def run(self) -> bool:
+        """Whether all messages stayed in range."""
+        if self._compiled is not None:
+            return self._compiled()
+        try:
+            replay(self.calls)
+        except OutOfRangeError:
+            return False
+        return True
 
 
-class BackwardProgram(NamedTuple):
-    score_gradient: FloatArray
-    calls: Calls
-    result: tuple[list[FloatArray], FloatArray | None]
+class Program(Pass):
+    """The pass upward over a number of samples, on memory of its own."""
+
+    def __init__(self, matrices: Matrices, rows: FloatArray, work: Workspace) -> None:
+        super().__init__()
+        self.matrices, self.rows, self.work = matrices, rows, work
+        self.tape = Tape([])
+        self.backward: dict[bool, BackwardProgram] = {}
 
 
-class OutOfRangeError(Exception):
-    """A message has to be rescaled, which a recorded pass cannot do."""
+class BackwardProgram(Pass):
+    """The pass downward, its input and its result."""
 
-
-def check_range(message: FloatArray, out: None) -> None:
-    if rescale(message)[1] is not None:
-        raise OutOfRangeError
+    def __init__(self, score_gradient: FloatArray) -> None:
+        super().__init__()
+        self.score_gradient = score_gradient
+        self.result: tuple[list[FloatArray], FloatArray | None] = ([], None)
 
 
 class Step(NamedTuple):
@@ -88,10 +105,6 @@ def copy_features(features: Features, mode_sizes: Sequence[int], rows: FloatArra
         return
     for part, size, end in zip(features, mode_sizes, accumulate(mode_sizes)):
         rows[end - size : end] = part.T
-
-
-def sum_batch(gradient: FloatArray, out: FloatArray) -> None:
-    gradient.sum(axis=0, out=out)
 
 
 def saturate(message: FloatArray, exponent: IntArray | None) -> FloatArray:
