@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sktensornet._parallel import ChunkPool, chunks, effective_threads, single_threaded_blas
+from sktensornet._parallel import (
+    ChunkPool,
+    chunks,
+    even_size,
+    effective_threads,
+    single_threaded_blas,
+)
 
 PATIENCE = 60
 """Seconds after which a thread that should have been woken is taken for hung."""
@@ -219,3 +225,12 @@ def test_chunks_follow_one_another(n, size, lengths):
     parts = chunks(n, size)
     assert [part.stop - part.start for part in parts] == lengths
     assert [i for part in parts for i in range(n)[part]] == list(range(n))
+
+
+@pytest.mark.parametrize(("n", "largest"), [(1, 4), (4, 4), (8, 3), (1024, 473), (1000, 64)])
+def test_even_chunks_are_an_even_number_of_about_equal_ones(n, largest):
+    size = even_size(n, largest)
+    lengths = [part.stop - part.start for part in chunks(n, size)]
+    assert max(lengths) <= largest
+    assert len(lengths) == 1 or len(lengths) % 2 == 0
+    assert max(lengths) - min(lengths) <= len(lengths)

@@ -26,7 +26,7 @@ _Columns: TypeAlias = "tuple[int, int]"
 
 _LARGEST = 300_000
 """Bytes between the steps of a node above which they are taken for some samples at a time."""
-_TILE = 128
+_TILE = 192
 """How many samples that is."""
 
 
@@ -40,7 +40,7 @@ def _jit() -> Any:
     return _jit
 
 
-def compiled(calls: Calls, work: Workspace) -> Callable[[], bool] | None:
+def compiled(calls: Calls, work: Workspace, n: int) -> Callable[[], bool] | None:
     """One function that makes all calls, or None where there is no such.
 
     Parameters
@@ -49,16 +49,18 @@ def compiled(calls: Calls, work: Workspace) -> Callable[[], bool] | None:
         What a workspace has recorded. Its arrays must stay where they are.
     work : Workspace
         That workspace.
+    n : int
+        Number of samples.
 
     Returns
     -------
     callable or None
         It returns False as soon as `check_range` would raise.
     """
-    jit = _jit() if calls else None
+    jit = _jit() if calls and n > 1 else None
     if jit is None:
         return None
-    table = _Table(jit, work)
+    table = _Table(jit, work, n)
     nodes: Calls = [*calls, (next_node, (), None)]
     first = 0
     for last, (function, *_) in enumerate(nodes):
@@ -72,12 +74,11 @@ def compiled(calls: Calls, work: Workspace) -> Callable[[], bool] | None:
 class _Table:
     """Rows of integers, one for each step, and what must not be moved."""
 
-    def __init__(self, jit: Any, work: Workspace) -> None:
-        self._jit, self._work = jit, work
+    def __init__(self, jit: Any, work: Workspace, n: int) -> None:
+        self._jit, self._work, self._n = jit, work, n
         self._rows: list[Row] = []
         self._held: list[Any] = []
         self._dtype = np.dtype(np.float32)
-        self._n = 0
 
     def function(self) -> Callable[[], bool]:
         jit, held = self._jit, self._held
@@ -108,7 +109,7 @@ class _Table:
         return True
 
     def _maker(
-        self, function: Callable[..., Any], arguments: tuple, out: Any
+        self, function: Callable[..., Any], arguments: Any, out: Any
     ) -> Callable[[_Columns], Row] | None:
         """What gives the row of a call for some of the samples."""
         if function is check_range:
@@ -119,12 +120,13 @@ class _Table:
             return None
         self._held += arrays
         if function is np.matmul:
-            return self._product(*arguments, out)
-        self._n = arrays[-1].shape[-1]
-        if any(a.strides[-1] != a.itemsize and self._n > 1 for a in arrays):
+            x, y = arguments
+            return self._product(x, y, out)
+        if any(a.shape[-1] != self._n or a.strides[-1] != a.itemsize for a in arrays):
             return None
         if function is np.einsum:
-            return self._contract(*arguments, out)
+            subscripts, x, y = arguments
+            return self._contract(subscripts, x, y, out)
         if function is np.multiply:
             return self._elementwise(self._jit.MULTIPLY, out.shape, out, *arguments)
         (x,) = arguments
@@ -190,7 +192,8 @@ class _Table:
             return None
         sums = y.strides[1] == y.itemsize and y.strides[2] != y.itemsize
         (m, k), n = x.shape[1:], y.shape[2]
-        self._n = k if sums else n
+        if (k if sums else n) != self._n:
+            return None
         flipped = not sums and x.strides[2] != x.itemsize and x.shape[2] > 1
         if flipped and x.strides[1] != x.itemsize and x.shape[1] > 1:
             return None

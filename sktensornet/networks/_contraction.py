@@ -209,7 +209,7 @@ class Contraction:
             scores, tape = self._forward(matrices, rows, own, wants_tape)
         if not tape.exponent:
             program.tape, tape.program = tape, program
-            program.compile(own)
+            program.compile(program)
             scores = saturate(tape.messages[-1].mT, None)
             if len(work.programs) >= _MOST_PROGRAMS:
                 work.programs.clear()
@@ -326,7 +326,7 @@ class Contraction:
             known.result = self._backward(
                 matrices, tape, known.score_gradient.mT, wants_features, program.work
             )
-        known.compile(program.work)
+        known.compile(program)
         program.backward[wants_features] = known
         return known.result
 

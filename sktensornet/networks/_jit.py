@@ -1,3 +1,4 @@
+# mypy: disable-error-code="call-arg"
 """Recorded passes as one call of compiled code, which needs numba.
 
 A pass is a table with one row of integers for each step: what to do, addresses,

@@ -22,6 +22,9 @@ SCORE_EXPONENT = {np.dtype(np.float32): 100, np.dtype(np.float64): 300}
 LEAVES_BETWEEN_CHECKS = 8
 """How many factors may meet before a message is rescaled."""
 
+_WORTH_COMPILING = 50_000
+"""How many features, of all samples of a chunk, make compiled code worth its import."""
+
 
 class Matrices(list):
     """Cores as the passes use them, one item for each core node."""
@@ -45,9 +48,13 @@ class Pass:
         self.calls: Calls = []
         self._compiled: Callable[[], bool] | None = None
 
-    def compile(self, work: Workspace) -> None:
-        """From now on in compiled code, if there is any; what was computed is so again."""
-        self._compiled = compiled(self.calls, work)
+    def compile(self, program: Program) -> None:
+        """From now on in compiled code, where it is worth loading that and there is any.
+
+        What was computed is so again, so that results do not depend on who was first.
+        """
+        if program.rows.size >= _WORTH_COMPILING:
+            self._compiled = compiled(self.calls, program.work, program.rows.shape[1])
         if self._compiled is not None:
             self._compiled()
 

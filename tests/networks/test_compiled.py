@@ -1,0 +1,123 @@
+"""Compiled passes against the calls that they stand for."""
+
+import numpy as np
+import pytest
+
+from sktensornet._workspace import Workspace
+from sktensornet.networks import (
+    Contraction,
+    _compiled,
+    _tape,
+    hierarchical_tucker,
+    identity_start,
+    tensor_train,
+)
+
+pytest.importorskip("numba")
+
+
+@pytest.fixture(params=[(300_000, 192), (0, 3)], ids=["whole", "tiles of 3"])
+def passes(request, monkeypatch):
+    """Compiled passes whatever their size, and how many there were."""
+    made = []
+
+    def compiled(calls, work, n):
+        function = _compiled.compiled(calls, work, n)
+        if n > 1:
+            made.append(function)
+        return function
+
+    monkeypatch.setattr(_tape, "_WORTH_COMPILING", 0)
+    monkeypatch.setattr(_tape, "compiled", compiled)
+    monkeypatch.setattr(_compiled, "_LARGEST", request.param[0])
+    monkeypatch.setattr(_compiled, "_TILE", request.param[1])
+    return made
+
+
+def close(found, expected, rtol=1e-12):
+    scale = np.abs(expected).max() or 1.0
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * scale)
+
+
+def test_compiled_passes_are_those_of_new_memory(case, passes):
+    work = Workspace()
+    rng = np.random.default_rng(8)
+    prepared = None
+    for n, scale in [(7, 1.0), (7, 1.0), (3, 1.0), (7, 1e30), (7, 1.0), (7, 1e-30), (1, 1.0)]:
+        cores = [rng.standard_normal(core.shape) for core in case.cores]
+        prepared = case.contraction.prepare(cores, prepared)
+        features = [scale * rng.standard_normal((n, f.shape[1])) for f in case.features]
+        for wants_features in (True, False, True):
+            work.clear()
+            scores, tape = case.contraction.forward(prepared, features, work)
+            expected, fresh = case.contraction.forward(cores, features)
+            close(scores, expected)
+            gradient = rng.standard_normal(scores.shape)
+            found = case.contraction.backward(prepared, tape, gradient, wants_features, work)
+            wanted = case.contraction.backward(cores, fresh, gradient, wants_features)
+            for a, b in zip(found[0], wanted[0], strict=True):
+                close(a, b)
+            if wants_features:
+                for a, b in zip(found[1], wanted[1], strict=True):
+                    close(a, b)
+    multilinear = case.contraction.product.is_multilinear
+    if multilinear and not case.contraction.tree.multiplied:
+        assert passes
+        assert all(function is not None for function in passes)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_batch", [1, 3])
+@pytest.mark.parametrize(
+    "tree", [tensor_train(6), tensor_train(6, 0), hierarchical_tucker((((0, 1), 2), (3, (4, 5))))]
+)
+def test_every_kind_of_step_in_both_precisions(tree, n_batch, dtype, passes):
+    rng = np.random.default_rng(0)
+    contraction = Contraction(tree, tree.message_sizes((5, 2, 3, 4, 3, 2), 4, 3), n_batch)
+    cores = [rng.standard_normal(shape).astype(dtype) for shape in contraction.core_shapes]
+    prepared = contraction.prepare(cores)
+    work = Workspace()
+    for _ in range(3):
+        features = [rng.standard_normal((8, m)).astype(dtype) for m in contraction.mode_sizes]
+        work.clear()
+        scores, tape = contraction.forward(prepared, features, work)
+        expected, fresh = contraction.forward(cores, features)
+        assert scores.dtype == dtype
+        rtol = 100 * float(np.finfo(dtype).eps)
+        close(scores, expected, rtol)
+        gradient = rng.standard_normal(scores.shape).astype(dtype)
+        found = contraction.backward(prepared, tape, gradient, True, work)
+        wanted = contraction.backward(cores, fresh, gradient, True)
+        for a, b in zip((*found[0], *found[1]), (*wanted[0], *wanted[1]), strict=True):
+            assert a.dtype == dtype
+            close(a, b, rtol)
+    assert len(passes) == 2
+    assert all(function is not None for function in passes)
+
+
+@pytest.mark.parametrize("size", [1e6, 1e-6])
+def test_messages_out_of_range_are_rescaled_all_the_same(size, passes):
+    tree = tensor_train(60)
+    contraction = Contraction(tree, tree.message_sizes((2,) * 60, 3, 2))
+    rng = np.random.default_rng(1)
+    constants = [np.array([1.0, 0.0])] * 60
+    cores = identity_start(contraction, constants, np.zeros((1, 2)), rng, 0.1, 0.1)
+    prepared, work = contraction.prepare(cores), Workspace()
+    for scale in (1.0, size, 1.0):
+        features = [scale * np.column_stack([np.ones(4), rng.random(4)]) for _ in range(60)]
+        work.clear()
+        scores, _ = contraction.forward(prepared, features, work)
+        expected, _ = contraction.forward(cores, features)
+        close(scores, expected, 1e-10)
+    (function,) = passes
+    assert function is not None
+
+
+def test_without_the_extra_nothing_is_compiled(monkeypatch):
+    monkeypatch.setattr(_compiled, "_jit", lambda: None)
+    assert _compiled.compiled([(np.add, (), np.empty(1))], Workspace(), 2) is None
+
+
+def test_a_call_without_code_leaves_the_pass_to_the_interpreter():
+    x = np.ones((1, 2, 3))
+    assert _compiled.compiled([(np.negative, (x,), x)], Workspace(), 3) is None
