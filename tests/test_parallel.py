@@ -10,8 +10,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from sktensornet._parallel import (
     ChunkPool,
     chunks,
-    even_size,
     effective_threads,
+    even_size,
     single_threaded_blas,
 )
 

@@ -26,6 +26,7 @@ from sktensornet.patches import ImagePatches
 
 N_CLASSES = 10
 PREDICTED = 8
+WARM_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -219,11 +220,14 @@ def seconds(run: Callable[[], object], clock=time.perf_counter) -> float:
 def paired(runs: dict[str, Callable[[], object]], repeats: int, clock=time.perf_counter):
     """Times of each run, (repeats, runs), all runs in turn in every repeat.
 
-    Each runs once before it is timed, as a step follows another in training.
+    Each runs for a while before it is timed, as a step follows another in training:
+    the threads of the library before spin for some 30 ms when their work is done.
     """
 
     def warm(run: Callable[[], object]) -> float:
-        run()
+        started = time.perf_counter()
+        while time.perf_counter() - started < WARM_SECONDS:
+            run()
         return seconds(run, clock)
 
     return np.array([[warm(run) for run in runs.values()] for _ in range(repeats)])
