@@ -20,8 +20,6 @@ from .patches import Sites
 
 _CHUNK_BYTES = 62_000_000
 _MAX_CHUNK = 512
-_MAX_CHUNK_OF_SCORES = 384
-"""Without a tape what matters is that the work at one node stays in the cache."""
 
 
 class Model:
@@ -292,9 +290,9 @@ class Model:
             scores, _ = self.forward(cores, parameters, block, work=work, wants_tape=False)
             return scores.astype(self.dtype)
 
-        size = min(self.chunk_size, _MAX_CHUNK_OF_SCORES)
+        parts = chunks(len(X), self.chunk_size)
         with ChunkPool(n_threads) as pool:
-            return np.concatenate(list(pool.map(chunk_scores, chunks(len(X), size))))
+            return np.concatenate(list(pool.map(chunk_scores, parts)))
 
 
 def _consecutive(shapes: Sequence[tuple[int, ...]]) -> tuple[list[slice], int]:

@@ -42,11 +42,9 @@ class _Stack:
     def clear(self) -> None:
         self._used = 0
 
-    def start_of(self, address: int) -> int | None:
-        for block in self._blocks:
-            if 0 <= address - block.ctypes.data < block.size:
-                return block.ctypes.data
-        return None
+    def blocks(self) -> list[tuple[int, int]]:
+        starts = [block.ctypes.data for block in self._blocks]
+        return [(start, start + block.size) for start, block in zip(starts, self._blocks)]
 
 
 def _aligned(size: int) -> np.ndarray:
@@ -105,9 +103,9 @@ class Workspace:
         self._spare.clear()
         self.note(next_node)
 
-    def start_of_spare(self, address: int) -> int | None:
-        """Where the array from `spare` begins in which an address lies, or None."""
-        return self._spare.start_of(address)
+    def spare_blocks(self) -> list[tuple[int, int]]:
+        """First address and end of the memory of each array that `spare` may give."""
+        return self._spare.blocks()
 
     def clear(self) -> None:
         """Hand out everything again."""

@@ -25,7 +25,7 @@ from sktensornet.networks import identity_start, tensor_train
 from sktensornet.patches import ImagePatches
 
 N_CLASSES = 10
-PREDICTED = 8
+PREDICTED = 40
 WARM_SECONDS = 0.1
 
 

@@ -113,7 +113,7 @@ class FittedAffineMap(FittedMap):
         site_size = sites.shape[2]
         # With an input 1 one matrix product gives the constant and the offset too.
         z = empty_features(sites.shape, site_size + 1, sites.dtype)
-        standardise(sites, self.mean, self.scale, out=z[..., :-1])
+        standardise(sites, self.mean, self.scale, z[..., :-1], is_complete=True)
         z[..., -1] = 1
         whole = np.zeros((site_size + 1, len(offset) + 1), z.dtype)
         whole[:-1, 1:], whole[-1, 0], whole[-1, 1:] = matrix, 1, offset

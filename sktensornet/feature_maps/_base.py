@@ -266,17 +266,21 @@ def check_scale(scale: float | str) -> float:
 
 
 def standardise(
-    sites: FloatArray, mean: FloatArray, scale: FloatArray, out: FloatArray | None = None
+    sites: FloatArray,
+    mean: FloatArray,
+    scale: FloatArray,
+    out: FloatArray | None = None,
+    is_complete: bool = False,
 ) -> FloatArray:
     """Centre and scale, limited to `LIMIT` standard deviations, in a new array or `out`.
 
-    A missing value becomes 0, the mean.
+    A missing value becomes 0, the mean, unless it is known that there is none.
     """
     with np.errstate(over="ignore"):
         z = np.subtract(sites, mean, out=out)
         z /= scale
     np.clip(z, -LIMIT, LIMIT, out=z)
-    if np.isnan(z.min(initial=0)):
+    if not is_complete and np.isnan(z.min(initial=0)):
         z[np.isnan(z)] = 0
     return z
 

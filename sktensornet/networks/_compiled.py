@@ -22,12 +22,13 @@ from .._workspace import Calls, Workspace, next_node
 from ._steps import check_range, sum_batch
 
 Row: TypeAlias = "list[int]"
-_Columns: TypeAlias = "tuple[int, int]"
+_Part: TypeAlias = "tuple[int, int]"
 
 _LARGEST = 300_000
 """Bytes between the steps of a node above which they are taken for some samples at a time."""
 _TILE = 192
 """How many samples that is."""
+_FLAGS = {False: ord("N"), True: ord("T")}
 
 
 @cache
@@ -65,7 +66,7 @@ def compiled(calls: Calls, work: Workspace, n: int) -> Callable[[], bool] | None
     first = 0
     for last, (function, *_) in enumerate(nodes):
         if function is next_node:
-            if not table.add(calls[first:last]):
+            if first < last and not table.add(calls[first:last]):
                 return None
             first = last + 1
     return table.function()
@@ -75,7 +76,8 @@ class _Table:
     """Rows of integers, one for each step, and what must not be moved."""
 
     def __init__(self, jit: Any, work: Workspace, n: int) -> None:
-        self._jit, self._work, self._n = jit, work, n
+        self._jit, self._n = jit, n
+        self._spare = work.spare_blocks()
         self._rows: list[Row] = []
         self._held: list[Any] = []
         self._dtype = np.dtype(np.float32)
@@ -83,26 +85,22 @@ class _Table:
     def function(self) -> Callable[[], bool]:
         jit, held = self._jit, self._held
         table = np.array([row + [0] * (jit.WIDTH - len(row)) for row in self._rows], np.int64)
-        gemm, like = jit.GEMM[self._dtype], np.zeros(self._n, self._dtype)
+        gemm, numbers = jit.GEMM[self._dtype], np.array([1, 0], self._dtype)
+        like = np.zeros(self._n, self._dtype)
 
         def run() -> bool:
-            return bool(jit.execute(table, gemm, like)) and held is not None
+            return bool(jit.execute(table, gemm, numbers, like)) and held is not None
 
         return run
 
     def add(self, calls: Calls) -> bool:
         """Append the calls of a node; whether there is code for all of them."""
-        if not calls:
-            return True
+        first = len(self._held)
         makers = [self._maker(*call) for call in calls]
         if any(maker is None for maker in makers):
             return False
-        arrays = [a for _, arguments, out in calls for a in (*arguments, out)]
-        between = max(
-            (a.nbytes for a in arrays if isinstance(a, np.ndarray) and self._is_spare(a)),
-            default=0,
-        )
-        size = _TILE if between > _LARGEST else self._n
+        spare = (a.nbytes for a in self._held[first:] if self._start_of_spare(_address(a)))
+        size = _TILE if max(spare, default=0) > _LARGEST else self._n
         for start in range(0, self._n, size):
             part = start, min(size, self._n - start)
             self._rows += [maker(part) for maker in makers if maker is not None]
@@ -110,7 +108,7 @@ class _Table:
 
     def _maker(
         self, function: Callable[..., Any], arguments: Any, out: Any
-    ) -> Callable[[_Columns], Row] | None:
+    ) -> Callable[[_Part], Row] | None:
         """What gives the row of a call for some of the samples."""
         if function is check_range:
             arguments = (arguments[0].mT,)
@@ -137,40 +135,52 @@ class _Table:
             return self._elementwise(self._jit.CHECK, lengths, x, x)
         return None
 
-    def _is_spare(self, x: FloatArray) -> bool:
-        return self._work.start_of_spare(x.ctypes.data) is not None
+    def _start_of_spare(self, address: int) -> int | None:
+        """Where the memory begins that only this node needs, if it is such."""
+        for start, end in self._spare:
+            if start <= address < end:
+                return start
+        return None
 
-    def _place(self, x: FloatArray, part: _Columns) -> tuple[int, list[int]]:
-        """Address and strides of an array for some samples.
+    def _placer(self, x: FloatArray, *axes: int) -> Callable[[_Part], Row]:
+        """Address of an array for some samples, and its strides along some axes.
 
         Arrays that only this node needs are as long as there are samples at a time.
         """
-        start, n = part
-        address = x.ctypes.data
-        first = self._work.start_of_spare(address)
+        address, n = _address(x), self._n
+        strides = [0 if x.shape[axis] == 1 else x.strides[axis] for axis in axes]
+        first = self._start_of_spare(address)
         if first is None:
-            return address + start * x.itemsize, list(x.strides)
-        address = first + (address - first) * n // self._n
-        return address, [step * n // self._n for step in x.strides]
+            return lambda part: [address + part[0] * x.itemsize, *strides]
+
+        def place(part: _Part) -> Row:
+            length = part[1]
+            return [
+                first + (address - first) * length // n,
+                *[step * length // n for step in strides],
+            ]
+
+        return place
 
     def _elementwise(
         self, kind: int, lengths: Sequence[int], *operands: FloatArray
-    ) -> Callable[[_Columns], Row]:
+    ) -> Callable[[_Part], Row]:
         """A step over three axes and the samples; axes of length one broadcast."""
-        shaped = [x.reshape(*x.shape[:-1], *[1] * (4 - x.ndim), x.shape[-1]) for x in operands]
+        placers = [self._placer(x, *range(x.ndim - 1)) for x in operands]
+        missing = [[0] * (4 - x.ndim) for x in operands]
 
-        def row(part: _Columns) -> Row:
+        def row(part: _Part) -> Row:
             row = [kind, *lengths[:3], part[1]]
-            for x in shaped:
-                address, strides = self._place(x, part)
-                row += [address, *(0 if n == 1 else s for n, s in zip(x.shape[:3], strides))]
+            for place, zeros in zip(placers, missing):
+                row += place(part)
+                row += zeros
             return row
 
         return row
 
     def _contract(
         self, subscripts: str, x: FloatArray, y: FloatArray, out: FloatArray
-    ) -> Callable[[_Columns], Row] | None:
+    ) -> Callable[[_Part], Row] | None:
         """Such as "bron,brn->bon": a product summed over one axis."""
         inputs, result = subscripts.split("->")
         first, second = inputs.split(",")
@@ -182,7 +192,7 @@ class _Table:
 
     def _product(
         self, x: FloatArray, y: FloatArray, out: FloatArray
-    ) -> Callable[[_Columns], Row] | None:
+    ) -> Callable[[_Part], Row] | None:
         """A matrix by a column for each sample, or a sum over the samples.
 
         The BLAS has columns first; there the product of x and y is that of y
@@ -194,35 +204,43 @@ class _Table:
         (m, k), n = x.shape[1:], y.shape[2]
         if (k if sums else n) != self._n:
             return None
-        flipped = not sums and x.strides[2] != x.itemsize and x.shape[2] > 1
-        if flipped and x.strides[1] != x.itemsize and x.shape[1] > 1:
+        flipped = not sums and x.strides[2] != x.itemsize and k > 1
+        if flipped and x.strides[1] != x.itemsize and m > 1:
             return None
-        x, y, out = (np.broadcast_to(a, (len(out), *a.shape[1:])) for a in (x, y, out))
         y = y.mT if sums else y
-        flags = np.frombuffer(b"NT", np.uint8).copy()
-        numbers = np.array([1, 0], self._dtype)
-        one, zero = (numbers.ctypes.data + j * numbers.itemsize for j in range(2))
-        self._held += [flags, numbers]
-
-        def row(part: _Columns) -> Row:
-            whole = 0, self._n
-            (y_at, y_by), (x_at, x_by), (out_at, out_by) = (
-                self._place(array, part) if sampled else self._place(array, whole)
-                for array, sampled in ((y, True), (x, sums), (out, not sums))
+        head = [self._jit.PRODUCT, len(out)]
+        flags = [_FLAGS[sums], _FLAGS[flipped]]
+        whole = 0, self._n
+        places = [
+            (self._placer(array, 0, axis), sampled)
+            for array, axis, sampled in (
+                (y, 1, True),
+                (x, 2 if flipped else 1, sums),
+                (out, 1, not sums),
             )
+        ]
+        itemsize = x.itemsize
+
+        def row(part: _Part) -> Row:
             length = part[1]
-            leads = [y_by[1], x_by[2 if flipped else 1], out_by[1]]
-            least = [length, m if flipped else length if sums else k, n if sums else length]
-            leads = [max(lead // x.itemsize, low) for lead, low in zip(leads, least)]
+            (y_at, y_by, y_lead), (x_at, x_by, x_lead), (out_at, out_by, out_lead) = (
+                place(part if sampled else whole) for place, sampled in places
+            )
             sizes = [n, m, length] if sums else [length, m, k]
-            integers = np.array([*sizes, *leads], np.int32)
-            self._held.append(integers)
-            at = [integers.ctypes.data + 4 * j for j in range(6)]
-            beta = one if sums and part[0] else zero
+            least = m if flipped else length if sums else k
             return [
-                *(self._jit.PRODUCT, len(out), x_by[0], y_by[0], out_by[0]),
-                *(flags.ctypes.data + int(sums), flags.ctypes.data + int(flipped), *at[:3]),
-                *(one, y_at, at[3], x_at, at[4], beta, out_at, at[5]),
+                *head,
+                *(x_by, y_by, out_by),
+                *flags,
+                *sizes,
+                *(y_at, max(y_lead // itemsize, length)),
+                *(x_at, max(x_lead // itemsize, least)),
+                int(sums and part[0] > 0),
+                *(out_at, max(out_lead // itemsize, sizes[0])),
             ]
 
         return row
+
+
+def _address(x: FloatArray) -> int:
+    return x.__array_interface__["data"][0]

@@ -18,7 +18,7 @@ from numba.extending import get_cython_function_address, intrinsic
 PRODUCT, MULTIPLY, CONTRACT, SUM, CHECK = range(5)
 """Kinds of steps."""
 
-WIDTH = 18
+WIDTH = 17
 """Integers of a step."""
 
 _BLAS_ARGUMENTS = 13
@@ -129,15 +129,17 @@ def _in_range(t, n, like, largest):
 
 
 @njit(nogil=True, cache=True)
-def execute(table: Any, gemm: int, like: Any) -> bool:
+def execute(table: Any, gemm: int, numbers: Any, like: Any) -> bool:
     """Take the steps of a table; False as soon as a message has to be rescaled.
 
     Parameters
     ----------
     table : ndarray of int64, shape (n_steps, WIDTH)
-        The steps.
+        The steps. Lengths and flags of a matrix product are read where they are.
     gemm : int
         From `GEMM`.
+    numbers : ndarray
+        One and zero.
     like : ndarray of shape (n_samples,)
         Of the dtype of all arrays; memory for the search of the largest.
 
@@ -146,17 +148,20 @@ def execute(table: Any, gemm: int, like: Any) -> bool:
     bool
         Whether all steps were taken.
     """
+    number = numbers.ctypes.data
     for k in range(len(table)):
         t = table[k]
         n = t[4]
         if t[0] == PRODUCT:
+            at = t.ctypes.data
+            beta = number + (1 - t[14]) * numbers.itemsize
             for b in range(t[1]):
+                y, x, out = t[10] + b * t[3], t[12] + b * t[2], t[15] + b * t[4]
                 _call(
                     gemm,
                     (
-                        t[5], t[6], t[7], t[8], t[9],
-                        t[10], t[11] + b * t[3], t[12], t[13] + b * t[2], t[14],
-                        t[15], t[16] + b * t[4], t[17],
+                        at + 40, at + 48, at + 56, at + 64, at + 72,
+                        number, y, at + 88, x, at + 104, beta, out, at + 128,
                     ),
                 )  # fmt: skip
         elif t[0] == MULTIPLY:
