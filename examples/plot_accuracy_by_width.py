@@ -100,7 +100,7 @@ def cifar10():
 if not arguments.full:
     X_train, X_test, y_train, y_test = digits()
     patches = ImagePatches((8, 8), (2, 2))
-    ranks, epochs = [1, 2, 4, 8, 16], 30
+    ranks, epochs = [1, 2, 4, 8], 30
 elif arguments.set == "mnist":
     X_train, X_test, y_train, y_test = mnist()
     patches = ImagePatches((28, 28), (7, 7))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -12,6 +15,9 @@ from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils import _safe_indexing, check_array
 
 _CATEGORIES = (nw.Categorical, nw.Enum, nw.String, nw.Boolean)
+_DATES = (nw.Datetime, nw.Date, nw.Duration, nw.Time)
+_FEWEST_ROWS, _MOST_LEVELS = 50, 0.5
+"""From so many rows on, more levels than this share of them are those of an identifier."""
 FLOATS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}
 """What X may be once categories are codes."""
 
@@ -50,6 +56,24 @@ class Columns:
         known = self.names or f"indices in [0, {n_columns - 1}]"
         raise ValueError(f"{parameter} has the column {column!r}; it must be one of {known!r}.")
 
+    @contextmanager
+    def explained(self, X: Any) -> Iterator[None]:
+        """Add what to do to what is said of an X that is no table of numbers."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            said = str(error)
+            if said.startswith("Found array with dim"):
+                raise ValueError(f"{said} {_flatten(np.shape(X))}") from error
+            if said.startswith(("could not convert string to float", "float() argument must be")):
+                labels = self.labels(_no_numbers(X, self.categorical))
+                raise type(error)(
+                    f"X has text or other objects in the columns {labels!r}: {said}. Pass "
+                    f"categorical_features={labels!r} if they hold categories, or a DataFrame in "
+                    "which they are strings or categories; make dates numbers; or leave them out."
+                ) from error
+            raise
+
     def encode(self, X: Any, estimator: Any) -> Any:
         """X with the numbers of its categories, NaN for unseen and missing ones."""
         if self.encoder is None:
@@ -87,6 +111,7 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
         chosen = []
     else:
         chosen = _named(categorical_features, _as_table(X).shape[1], names)
+    _refuse_dates(X, frame, names, chosen)
     if not chosen:
         return Columns(names, [])
     encoder = OrdinalEncoder(
@@ -100,7 +125,44 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
             f"the columns {labels!r} hold categories, but "
             f"one of them has levels of several types; make them all strings. ({error})"
         ) from error
+    _warn_of_identifiers(Columns(names, []).labels(chosen), encoder.categories_, np.shape(X)[0])
     return Columns(names, chosen, encoder)
+
+
+def _refuse_dates(X: Any, frame: Any, names: list[str] | None, chosen: list[int]) -> None:
+    """Raise if columns are dates, which would be numbers of nanoseconds."""
+    if frame is None:
+        if getattr(X, "dtype", np.dtype(float)).kind not in "mM":
+            return
+        dates = list(range(np.shape(X)[-1]))
+    else:
+        dates = [k for k, dtype in enumerate(frame.schema.dtypes()) if dtype in _DATES]
+    labels = Columns(names, []).labels([k for k in dates if k not in chosen])
+    if labels:
+        raise ValueError(
+            f"X has dates or durations in the columns {labels!r}; make them numbers or categories "
+            "that can repeat in new data, such as the year, the month, the day of the week or "
+            "the days since some date, or leave them out."
+        )
+
+
+def _warn_of_identifiers(labels: list, categories: list[np.ndarray], n_rows: int) -> None:
+    """Warn of categories of which nearly every row has another one."""
+    if n_rows < _FEWEST_ROWS:
+        return
+    found = {
+        label: len(levels)
+        for label, levels in zip(labels, categories, strict=True)
+        if len(levels) > _MOST_LEVELS * n_rows
+    }
+    if found:
+        counts = ", ".join(str(count) for count in found.values())
+        warnings.warn(
+            f"the columns {list(found)!r} look like identifiers, of which little can be learnt: "
+            f"they have {counts} levels in {n_rows} rows; leave them out.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _named(categorical_features: Any, n_columns: int, names: list[str] | None) -> list[int]:
@@ -144,8 +206,33 @@ def _as_table(X: Any) -> Any:
         return X
     table = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
     if table.ndim != 2:
-        raise ValueError(f"X has {table.ndim} dimension(s); it must have rows and columns.")
+        more = f" {_flatten(table.shape)}" if table.ndim > 2 else ""
+        raise ValueError(f"X has {table.ndim} dimension(s); it must have rows and columns.{more}")
     return table
+
+
+def _flatten(shape: tuple[int, ...]) -> str:
+    """What to do with images and series of this shape."""
+    return (
+        f"X has shape {shape}; flatten the samples to (n_samples, n_features) by "
+        "X.reshape(len(X), -1), and tell their shape by "
+        f"patches=ImagePatches(image_shape={shape[1:]}, patch_shape=...) for images, or "
+        "patches=SequencePatches(window=..., n_channels=...) for series."
+    )
+
+
+def _no_numbers(X: Any, categorical: list[int]) -> list[int]:
+    """The columns that hold neither categories nor numbers."""
+    frame = _frame(X)
+    table = _as_table(X) if frame is None else frame
+    found = []
+    for k in sorted(set(range(table.shape[1])).difference(categorical)):
+        column = table[:, k]
+        try:
+            np.asarray(column if frame is None else column.to_numpy()).astype(np.float64)
+        except (TypeError, ValueError):
+            found.append(k)
+    return found
 
 
 def _words(X: Any, columns: list[int]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from copy import copy
 from typing import Any, Self
@@ -13,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from ._validation import check_parameters
 from .networks import TensorNetwork, convert
 from .patches import Sites
+
+_MOST_GROWTH = 20
 
 
 class ConversionMixin:
@@ -87,7 +90,8 @@ class ConversionMixin:
         -----
         UserWarning
             If `rank` or `rank_tol` changed the tensor by more than 1e-8 of its
-            norm; the message says by how much.
+            norm; the message says by how much. Or if the new network has more
+            than twenty times the parameters of the old one; it says the ranks.
 
         References
         ----------
@@ -137,6 +141,22 @@ class ConversionMixin:
             estimator.network_, tree, rank, rank_tol, random_state=random_state
         )
         converted.rank = max(converted.network_.ranks, default=1)
+        _warn_of_growth(estimator.network_, converted)
         # The states of solvers are of the shapes of the other network.
         converted._solver_state = converted._origin = None
         return converted
+
+
+def _warn_of_growth(old: TensorNetwork, converted: Any) -> None:
+    """Warn if the network of a converted estimator is far larger than the old one."""
+    new = converted.network_
+    if new.n_parameters > _MOST_GROWTH * old.n_parameters:
+        warnings.warn(
+            f"the {old.format} of rank {max(old.ranks, default=1)} became a {new.format} of rank "
+            f"{converted.rank}, with {new.n_parameters:,} parameters instead of "
+            f"{old.n_parameters:,}: to hold the tensor of another format exactly, ranks may have "
+            "to grow exponentially with the number of sites. Pass rank=... to cap them, which "
+            "changes predictions.",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -51,7 +51,10 @@ shared_cores : bool, default=False
     the model is without a limit on the ranks, then, for sweeping solvers, by
     the held-out loss of a few one-sweep fits on at most 2000 samples. A number
     leaves the scale at 1 unless the maps have another, so do not search over
-    ``alpha`` alone on tables. It is
+    ``alpha`` alone on tables. To fix what was chosen, give ``alpha_`` here,
+    ``n_iter_`` as ``max_iter``, and ``scale_`` to the maps of all columns, those
+    of categories included; where all are numbers, by
+    ``feature_map={scaled}``. It is
     1e-4 where nothing is chosen: for ``patches``, trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
     0 for other products with the Frobenius penalty, which they do not have.
@@ -130,6 +133,7 @@ classes_ : ndarray of shape (n_classes,)
     "outputs": "n_classes",
     "moments": "the class means of",
     "columns": "SplineMap()",
+    "scaled": "SplineMap(scale=clf.scale_)",
     "few_sweeps": """, but three sweeps where ``alpha="auto"``
     chose by short fits: more would fit less well what it chose""",
 }
@@ -156,6 +160,7 @@ target_mean_, target_scale_ : ndarray of shape (n_outputs,)
     "outputs": "n_outputs",
     "moments": "the covariances of the targets and",
     "columns": "SplineMap(n_knots=10, degree=3)",
+    "scaled": "SplineMap(n_knots=10, degree=3, scale=reg.scale_)",
     "few_sweeps": "",
 }
 
@@ -173,7 +178,7 @@ alpha_ : float
     The penalty of the fit.
 scale_ : float or None
     The scale of the features that ``alpha="auto"`` chose; None where it had no
-    choice.
+    choice. As ``scale`` of the feature maps it is fixed.
 trials_ : list of Trial or None
     What ``alpha="auto"`` tried: ``alpha``, ``scale`` and ``loss`` of each.
 loss_curve_ : list of float

@@ -30,7 +30,7 @@ from ._sweeps import SweepProblem, SweepRecord
 from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._tuning import TuningMixin
 from ._typing import FloatArray
-from ._validation import NETWORK_CONSTRAINTS
+from ._validation import NETWORK_CONSTRAINTS, PartsMixin
 from ._version import VersionedEstimator
 from .feature_maps import FeatureMap, FittedMap, SplineMap
 from .losses import Loss
@@ -45,6 +45,7 @@ class BaseTensorNetwork(
     ConversionMixin,
     CallbackSupportMixin,
     DocumentationLinkMixin,
+    PartsMixin,
     VersionedEstimator,
 ):
     """Base class of all estimators.
@@ -122,11 +123,12 @@ class BaseTensorNetwork(
         checks = self._floats(FLOATS["dtype"]) | self._target_checks
         if reset:
             self.columns_ = learn_columns(X, self.categorical_features)
-        if self.columns_.encoder is None:
-            X, y = validate_data(self, X, y, reset=reset, **checks)
-        else:
-            validate_data(self, X, y, reset=reset, skip_check_array=True)
-            X, y = check_X_y(self.columns_.encode(X, self), y, estimator=self, **checks)
+        with self.columns_.explained(X):
+            if self.columns_.encoder is None:
+                X, y = validate_data(self, X, y, reset=reset, **checks)
+            else:
+                validate_data(self, X, y, reset=reset, skip_check_array=True)
+                X, y = check_X_y(self.columns_.encode(X, self), y, estimator=self, **checks)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         return X, y, weight
 
@@ -289,10 +291,11 @@ class BaseTensorNetwork(
         """X as the fitted model takes it."""
         check_is_fitted(self)
         checks = self._floats(self.network_.dtype)
-        if self.columns_.encoder is None:
-            return validate_data(self, X, reset=False, **checks)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        return check_array(self.columns_.encode(X, self), estimator=self, **checks)
+        with self.columns_.explained(X):
+            if self.columns_.encoder is None:
+                return validate_data(self, X, reset=False, **checks)
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return check_array(self.columns_.encode(X, self), estimator=self, **checks)
 
     def _raw_scores(self, X) -> FloatArray:
         X = self._check_input(X)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from sklearn.model_selection import GridSearchCV
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
 from sktensornet.feature_maps import AffineMap, OneHotMap, PolynomialMap, TrigonometricMap
@@ -48,7 +49,7 @@ FEATURE_MAPS = ["'affine'", "'auto'", "'one_hot'", "'polynomial'", "'trigonometr
         ({"alpha": np.inf}, ["'alpha'", "[0", "Got inf"]),
         ({"alpha": None}, ["'alpha'", "[0", "Got None"]),
         ({"feature_map": "wavelet"}, ["'feature_map'", "Got 'wavelet'", *FEATURE_MAPS]),
-        ({"feature_map": AffineMap}, ["'feature_map'", "Got <class"]),
+        ({"feature_map": AffineMap}, ["'feature_map'", "SplineMap()", "Got <class"]),
         ({"solver": "sgd"}, ["'solver'", "Got 'sgd'", "'adam'", "'auto'", "'lbfgs'"]),
         ({"solver": 3}, ["'solver'", "Got 3", "'adam'"]),
         (
@@ -59,6 +60,7 @@ FEATURE_MAPS = ["'affine'", "'auto'", "'one_hot'", "'polynomial'", "'trigonometr
         ({"class_tensors": "both"}, ["'class_tensors'", "Got 'both'", "'joint'", "'separate'"]),
         ({"init": "random"}, ["'init'", "Got 'random'", "'identity'"]),
         ({"patches": (2, 2)}, ["'patches'", "Got (2, 2)", "None"]),
+        ({"patches": "image"}, ["'patches'", "ImagePatches(", "SequencePatches(", "Got 'image'"]),
         ({"class_weight": "equal"}, ["'class_weight'", "Got 'equal'", "'balanced'"]),
         ({"max_iter": 0}, ["'max_iter'", "Got 0", "None"]),
         ({"max_iter": 2.5}, ["'max_iter'", "Got 2.5", "int"]),
@@ -109,8 +111,11 @@ def test_parameters_out_of_range(Format, parameters, words):
         (ImagePatches((6, 10), (2, 2), stride=4), ["stride=4", "(2, 2)", "uncovered", "'ignore'"]),
         (ImagePatches((6, 10), (3, 4), stride=(3, 5)), ["stride=(3, 5)", "uncovered"]),
         (ImagePatches((6, 10), (0, 2)), ["patch_shape=(0, 2)", ">= 1"]),
-        (ImagePatches((6, 10), 2), ["patch_shape=2", "2 integers"]),
-        (ImagePatches(60, (2, 2)), ["image_shape=60", "2 or 3 integers"]),
+        (ImagePatches((6, 10), 2), ["patch_shape=2", "2 integers", "(h, w)", "(2, 2)"]),
+        (
+            ImagePatches(60, (2, 2)),
+            ["image_shape=60", "2 or 3 integers", "(H, W) or (H, W, C)", "such as (60, 60)"],
+        ),
         (ImagePatches((6.0, 10), (2, 2)), ["image_shape=(6.0, 10)", "integers"]),
         (
             ImagePatches((6, 10), (2, 2), order="zigzag"),
@@ -167,6 +172,14 @@ def test_trees_of_another_kind(tree):
 
 
 X, Y = table()
+FLATTEN = ["X.reshape(len(X), -1)", "ImagePatches(image_shape=", "SequencePatches("]
+
+
+def with_column(value):
+    """The table with the same object in all rows of its third column."""
+    words = X.astype(object)
+    words[:, 2] = value
+    return words
 
 
 @each_format
@@ -178,8 +191,14 @@ X, Y = table()
         ({"X": X[0]}, ["1D", "reshape"]),
         ({"X": X[:0], "y": Y[:0]}, ["0 sample", "minimum of 1"]),
         ({"X": X[:, :0]}, ["0 feature", "minimum of 1"]),
+        ({"X": np.ones((30, 2, 4))}, ["Found array with dim 3", "(30, 2, 4)", *FLATTEN, "(2, 4)"]),
+        ({"X": np.ones((30, 4, 4, 3))}, ["array with dim 4", *FLATTEN, "image_shape=(4, 4, 3)"]),
+        ({"X": np.ones((30, 2, 4)).tolist()}, ["Found array with dim 3", *FLATTEN]),
         ({"X": X.astype(complex)}, ["Complex data not supported"]),
         ({"X": np.full((30, 4), "a")}, ["could not convert string to float: ", "'a'"]),
+        ({"X": with_column("red")}, ["columns [2]", "'red'", "categorical_features=[2]"]),
+        ({"X": with_column("red").tolist()}, ["columns [2]", "categorical_features=[2]"]),
+        ({"X": with_column(np.datetime64("2024-05-01"))[:, 2:3].astype("M8[D]")}, ["dates", "[0]"]),
         ({"y": Y[:-1]}, ["inconsistent numbers of samples", "30", "29"]),
         ({"y": np.zeros(30)}, ["one class", "0", "at least two classes"]),
         ({"y": np.full(30, "cat")}, ["one class", "'cat'", "at least two classes"]),
@@ -329,3 +348,40 @@ def test_a_failed_fit_leaves_a_model_that_can_be_fitted(Format):
     message(ValueError, model.fit, X, Y)
     assert not hasattr(model, "network_")
     assert model.set_params(alpha=0).fit(X, Y).predict(X).shape == (30,)
+
+
+class TestParametersOfParts:
+    """Names such as feature_map__n_knots need an object to be of."""
+
+    @each_format
+    @pytest.mark.parametrize(
+        ("parameters", "words"),
+        [
+            ({"feature_map__n_knots": 3}, ["feature_map='auto'", "feature_map=SplineMap()"]),
+            ({"feature_map__n_components": 3}, ["feature_map=AffineMap()", "feature_map=PCAMap()"]),
+            (
+                {"feature_map": "spline", "feature_map__n_knots": 3},
+                ["feature_map__n_knots", "feature_map='spline'", "feature_map=SplineMap()"],
+            ),
+            ({"solver__rank_tol": 0.1}, ["solver__rank_tol", "solver='auto'", "solver=ALS()"]),
+            ({"patches__stride": 2}, ["patches__stride", "patches=None", "ImagePatches(...)"]),
+            (
+                {"patches__windo": 2},
+                ["patches__windo", "ImagePatches(...)", "SequencePatches(...)"],
+            ),
+        ],
+        ids=parameters_id,
+    )
+    def test_of_no_object(self, Format, parameters, words):
+        assert_says(message(ValueError, Format().set_params, **parameters), *words)
+
+    def test_in_a_search(self):
+        search = GridSearchCV(TTClassifier(), {"feature_map__n_components": [4, 8]}, cv=2)
+        text = message(ValueError, search.fit, X, Y)
+        assert_says(text, "feature_map__n_components", "feature_map=AffineMap()")
+
+    def test_of_an_object_set_at_the_same_time(self):
+        model = TTClassifier().set_params(feature_map__degree=2, feature_map=PolynomialMap())
+        assert model.feature_map.degree == 2
+        text = message(ValueError, model.set_params, feature_map__n_knots=2)
+        assert_says(text, "'n_knots'", "PolynomialMap")

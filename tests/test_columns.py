@@ -1,6 +1,7 @@
 """Columns of categories, and missing values, from data to prediction."""
 
 import warnings
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -272,3 +273,86 @@ def test_an_ordinary_fit_on_a_frame_does_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         TTClassifier(rank=2, max_iter=200, alpha=0.1).fit(X, y).predict(X)
+
+
+@each_frame
+def test_text_that_is_no_category_is_named(make):
+    X, y = make()
+    clf = TTClassifier(categorical_features=["shape", "sold"])
+    with pytest.raises(
+        ValueError, match=r"columns \['colour'\].*categorical_features=\['colour'\]"
+    ):
+        clf.fit(X, y)
+
+
+def test_text_at_predict_is_named():
+    X = np.arange(40.0).reshape(20, 2)
+    clf = TTClassifier(rank=2, max_iter=1).fit(X, np.arange(20) % 2)
+    with pytest.raises(ValueError, match=r"text or other objects in the columns \[1\]: .*'high'"):
+        clf.predict(np.array([[1.0, "high"]], dtype=object))
+
+
+def test_objects_that_are_no_numbers_are_named():
+    X = pd.DataFrame({"a": np.arange(20.0), "day": [date(2024, 5, 1 + k) for k in range(20)]})
+    with pytest.raises(TypeError, match=r"columns \['day'\]: .*not 'datetime.date'"):
+        TTClassifier().fit(X, np.arange(20) % 2)
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+def test_dates_are_named(make):
+    days = np.datetime64("2024-05-01", "us") + np.arange(20) * np.timedelta64(1, "D")
+    X = make({"a": np.arange(20.0), "day": days, "age": days - days[0]})
+    y = np.arange(20) % 2
+    with pytest.raises(ValueError, match=r"columns \['day', 'age'\].*the day of the week"):
+        TTClassifier().fit(X, y)
+    with pytest.raises(ValueError, match=r"columns \['age'\]"):
+        TTClassifier(categorical_features=["day"]).fit(X, y)
+
+
+class TestIdentifiers:
+    def frame(self, n_rows, n_levels):
+        levels = [f"c{k % n_levels}" for k in range(n_rows)]
+        X = pd.DataFrame({"customer": levels, "colour": ["red", "blue"] * (n_rows // 2)})
+        return X, np.arange(n_rows) // 2 % 2
+
+    def fit(self, n_rows, n_levels):
+        return TTClassifier(rank=2, alpha=1e-3, max_iter=1).fit(*self.frame(n_rows, n_levels))
+
+    def test_warn_and_are_named(self):
+        with pytest.warns(
+            UserWarning, match=r"\['customer'\] look like .* 31 levels in 60"
+        ) as seen:
+            self.fit(60, 31)
+        (own,) = [str(each.message) for each in seen if each.category is UserWarning]
+        assert "\n" not in own
+
+    @pytest.mark.parametrize(("n_rows", "n_levels"), [(60, 30), (48, 48)])
+    def test_fewer_levels_or_rows_do_not_warn(self, n_rows, n_levels):
+        assert self.fit(n_rows, n_levels).columns_.categorical == [0, 1]
+
+
+@pytest.mark.parametrize("Estimator", [TTClassifier, TTRegressor])
+def test_alpha_and_scale_give_the_chosen_fit_again(Estimator):
+    X, _ = pandas_table(80)
+    y = X["size"] + 2.0 * (X["colour"] == "red") - X["sold"]
+    if Estimator is TTClassifier:
+        y = y > 0
+    chosen = Estimator(rank=3, random_state=0).fit(X, y)
+    assert chosen.scale_ < 1
+    settings = {} if Estimator is TTClassifier else {"n_knots": 10, "degree": 3}
+    numbers = SplineMap(scale=chosen.scale_, **settings)
+    words = OneHotMap(scale=chosen.scale_)
+    # The choice has drawn the seed of its trials.
+    random_state = np.random.RandomState(0)
+    random_state.randint(np.iinfo(np.int32).max)
+    again = Estimator(
+        rank=3,
+        alpha=chosen.alpha_,
+        feature_map={"size": numbers, "colour": words, "sold": words, "shape": words},
+        max_iter=chosen.n_iter_,
+        random_state=random_state,
+    ).fit(X, y)
+    assert again.scale_ is None
+    np.testing.assert_array_equal(again._raw_scores(X), chosen._raw_scores(X))
+    alone = Estimator(rank=3, alpha=chosen.alpha_, max_iter=chosen.n_iter_, random_state=0)
+    assert not np.allclose(alone.fit(X, y)._raw_scores(X), chosen._raw_scores(X), rtol=0.01)

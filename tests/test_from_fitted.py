@@ -28,6 +28,9 @@ def name(Format):
     return Format.__name__
 
 
+may_grow = pytest.mark.filterwarnings("ignore:.* became a .* of rank:UserWarning")
+
+
 @pytest.fixture(scope="module")
 def wine():
     X, y = load_wine(return_X_y=True)
@@ -39,6 +42,7 @@ def classifier(request, wine):
     return request.param(rank=4, solver="als", alpha=1e-3, max_iter=1, random_state=0).fit(*wine)
 
 
+@may_grow
 @pytest.mark.parametrize("Format", CLASSIFIERS, ids=name)
 def test_predictions_stay(classifier, Format, wine):
     X, _ = wine
@@ -89,6 +93,20 @@ def test_a_recurrent_network_of_images_as_a_deep_one():
     assert tree.feature_map_.mode_sizes == chain.feature_map_.mode_sizes
 
 
+def test_ranks_that_grow_far_warn(wine):
+    X, y = wine
+    wide = TTClassifier(rank=4, solver="als", alpha=1e-3, max_iter=1, random_state=0).fit(X, y)
+    with pytest.warns(
+        UserWarning, match=r"TT of rank 4 became a CP of rank 768, .*rank="
+    ) as record:
+        converted = CPClassifier.from_fitted(wide)
+    assert len(record) == 1
+    old, new = wide.network_.n_parameters, converted.network_.n_parameters
+    assert f"{new:,} parameters instead of {old:,}" in str(record[0].message)
+    assert record[0].filename == __file__
+
+
+@may_grow
 def test_the_new_tree_can_be_chosen(classifier, wine):
     nested = ((4, 2), (0, (3, 1)))
     converted = HTClassifier.from_fitted(classifier, tree=nested)

@@ -2,9 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 BLUE, RED, GREY, PALE = "#3b6ea8", "#c8553d", "#8a8f98", "#b9cbe0"
+
+
+class BaseDisplay:
+    """What is drawn on ``ax_`` of ``figure_``, new ones of `_size` unless others are given.
+
+    Options of `plot` are passed on to `_size` and `_draw`.
+    """
+
+    ax_: Any
+    figure_: Any
+    _size: Callable[..., tuple[float, float]]
+    _draw: Callable[..., None]
+
+    def plot(self, ax: Any = None) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; None is a new figure.
+
+        Returns
+        -------
+        self : object
+            The display, which holds what it drew.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        return self._drawn(ax)
+
+    def _drawn(self, ax: Any, **options: Any) -> Self:
+        self.figure_, self.ax_ = new_axes(ax, self._size(**options))
+        self._draw(**options)
+        return self
 
 
 def new_axes(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
@@ -20,11 +58,20 @@ def new_axes(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
     return plt.subplots(figsize=size, layout="constrained")
 
 
-def tidy(ax: Any, *sides: str) -> None:
-    """Take away the frame, but for some sides."""
+def tidy(ax: Any, *sides: str, grid: str | None = None) -> None:
+    """Take away the frame, but for some sides; draw a pale grid, "x", "y" or "both"."""
     for side, spine in ax.spines.items():
         spine.set_visible(side in sides)
     ax.tick_params(length=0)
+    if grid is not None:
+        ax.grid(axis=grid, color="0.9")
+        ax.set_axisbelow(True)
+
+
+def whole_numbers(*axes: Any) -> None:
+    """Have ticks of an axis at whole numbers only."""
+    for axis in axes:
+        axis.get_major_locator().set_params(integer=True)
 
 
 def heat_map(figure: Any, ax: Any, values: Any, rows: Any, columns: Any, **options: Any) -> Any:

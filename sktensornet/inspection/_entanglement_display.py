@@ -9,18 +9,20 @@ import numpy as np
 from .._checks import check_option
 from .._typing import FloatArray
 from ..networks import bond_spectra
-from ._drawing import BLUE, new_axes, tidy
+from ._drawing import BLUE, PALE, BaseDisplay, tidy, whole_numbers
 from ._fitted import fitted_network
 
+_WIDTH = 0.7
 
-class EntanglementDisplay:
+
+class EntanglementDisplay(BaseDisplay):
     r"""Singular values, or their entropy, at every bond of a tree.
 
     .. math:: S = - \sum_j p_j \log_2 p_j, \qquad p_j = \sigma_j^2 / \sum_i \sigma_i^2
 
     The entropy is 0 where the two sides of a bond act independently, and log2 of
     the rank where all singular values are equal. Of several tensors the mean is
-    drawn.
+    drawn. Bonds are in the order of ``network_.ranks``.
 
     Parameters
     ----------
@@ -97,24 +99,31 @@ class EntanglementDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_option("kind", kind, ("entropy", "spectrum"))
-        self.figure_, self.ax_ = new_axes(ax, (6.4, 3.6))
+        return self._drawn(ax, kind=check_option("kind", kind, ("entropy", "spectrum")))
+
+    def _size(self, kind):
+        return 6.4, 3.6
+
+    def _draw(self, kind):
         bonds = np.arange(1, len(self.spectra) + 1)
         if kind == "entropy":
-            self.ax_.bar(bonds, self.entropies.mean(axis=1), color=BLUE, width=0.7)
-            self.ax_.set(xlabel="bond", ylabel="entropy (bits)")
+            most = [np.log2(values.shape[1]) for values in self.spectra]
+            own = {"color": BLUE, "label": "entropy"}
+            self.ax_.bar(bonds, self.entropies.mean(axis=1), width=_WIDTH, zorder=2, **own)
+            self.ax_.bar(bonds, most, width=_WIDTH, color=PALE, label="most that the rank allows")
+            self.ax_.set(ylabel="entropy (bits)")
+            self.ax_.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
         else:
             for bond, values in zip(bonds, self.spectra, strict=True):
                 for own in values:
                     shares = own[own > 0] / max(own.max(initial=0), np.finfo(float).tiny)
-                    spots = np.full(len(shares), bond)
-                    self.ax_.plot(spots, shares, "_", color=BLUE, ms=9, mew=1.5)
-            self.ax_.set(xlabel="bond", ylabel="singular value, relative", yscale="log")
-        self.ax_.xaxis.get_major_locator().set_params(integer=True)
-        self.ax_.grid(axis="y", color="0.9")
-        self.ax_.set_axisbelow(True)
-        tidy(self.ax_, "bottom")
-        return self
+                    ends = bond - _WIDTH / 2, bond + _WIDTH / 2
+                    self.ax_.hlines(shares, *ends, color=BLUE, lw=1.5)
+            self.ax_.set(ylabel="singular value, relative", yscale="log")
+            self.ax_.yaxis.set_major_formatter("{x:g}")
+        self.ax_.set(xlabel="bond", xlim=(0.4, len(bonds) + 0.6))
+        whole_numbers(self.ax_.xaxis)
+        tidy(self.ax_, "bottom", grid="y")
 
 
 def _entropy(spectrum: FloatArray) -> FloatArray:

@@ -9,13 +9,13 @@ import numpy as np
 from .._typing import FloatArray
 from ..feature_maps._affine import FittedAffineMap
 from ..patches import ImagePatches
-from ._drawing import new_axes, tidy
+from ._drawing import BaseDisplay, tidy
 from ._fitted import fitted_estimator
 
 _GAP = 1
 
 
-class FiltersDisplay:
+class FiltersDisplay(BaseDisplay):
     """The trained filters of an `AffineMap` on patches of images, the strongest first.
 
     Filters are the columns of A in f(x) = sigma(A^T z + b), shaped as patches.
@@ -100,28 +100,12 @@ class FiltersDisplay:
         shaped = matrix.T[strongest].reshape(len(strongest), *patches.patch_shape, -1)
         return cls(shaped.mean(axis=-1)).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the filters.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes or None, default=None
-            Where to draw; None is a new figure.
-
-        Returns
-        -------
-        self : object
-            The display, which holds what it drew.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
+    def _size(self):
         rows, columns = self.mosaic.shape
         size = 6.0 / max(rows, columns)
-        self.figure_, self.ax_ = new_axes(ax, (max(2.0, size * columns), max(2.0, size * rows)))
+        return max(2.0, size * columns), max(2.0, size * rows)
+
+    def _draw(self):
         self.image_ = self.ax_.imshow(self.mosaic, cmap="RdBu", vmin=-1, vmax=1)
         self.ax_.set(xticks=[], yticks=[])
         tidy(self.ax_)
-        return self

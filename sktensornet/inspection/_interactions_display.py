@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 
 from .._checks import check_integer
-from ._drawing import BLUE, RED, heat_map, new_axes, tidy
+from ._drawing import BLUE, RED, BaseDisplay, heat_map, tidy
 from ._interactions import Interactions, interactions
 
 
-class InteractionsDisplay:
+class InteractionsDisplay(BaseDisplay):
     """Coefficients of the largest terms, as bars, or as a heat map for several outputs.
 
     Parameters
@@ -113,31 +113,33 @@ class InteractionsDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        found = self.interactions
-        n_terms = min(len(found), check_integer("max_terms", max_terms, 1))
-        names = [found.name(term) for term in range(n_terms)]
-        values = found.coefficients[:n_terms]
-        n_outputs = len(found.outputs)
+        n_terms = min(len(self.interactions), check_integer("max_terms", max_terms, 1))
+        names = [self.interactions.name(term) for term in range(n_terms)]
+        return self._drawn(ax, names=names)
+
+    def _size(self, names):
+        n_outputs = len(self.interactions.outputs)
         width = 4.2 + 0.06 * max(map(len, names), default=0)
         wide = 0.0 if n_outputs == 1 else 0.45 * n_outputs
-        self.figure_, self.ax_ = new_axes(ax, (width + wide, 1.2 + 0.3 * max(n_terms, 3)))
+        return width + wide, 1.2 + 0.3 * max(len(names), 3)
+
+    def _draw(self, names):
+        found = self.interactions
+        values = found.coefficients[: len(names)]
         self.bars_ = self.image_ = None
         label = f"coefficient, {found.units} units"
-        if n_outputs == 1:
-            places = np.arange(n_terms)
+        if len(found.outputs) == 1:
+            places = np.arange(len(names))
             colours = [BLUE if value > 0 else RED for value in values[:, 0]]
             self.bars_ = self.ax_.barh(places, values[:, 0], color=colours, height=0.7)
             self.ax_.set_yticks(places, names)
             self.ax_.invert_yaxis()
             self.ax_.axvline(0, color="black", lw=0.8)
-            self.ax_.grid(axis="x", color="0.9")
-            self.ax_.set_axisbelow(True)
             self.ax_.set_xlabel(label)
-            tidy(self.ax_, "bottom")
+            tidy(self.ax_, "bottom", grid="x")
         else:
             limit = float(np.abs(values).max(initial=1e-300))
             outputs = [str(name) for name in found.outputs]
             options = {"cmap": "RdBu", "vmin": -limit, "vmax": limit, "label": label}
             self.image_ = heat_map(self.figure_, self.ax_, values, names, outputs, **options)
             self.ax_.set_xlabel("output")
-        return self

@@ -7,13 +7,13 @@ from typing import Any, Self
 import numpy as np
 
 from ..networks import TensorNetwork, Tree
-from ._drawing import BLUE, GREY, RED, new_axes
+from ._drawing import BLUE, GREY, RED, BaseDisplay
 from ._fitted import fitted_network
 
 _MOST_LABELS = 40
 
 
-class NetworkDisplay:
+class NetworkDisplay(BaseDisplay):
     """A network as a diagram: cores, their sites, and bonds with their ranks.
 
     Squares are cores, diamonds element-wise products, small circles sites; the
@@ -61,29 +61,14 @@ class NetworkDisplay:
         """
         return cls(fitted_network(estimator)).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the network.
+    def _size(self):
+        tree = self.network.tree
+        height = _places(tree)[:, 1].max()
+        return min(14.0, 1.5 + 0.75 * tree.n_sites), 1.4 + 0.8 * (height + 0.8)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes or None, default=None
-            Where to draw; None is a new figure.
-
-        Returns
-        -------
-        self : object
-            The display, which holds what it drew.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
+    def _draw(self):
         tree, sizes = self.network.tree, self.network.message_sizes
         places = _places(tree)
-        height = places[:, 1].max()
-        width = min(14.0, 1.5 + 0.75 * tree.n_sites)
-        self.figure_, self.ax_ = new_axes(ax, (width, 1.4 + 0.8 * (height + 0.8)))
         labelled = len(tree.nodes) <= 2 * _MOST_LABELS
         for index, node in enumerate(tree.nodes):
             for child in node.children:
@@ -105,8 +90,7 @@ class NetworkDisplay:
         self._label(top.mean(axis=0), self.network.n_outputs)
         self.ax_.set_axis_off()
         self.ax_.set_xlim(-0.7, tree.n_sites - 0.3)
-        self.ax_.set_ylim(-0.4, height + 0.9)
-        return self
+        self.ax_.set_ylim(-0.4, places[:, 1].max() + 0.9)
 
     def _label(self, place: np.ndarray, size: int) -> None:
         box = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none"}

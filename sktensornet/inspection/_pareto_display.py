@@ -8,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._drawing import BLUE, GREY, new_axes, tidy
+from ._drawing import BLUE, GREY, BaseDisplay, tidy
 from ._fitted import fitted_network
 
 
-class ParetoDisplay:
+class ParetoDisplay(BaseDisplay):
     """Scores against numbers of parameters, with the best for their size joined.
 
     Parameters
@@ -90,25 +90,10 @@ class ParetoDisplay:
         scores = [one.score(X, y) for one in estimators.values()]
         return cls(sizes, scores, list(estimators)).plot(ax)
 
-    def plot(self, ax: Any = None) -> Self:
-        """Draw the models.
+    def _size(self):
+        return 6.4, 4.2
 
-        Parameters
-        ----------
-        ax : matplotlib Axes or None, default=None
-            Where to draw; None is a new figure.
-
-        Returns
-        -------
-        self : object
-            The display, which holds what it drew.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        self.figure_, self.ax_ = new_axes(ax, (6.4, 4.2))
+    def _draw(self):
         best = np.flatnonzero(self.best)
         best = best[np.argsort(self.sizes[best], kind="stable")]
         self.ax_.plot(self.sizes[best], self.scores[best], color=BLUE, lw=1.2, zorder=1)
@@ -127,7 +112,4 @@ class ParetoDisplay:
         self.ax_.xaxis.set_major_formatter("{x:,.0f}")
         self.ax_.xaxis.set_minor_formatter("")
         self.ax_.margins(0.12)
-        self.ax_.grid(color="0.9")
-        self.ax_.set_axisbelow(True)
-        tidy(self.ax_, "bottom", "left")
-        return self
+        tidy(self.ax_, "bottom", "left", grid="both")

@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 
 from .._checks import check_option
-from ._drawing import BLUE, RED, new_axes, tidy
+from ._drawing import BLUE, RED, BaseDisplay, tidy, whole_numbers
 from ._fitted import fitted_estimator
 
 
-class TrainingDisplay:
+class TrainingDisplay(BaseDisplay):
     """The objective after each iteration, or the ranks after each sweep.
 
     Parameters
@@ -93,7 +93,12 @@ class TrainingDisplay:
         check_option("kind", kind, ("loss", "ranks"))
         if kind == "ranks" and self.ranks is None:
             raise ValueError("kind='ranks' needs a fit by sweeps, solver='als'.")
-        self.figure_, self.ax_ = new_axes(ax, (6.4, 3.6))
+        return self._drawn(ax, kind=kind)
+
+    def _size(self, kind):
+        return 6.4, 3.6
+
+    def _draw(self, kind):
         marked = {"marker": "o", "ms": 4} if len(self.loss_curve) <= 30 else {}
         if kind == "ranks":
             for sweep, own in enumerate(self.ranks, start=1):
@@ -102,7 +107,7 @@ class TrainingDisplay:
                 last = {"marker": "o", "label": f"sweep {sweep}"} if share == 1 else {}
                 self.ax_.plot(np.arange(1, len(own) + 1), own, **style, **last)
             self.ax_.set(xlabel="bond", ylabel="rank", ylim=(0, None))
-            self.ax_.yaxis.get_major_locator().set_params(integer=True)
+            whole_numbers(self.ax_.yaxis)
             self.ax_.legend(frameon=False)
         else:
             steps = np.arange(1, len(self.loss_curve) + 1)
@@ -115,7 +120,5 @@ class TrainingDisplay:
                 other.set_ylabel("validation score", color=RED)
                 self.ax_.yaxis.label.set_color(BLUE)
                 tidy(other)
-        self.ax_.xaxis.get_major_locator().set_params(integer=True)
-        self.ax_.grid(axis="y", color="0.9")
-        tidy(self.ax_, "bottom")
-        return self
+        whole_numbers(self.ax_.xaxis)
+        tidy(self.ax_, "bottom", grid="y")

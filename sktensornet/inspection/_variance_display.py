@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import check_integer, check_option
-from ._drawing import BLUE, GREY, PALE, heat_map, new_axes, tidy
+from ._drawing import BLUE, GREY, PALE, BaseDisplay, heat_map, tidy
 from ._variance import VarianceShares, variance_shares
 
 KINDS = ("columns", "orders", "pairs")
 
 
-class VarianceSharesDisplay:
+class VarianceSharesDisplay(BaseDisplay):
     """Shares of the variance of the scores by column, by order or by pair.
 
     Parameters
@@ -135,19 +135,17 @@ class VarianceSharesDisplay:
             raise ValueError(
                 "kind='pairs' needs shares of pairs: variance_shares(..., pairs=True)."
             )
-        size = (2.4 + 0.8 * (shares.max_order + 1), 3.6) if kind == "orders" else (6.4, 0)
-        if kind != "orders":
-            size = (6.4, 1.4 + 0.32 * max(len(shown), 4))
-        self.figure_, self.ax_ = new_axes(ax, size)
-        if kind == "orders":
-            self._draw_orders(shares)
-        elif kind == "columns":
-            self._draw_columns(shares, shown)
-        else:
-            self._draw_pairs(shares, shown)
-        return self
+        return self._drawn(ax, kind=kind, shares=shares, shown=shown)
 
-    def _draw_orders(self, shares: VarianceShares) -> None:
+    def _size(self, kind, shares, shown):
+        if kind == "orders":
+            return 2.4 + 0.8 * (shares.max_order + 1), 3.6
+        return 6.4, 1.4 + 0.32 * max(len(shown), 4)
+
+    def _draw(self, kind, shares, shown):
+        getattr(self, f"_draw_{kind}")(shares, shown)
+
+    def _draw_orders(self, shares: VarianceShares, shown: np.ndarray) -> None:
         heights = 100 * shares.by_order[0]
         colours = [BLUE] * shares.max_order + [GREY]
         bars = self.ax_.bar(range(len(heights)), heights, color=colours, width=0.7)
@@ -169,10 +167,8 @@ class VarianceSharesDisplay:
         self.ax_.invert_yaxis()
         self.ax_.xaxis.set_major_formatter("{x:g}%")
         self.ax_.set(xlabel="share of variance", xlim=(0, None))
-        self.ax_.grid(axis="x", color="0.9")
-        self.ax_.set_axisbelow(True)
         self.ax_.legend(frameon=False, loc="lower right")
-        tidy(self.ax_, "bottom")
+        tidy(self.ax_, "bottom", grid="x")
 
     def _draw_pairs(self, shares: VarianceShares, shown: np.ndarray) -> None:
         from matplotlib.colors import PowerNorm

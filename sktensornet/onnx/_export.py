@@ -66,6 +66,11 @@ def to_onnx(estimator: Any, dtype: str = "float32") -> Any:
     as in the estimators, so that deep networks neither overflow nor vanish, and
     scores saturate at 2**100 (float32) or 2**300 (float64).
 
+    The input is one matrix of numbers, so categories must be encoded as numbers
+    outside, as by ``OrdinalEncoder``, and given to a `OneHotMap` by
+    ``feature_map={column: "one_hot"}``. Codes that the fit has not seen, and NaN,
+    are taken as missing.
+
     Examples
     --------
     >>> import numpy as np

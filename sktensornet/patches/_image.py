@@ -85,12 +85,12 @@ class ImagePatches(Patches):
         ValueError
             If the shapes do not fit each other or `n_features`.
         """
-        shape = _positive_integers("image_shape", self.image_shape, (2, 3))
-        patch = _positive_integers("patch_shape", self.patch_shape, (2,))
+        shape = _positive_integers("image_shape", self.image_shape, ("(H, W)", "(H, W, C)"))
+        patch = _positive_integers("patch_shape", self.patch_shape, ("(h, w)",))
         asked = patch if self.stride is None else self.stride
         if isinstance(asked, Integral):
             asked = (int(asked), int(asked))
-        stride = _positive_integers("stride", asked, (2,))
+        stride = _positive_integers("stride", asked, ("(rows, columns)",))
         order = check_option("order", self.order, ORDERS)
         uncovered = check_option("uncovered", self.uncovered, ("raise", "ignore"))
         pixels = int(np.prod(shape))
@@ -123,15 +123,19 @@ class ImagePatches(Patches):
         return Sites(np.ascontiguousarray(site_columns), grid)
 
 
-def _positive_integers(name: str, value, lengths: tuple[int, ...]) -> tuple[int, ...]:
+def _positive_integers(name: str, value, meanings: tuple[str, ...]) -> tuple[int, ...]:
     try:
         items = tuple(value)
     except TypeError:
         items = ()
+    lengths = [len(meaning.split(",")) for meaning in meanings]
     if len(items) not in lengths or not all(
         isinstance(item, Integral) and not isinstance(item, bool) and int(item) >= 1
         for item in items
     ):
         wanted = " or ".join(str(length) for length in lengths)
-        raise ValueError(f"{name}={value!r} must be {wanted} integers >= 1.")
+        example = f", such as ({value}, {value})" if isinstance(value, Integral) else ""
+        raise ValueError(
+            f"{name}={value!r} must be {wanted} integers >= 1, {' or '.join(meanings)}{example}."
+        )
     return tuple(int(item) for item in items)

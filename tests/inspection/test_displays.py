@@ -161,8 +161,10 @@ def test_entropy_of_every_bond(make_fitted, name, separate):
         expected = -np.sum(p * np.log2(np.maximum(p, 1e-300)), axis=1).mean()
         assert height == pytest.approx(expected)
         assert height <= np.log2(values.shape[1]) + 1e-12
+    most = [bar.get_height() for bar in display.ax_.containers[1]]
+    np.testing.assert_allclose(most, np.log2(clf.network_.ranks))
     display.plot(kind="spectrum")
-    drawn = np.concatenate([line.get_ydata() for line in display.ax_.lines])
+    drawn = np.concatenate([part.get_segments() for part in display.ax_.collections])[:, 0, 1]
     assert drawn.max() == 1
     assert len(drawn) == sum(values.size for values in spectra)
 
