@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ._assembly import takes_batches
 from ._classes import hold_out, weigh_classes
+from ._dask import by_block
 from ._estimator import BaseTensorNetwork
 from ._selection import SEARCH_SWEEPS
 from ._training import with_callbacks
@@ -115,6 +116,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
         return self._partial_fit(X, y, sample_weight, learn)
 
+    @by_block
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Scores of the classes.
 
@@ -132,6 +134,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         scores = self._raw_scores(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
+    @by_block
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Predict class labels.
 
@@ -165,6 +168,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         return np.exp(self.predict_log_proba(X))
 
     @available_if(_gives_probabilities)
+    @by_block
     def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Logarithms of the probabilities of the classes.
 

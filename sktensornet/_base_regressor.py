@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ._assembly import takes_batches
 from ._classes import hold_out_rows
+from ._dask import by_block
 from ._estimator import BaseTensorNetwork
 from ._linalg import merged_rows, positive_scale, weighted_moments
 from ._training import with_callbacks
@@ -90,6 +91,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
 
         return self._partial_fit(X, y, sample_weight, learn)
 
+    @by_block
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict targets.
 

@@ -11,6 +11,7 @@ from ._parallel import chunks
 from ._typing import FloatArray, IntArray
 
 _ROWS = 1024
+_HASHED_ROWS = 16_384
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -45,11 +46,13 @@ class ReadOnlyArrays(FieldState):
 def _hashes(array: np.ndarray) -> np.ndarray:
     """A hash of 64 bits for each row, where 0.0 and -0.0 are one."""
     keys = np.zeros(len(array), np.uint64)
-    for column in array.reshape(len(array), -1).T:
-        keys ^= (column.astype(np.float64) + 0.0).view(np.uint64)
-        # The multiplier is that of a 64-bit linear congruential generator.
-        keys *= np.uint64(6364136223846793005)
-        keys ^= keys >> np.uint64(29)
+    for rows in chunks(len(array), _HASHED_ROWS):
+        block, own = array[rows], keys[rows]
+        for column in block.reshape(len(block), -1).T:
+            own ^= (column.astype(np.float64) + 0.0).view(np.uint64)
+            # The multiplier is that of a 64-bit linear congruential generator.
+            own *= np.uint64(6364136223846793005)
+            own ^= own >> np.uint64(29)
     return keys
 
 
@@ -73,9 +76,9 @@ def merged_rows(X: FloatArray, y: np.ndarray, weight: FloatArray) -> tuple[IntAr
     weights : ndarray of shape (n_groups,)
     """
     used = np.flatnonzero(weight)
-    if len(used) < len(weight):
-        X, y, weight = X[used], y[used], weight[used]
     keys = np.stack([_hashes(y), _hashes(X)])
+    if len(used) < len(weight):
+        keys, weight = keys[:, used], weight[used]
     order = np.lexsort(keys)
     first = np.append(True, (np.diff(keys[:, order]) != 0).any(axis=0))
     weights = np.add.reduceat(weight[order], np.flatnonzero(first))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from .._checks import check_integer
+from .._parallel import chunks
 from .._typing import FloatArray, IntArray
 from ._base import FeatureMap, FittedMap, unit_covectors
 from ._single import check_single
 
+_ROWS = 1024
 _SPREAD = 0.1
 """Entries start small: a token that is rare moves little in training."""
 
@@ -72,12 +75,12 @@ class EmbeddingMap(FeatureMap):
         size = check_integer(
             "n_components", self.n_components, 2, ", since the constant counts as one"
         )
-        values = X[:, columns[:, 0]]
         if self.n_tokens is None:
-            n_tokens = int(np.max(values, initial=0, where=values >= 0)) + 1
+            n_tokens = 1 + int(max(np.max(x, initial=0, where=x >= 0) for x in _ids(X, columns)))
         else:
             n_tokens = check_integer("n_tokens", self.n_tokens, 1)
-        token_ids(values, n_tokens)
+        for values in _ids(X, columns):
+            token_ids(values, n_tokens)
         table = _SPREAD * random_state.standard_normal((n_tokens, size - 1))
         sizes = (size,) * len(columns)
         return FittedEmbeddingMap(
@@ -117,6 +120,12 @@ class FittedEmbeddingMap(FittedMap):
             shape=(len(rows), self.n_tokens),
         )
         return [chosen.T @ rows]
+
+
+def _ids(X: FloatArray, columns: IntArray) -> Iterator[FloatArray]:
+    """The columns of tokens, some rows at a time."""
+    for rows in chunks(len(X), _ROWS):
+        yield X[rows][:, columns[:, 0]]
 
 
 def token_ids(values: FloatArray, n_tokens: int) -> tuple[IntArray, np.ndarray]:
