@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -185,7 +186,7 @@ class BlockObjective(Objective):
         self.X.release()
         rows = np.column_stack([self.weight, self.y])
         bounds = self.X.bounds
-        self._targets = _placed([rows[a:b] for a, b in zip(bounds[:-1], bounds[1:])])
+        self._targets = _placed([rows[a:b] for a, b in pairwise(bounds)])
         self._problem = _shared(
             (self.model, self.loss, self.y.dtype, self.y.shape, self.penalty, n_jobs)
         )
@@ -263,12 +264,15 @@ def read(array: Any) -> Any:
     from dask import config
 
     asked = _client() is not None or config.get("scheduler", None) is not None
-    return array.compute(**({} if asked else {"scheduler": "synchronous"}))
+    return array.compute() if asked else array.compute(scheduler="synchronous")
 
 
 def _client() -> Any:
-    """The client of the present cluster, or None."""
-    if "distributed" not in sys.modules:
+    """The client of the present cluster, or None, also where a setting rules it out."""
+    from dask import config
+
+    asked = config.get("scheduler", None)
+    if "distributed" not in sys.modules or asked not in (None, "dask.distributed", "distributed"):
         return None
     try:
         return sys.modules["distributed"].get_client()

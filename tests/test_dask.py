@@ -1,8 +1,11 @@
 """Arrays of dask: the same statistics, objective and model as for NumPy, in bounded memory."""
 
+import threading
+
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_wine
 from sklearn.model_selection import GridSearchCV
 
@@ -23,9 +26,11 @@ from sktensornet.patches import ImagePatches
 from sktensornet.solvers import LBFGS, Solver
 
 pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 from distributed import Client, LocalCluster  # noqa: E402
 
+from sktensornet import _dask  # noqa: E402
 from sktensornet._dask import BlockObjective, Blocks, is_dask_array  # noqa: E402
 
 CHUNKS = ((50, 1, 60, 0, 67), (13,))
@@ -40,6 +45,13 @@ def client():
     )
     with cluster, Client(cluster) as client:
         yield client
+
+
+@pytest.fixture
+def local():
+    """No cluster, as if there were no client: it would live as long as the module."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +86,7 @@ def test_objective_of_a_cluster_is_that_of_numpy(client, data, dtype):
     X, y, weight = data
     X = X.astype(dtype)
     blocks, whole, theta = objectives(
-        TTClassifier(rank=4, penalty="start", alpha=0.01, random_state=0),
+        TTClassifier(rank=4, feature_map="polynomial", alpha=0.01, random_state=0),
         (da.from_array(X, CHUNKS).persist(), da.from_array(y, 70), da.from_array(weight, 33)),
         (X, y, weight),
     )
@@ -96,7 +108,7 @@ def blocks_of(X, chunks=CHUNKS):
 
 
 @pytest.mark.parametrize("k", range(20))
-def test_blocks_give_rows_and_columns(data, k):
+def test_blocks_give_rows_and_columns(local, data, k):
     X = data[0]
     rng = np.random.default_rng(k)
     blocks = blocks_of(X, (tuple(rng.multinomial(len(X), np.full(5, 0.2))), (13,)))
@@ -108,7 +120,7 @@ def test_blocks_give_rows_and_columns(data, k):
     assert (len(blocks), blocks.shape, blocks.dtype) == (len(X), X.shape, X.dtype)
 
 
-def test_blocks_hold_no_more_than_a_block(data):
+def test_blocks_hold_no_more_than_a_block(local, data):
     X = data[0]
     blocks = blocks_of(X)
     for key in (slice(40, 160), (slice(None), 3), (slice(None), 12), np.arange(5)):
@@ -120,7 +132,7 @@ def test_blocks_hold_no_more_than_a_block(data):
         blocks[:, [0, 1]]
 
 
-def test_blocks_have_the_hashes_of_numpy(data):
+def test_blocks_have_the_hashes_of_numpy(local, data):
     X, _, weight = data
     y, weight = np.arange(len(X)) % 3, weight * (np.arange(len(X)) % 7 > 0)
     for one, other in zip(merged_rows(blocks_of(X), y, weight), merged_rows(X, y, weight)):
@@ -143,7 +155,7 @@ def test_blocks_have_the_hashes_of_numpy(data):
     ids=lambda one: type(one).__name__,
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_feature_maps_learn_the_same_from_blocks(data, feature_map, dtype):
+def test_feature_maps_learn_the_same_from_blocks(local, data, feature_map, dtype):
     X, _, weight = data
     X = np.round(X).astype(dtype)
     if not isinstance(feature_map, EmbeddingMap):
@@ -167,10 +179,17 @@ MODELS = {
 }
 
 
+def test_fit_of_a_cluster_is_that_of_numpy(client, data):
+    assert_same_fit("table", *data)
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_fit_of_a_cluster_is_that_of_numpy(client, data, name):
-    X, y, weight = data
-    model = MODELS[name]
+def test_fit_of_blocks_is_that_of_numpy(local, data, name):
+    assert_same_fit(name, *data)
+
+
+def assert_same_fit(name, X, y, weight):
+    model = clone(MODELS[name])
     if name == "pixels":
         X = X[:, :12]
     if name == "regressor":
@@ -179,13 +198,14 @@ def test_fit_of_a_cluster_is_that_of_numpy(client, data, name):
         X, y = X[:, 2:], X[:, :2]
     model.set_params(solver="lbfgs", max_iter=8, tol=0, random_state=0)
     array = da.from_array(X, (60, -1)).persist()
+    expected = clone(model)
     with pytest.warns(match="LBFGS stopped after max_iter=8"):
-        expected = model.fit(X, y, weight)
-        curve, alpha = expected.loss_curve_, expected.alpha_
-        predicted = getattr(expected, "decision_function", expected.predict)(X)
+        expected.fit(X, y, weight)
+    with pytest.warns(match="LBFGS stopped after max_iter=8"):
         model.fit(array, da.from_array(y, 50), da.from_array(weight, 50))
-    np.testing.assert_allclose(model.alpha_, alpha, rtol=1e-12)
-    np.testing.assert_allclose(model.loss_curve_, curve, rtol=1e-7)
+    np.testing.assert_allclose(model.alpha_, expected.alpha_, rtol=1e-12)
+    np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-7)
+    predicted = getattr(expected, "decision_function", expected.predict)(X)
     found = getattr(model, "decision_function", model.predict)(array)
     assert is_dask_array(found)
     np.testing.assert_allclose(found, predicted, rtol=1e-5, atol=1e-5 * np.abs(predicted).max())
@@ -205,14 +225,10 @@ def test_predictions_stay_in_blocks(client, data):
         found = getattr(model, method)(array)
         assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
         assert found.chunks[0] == CHUNKS[0]
-        np.testing.assert_allclose(
-            *(
-                (found.compute() == expected, True)
-                if method == "predict"
-                else (found.compute(), expected)
-            ),
-            rtol=1e-12,
-        )
+        if method == "predict":
+            np.testing.assert_array_equal(found, expected)
+        else:
+            np.testing.assert_allclose(found, expected, rtol=1e-10)
     some = array[array[:, 0] > 13]
     np.testing.assert_array_equal(model.predict(some), model.predict(X[X[:, 0] > 13]))
     assert model.score(array, y) == model.score(X, y)
@@ -223,7 +239,7 @@ def test_predictions_stay_in_blocks(client, data):
 
 
 @quick
-def test_blocks_without_weight_do_not_count(data):
+def test_blocks_without_weight_do_not_count(local, data):
     X, y, weight = data
     weight = weight.copy()
     weight[50:111] = 0
@@ -239,7 +255,7 @@ def test_blocks_without_weight_do_not_count(data):
 
 
 @quick
-def test_whole_numbers_are_converted_in_their_blocks(data):
+def test_whole_numbers_are_converted_in_their_blocks(local, data):
     X, y, _ = data
     X = X.astype(np.int16)
     model = TTClassifier(rank=2, feature_map="polynomial", solver="lbfgs", max_iter=3)
@@ -250,7 +266,7 @@ def test_whole_numbers_are_converted_in_their_blocks(data):
 
 
 @quick
-def test_warm_starts_go_on(data):
+def test_warm_starts_go_on(local, data):
     X, y, _ = data
     array = da.from_array(X, CHUNKS)
     model = TTClassifier(rank=2, feature_map="polynomial", max_iter=3, random_state=0)
@@ -260,7 +276,7 @@ def test_warm_starts_go_on(data):
 
 
 @quick
-def test_callbacks_see_the_array(data):
+def test_callbacks_see_the_array(local, data):
     seen = []
 
     class Look:
@@ -280,7 +296,7 @@ def test_callbacks_see_the_array(data):
     assert seen
 
 
-def test_partial_fit_takes_a_block(data):
+def test_partial_fit_takes_a_block(local, data):
     X, y, _ = data
     array, classes = da.from_array(X, (89, -1)), np.unique(y)
     models = [TTClassifier(rank=2, solver="adam", random_state=0) for _ in range(2)]
@@ -314,7 +330,7 @@ class Batches(Solver):
         ({"categorical_features": [1]}, r"categorical_features=\[1\] does not go with a dask"),
     ],
 )
-def test_what_cannot_be_honoured_raises(data, changes, message):
+def test_what_cannot_be_honoured_raises(local, data, changes, message):
     X, y, _ = data
     model = TTClassifier(rank=2, feature_map="polynomial", **changes)
     with pytest.raises(ValueError, match=message):
@@ -331,7 +347,7 @@ def test_what_cannot_be_honoured_raises(data, changes, message):
         (lambda X: da.where(X > 14, np.inf, X), "Input X contains infinity"),
     ],
 )
-def test_bad_arrays_raise(data, change, message):
+def test_bad_arrays_raise(local, data, change, message):
     X, y, _ = data
     with pytest.raises(ValueError, match=message):
         TTClassifier(rank=2).fit(change(da.from_array(X, CHUNKS)), y)
@@ -339,9 +355,23 @@ def test_bad_arrays_raise(data, change, message):
 
 def test_grid_search_on_a_cluster_finds_the_same(client, data):
     X, y, _ = data
-    model = TTClassifier(rank=2, feature_map="polynomial", max_iter=2, n_jobs=1, random_state=0)
+    model = TTClassifier(feature_map="polynomial", alpha=0.01, tol=0.05, n_jobs=1, random_state=0)
     search = GridSearchCV(model, {"rank": [1, 3]}, cv=2)
     expected = search.fit(X, y).cv_results_["mean_test_score"]
     with joblib.parallel_backend("dask"):
         search.set_params(n_jobs=2).fit(X, y)
     np.testing.assert_array_equal(search.cv_results_["mean_test_score"], expected)
+
+
+def test_without_a_cluster_one_block_is_read_after_the_other(monkeypatch, data):
+    monkeypatch.setattr(_dask, "_client", lambda: None)
+    threads = []
+
+    def note(block):
+        threads.append(threading.current_thread())
+        return block
+
+    array = da.from_array(data[0], CHUNKS).map_blocks(note, meta=np.empty((0, 0)))
+    with dask.config.set(scheduler=None):
+        np.testing.assert_array_equal(_dask.read(array), data[0])
+    assert threads == [threading.main_thread()] * 5
