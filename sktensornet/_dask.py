@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Callable
+from functools import reduce, wraps
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 from ._assembly import make_solver
 from ._columns import FLOATS, Columns
 from ._objective import Objective
-from ._parallel import ChunkPool, effective_threads
+from ._parallel import ChunkPool, effective_threads, sum_rows
 from ._typing import FloatArray
 from .networks import TensorNetwork
 from .solvers import LBFGS
@@ -36,11 +36,10 @@ def is_dask_array(X: Any) -> bool:
 
 
 class Blocks:
-    """The rows of a dask array, for whoever takes a part of them or a column.
+    """The rows of a dask array: functions go to the blocks, and rows or a column come.
 
-    ``X[rows]`` and ``X[:, column]`` are arrays of NumPy. What is read is a block,
-    or as many columns as are no more than a block, and is held until the next is
-    read. ``X[:]`` is the object itself.
+    ``X[rows]`` and ``X[:, column]`` are arrays of NumPy; so many columns are read at
+    a time as are no more than a block. ``X[:]`` is the object itself.
 
     Parameters
     ----------
@@ -64,48 +63,76 @@ class Blocks:
         self.array = array.map_blocks(check, meta=np.empty((0, 0), dtype))
         self.shape: tuple[int, int] = array.shape
         self.dtype = dtype
-        self.bounds = np.cumsum([0, *array.chunks[0]])
-        widest = int(np.diff(self.bounds).max(initial=1))
+        widest = max(array.chunks[0])
         self._n_columns = max(1, widest * self.shape[1] // max(1, self.shape[0]))
-        self._held: tuple[Any, Any] = (None, None)
+        self._held: tuple[int, Any] = (-1, None)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, tuple):
-            rows, column = key
-            if rows != slice(None) or np.ndim(column):
-                self.__array__()
-            first = column - column % self._n_columns
-            return self._read((rows, slice(first, first + self._n_columns)))[:, column - first]
-        if not isinstance(key, slice):
-            return read(self.array[key])
-        if key == slice(None):
+        if isinstance(key, slice) and key == slice(None):
             return self
-        first, last, _ = key.indices(len(self))
-        parts = [np.empty((0, self.shape[1]), self.dtype)]
-        for k in range(len(self.bounds) - 1):
-            low, high = (int(bound) for bound in self.bounds[k : k + 2])
-            if low < high and first < high and low < last:
-                parts.append(self._read(slice(low, high))[max(first - low, 0) : last - low])
-        return parts[1] if len(parts) == 2 else np.concatenate(parts)
+        if not isinstance(key, tuple):
+            return read(self.array[key])
+        rows, column = key
+        if rows != slice(None) or np.ndim(column):
+            self.__array__()
+        first = column - column % self._n_columns
+        if self._held[0] != first:
+            self.release()
+            last = min(first + self._n_columns, self.shape[1])
+            chunks = (self.array.chunks[0], (last - first,))
+            # A view would keep its block alive.
+            panel = self.array.map_blocks(
+                lambda block: block[:, first:last].copy(), chunks=chunks, meta=np.empty((0, 0))
+            )
+            self._held = (first, read(panel))
+        return self._held[1][:, column - first]
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise TypeError(
-            "this would bring all rows of a dask array to one place; take parts of them, X[rows] "
-            "or X[:, column]."
+            "this would bring all rows of a dask array to one place; use X.sum_rows(function), or "
+            "take parts of them, X[rows] or X[:, column]."
         )
-
-    def _read(self, part: Any) -> FloatArray:
-        if self._held[0] != part:
-            self.release()
-            self._held = (part, read(self.array[part]))
-        return self._held[1]
 
     def release(self) -> None:
         """Hold nothing of what was read."""
-        self._held = (None, None)
+        self._held = (-1, None)
+
+    def place(self, rows: np.ndarray) -> Any:
+        """A dask array of these rows, in blocks like the own ones, sent to workers once."""
+        import dask.array as da
+
+        name = f"rows-{uuid4().hex}"
+        bounds = np.cumsum([0, *self.array.chunks[0]])
+        parts = {(name, k, 0): rows[a:b] for k, (a, b) in enumerate(pairwise(bounds))}
+        client = _client()
+        data = parts if client is None else client.scatter(parts, hash=False)
+        return da.Array(data, name, (self.array.chunks[0], rows.shape[1:]), meta=rows[:0])
+
+    def sum_rows(
+        self, function: Callable[..., Any], *others: np.ndarray, add: Callable[[Any, Any], Any]
+    ) -> Any:
+        """`sum_rows` of each block where it is, and their sum in order."""
+        placed = [self.place(other[:, None]) for other in others]
+        found = self.array.map_blocks(
+            _sum_of_block,
+            *placed,
+            function=function,
+            add=add,
+            chunks=((1,) * self.array.numblocks[0], (1,)),
+            meta=np.empty((0, 0), object),
+        )
+        return reduce(add, (one for one in read(found).ravel() if one is not None))
+
+
+def _sum_of_block(X: FloatArray, *others: np.ndarray, function: Any, add: Any) -> np.ndarray:
+    """The sum over the rows of a block as the only entry of an array, or None without rows."""
+    found = np.full((1, 1), None)
+    if len(X):
+        found[0, 0] = sum_rows(function, X, *(other[:, 0] for other in others), add=add)
+    return found
 
 
 def check_chunks(array: Any) -> None:
@@ -184,9 +211,7 @@ class BlockObjective(Objective):
     def __init__(self, *args: Any, n_jobs: int | None, **others: Any) -> None:
         super().__init__(*args, **others)
         self.X.release()
-        rows = np.column_stack([self.weight, self.y])
-        bounds = self.X.bounds
-        self._targets = _placed([rows[a:b] for a, b in pairwise(bounds)])
+        self._targets = self.X.place(np.column_stack([self.weight, self.y]))
         self._problem = _shared(
             (self.model, self.loss, self.y.dtype, self.y.shape, self.penalty, n_jobs)
         )
@@ -278,19 +303,6 @@ def _client() -> Any:
         return sys.modules["distributed"].get_client()
     except ValueError:
         return None
-
-
-def _placed(parts: Sequence[FloatArray]) -> Any:
-    """A dask array of these blocks, which are sent to workers once."""
-    import dask.array as da
-
-    name = f"targets-{uuid4().hex}"
-    data: dict = {(name, k, 0): part for k, part in enumerate(parts)}
-    client = _client()
-    if client is not None:
-        data = client.scatter(data, hash=False)
-    chunks = (tuple(map(len, parts)), (parts[0].shape[1],))
-    return da.Array(data, name, chunks, meta=parts[0][:0])
 
 
 def _shared(value: Any, everywhere: bool = True) -> Any:

@@ -12,10 +12,12 @@ from functools import cache, reduce
 from typing import Any, TypeVar
 
 import joblib
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ._workspace import Workspace
 
+_ROWS = 1024
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -136,6 +138,34 @@ class ChunkPool:
     def sum(self, function: Callable[[Item], Any], items: Iterable[Item]) -> Any:
         """Sum of ``function(item)`` over the items, in order."""
         return reduce(operator.add, self.map(function, items))
+
+
+def sum_rows(
+    function: Callable[..., Any],
+    X: Any,
+    *others: np.ndarray,
+    add: Callable[[Any, Any], Any] = operator.add,
+) -> Any:
+    """Sum of a function over parts of the rows, in order, computed where these are.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(X[rows], *(other[rows] for other in others))``.
+    X : ndarray of shape (n_samples, n_features), or what has a method `sum_rows`
+    *others : ndarray of shape (n_samples,)
+    add : callable
+        What adds two results.
+    """
+    if not isinstance(X, np.ndarray):
+        return X.sum_rows(function, *others, add=add)
+    parts = chunks(len(X), _ROWS)
+    return reduce(add, (function(X[rows], *(other[rows] for other in others)) for rows in parts))
+
+
+def add_each(first: Iterable, second: Iterable) -> list:
+    """Sums of the items of two lists."""
+    return [a + b for a, b in zip(first, second, strict=True)]
 
 
 def chunks(n: int, size: int) -> list[slice]:

@@ -50,7 +50,7 @@ def measure(rows, n_features, n_blocks, n_steps):
     size = rows * n_features * 4
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
         warnings.catch_warnings(),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from .._checks import check_integer
-from .._parallel import chunks
+from .._parallel import sum_rows
 from .._typing import FloatArray, IntArray
 from ._base import FeatureMap, FittedMap, unit_covectors
 from ._single import check_single
 
-_ROWS = 1024
 _SPREAD = 0.1
 """Entries start small: a token that is rare moves little in training."""
 
@@ -76,11 +74,15 @@ class EmbeddingMap(FeatureMap):
             "n_components", self.n_components, 2, ", since the constant counts as one"
         )
         if self.n_tokens is None:
-            n_tokens = 1 + int(max(np.max(x, initial=0, where=x >= 0) for x in _ids(X, columns)))
+
+            def largest(block: FloatArray) -> float:
+                values = block[:, columns[:, 0]]
+                return np.max(values, initial=0, where=values >= 0)
+
+            n_tokens = 1 + int(sum_rows(largest, X, add=max))
         else:
             n_tokens = check_integer("n_tokens", self.n_tokens, 1)
-        for values in _ids(X, columns):
-            token_ids(values, n_tokens)
+        sum_rows(lambda block: token_ids(block[:, columns[:, 0]], n_tokens)[:0], X)
         table = _SPREAD * random_state.standard_normal((n_tokens, size - 1))
         sizes = (size,) * len(columns)
         return FittedEmbeddingMap(
@@ -120,12 +122,6 @@ class FittedEmbeddingMap(FittedMap):
             shape=(len(rows), self.n_tokens),
         )
         return [chosen.T @ rows]
-
-
-def _ids(X: FloatArray, columns: IntArray) -> Iterator[FloatArray]:
-    """The columns of tokens, some rows at a time."""
-    for rows in chunks(len(X), _ROWS):
-        yield X[rows][:, columns[:, 0]]
 
 
 def token_ids(values: FloatArray, n_tokens: int) -> tuple[IntArray, np.ndarray]:
