@@ -47,7 +47,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training data; images flattened in C order. NaN is missing; a
-            DataFrame may have columns of categories.
+            DataFrame may have columns of categories. The rows of a dask array
+            stay in their blocks, for which the solver is L-BFGS.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -123,7 +124,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The samples.
+            The samples; a dask array gives a dask array.
 
         Returns
         -------
@@ -141,7 +142,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The samples.
+            The samples; a dask array gives a dask array.
 
         Returns
         -------
@@ -158,7 +159,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The samples.
+            The samples; a dask array gives a dask array.
 
         Returns
         -------
@@ -175,7 +176,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The samples.
+            The samples; a dask array gives a dask array.
 
         Returns
         -------

@@ -26,6 +26,8 @@ from .networks import TensorNetwork
 from .solvers import LBFGS
 
 _SUMMED_AT_ONCE = 8
+_PANEL = 4
+"""Columns that are read at a time are this part of a block: a worker joins them in a copy."""
 _LOCAL_STARTS = ("linear", "moments")
 
 
@@ -39,7 +41,7 @@ class Blocks:
     """The rows of a dask array: functions go to the blocks, and rows or a column come.
 
     ``X[rows]`` and ``X[:, column]`` are arrays of NumPy; so many columns are read at
-    a time as are no more than a block. ``X[:]`` is the object itself.
+    a time as are no more than a quarter of a block. ``X[:]`` is the object itself.
 
     Parameters
     ----------
@@ -64,7 +66,7 @@ class Blocks:
         self.shape: tuple[int, int] = array.shape
         self.dtype = dtype
         widest = max(array.chunks[0])
-        self._n_columns = max(1, widest * self.shape[1] // max(1, self.shape[0]))
+        self._n_columns = max(1, widest * self.shape[1] // (_PANEL * max(1, self.shape[0])))
         self._held: tuple[int, Any] = (-1, None)
 
     def __len__(self) -> int:

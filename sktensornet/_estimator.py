@@ -133,6 +133,7 @@ class BaseTensorNetwork(
         return X, y, weight
 
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
+        data: Any
         if is_dask_array(X):
             data, targets, own_weight = check_blocks(self, X, y, sample_weight)
         else:

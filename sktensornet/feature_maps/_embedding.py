@@ -77,7 +77,7 @@ class EmbeddingMap(FeatureMap):
 
             def largest(block: FloatArray) -> float:
                 values = block[:, columns[:, 0]]
-                return np.max(values, initial=0, where=values >= 0)
+                return float(np.max(values, initial=0, where=values >= 0))
 
             n_tokens = 1 + int(sum_rows(largest, X, add=max))
         else:
