@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import reduce, wraps
+from functools import partial, reduce, wraps
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -114,26 +114,29 @@ class Blocks:
         return da.Array(data, name, (self.array.chunks[0], rows.shape[1:]), meta=rows[:0])
 
     def sum_rows(
-        self, function: Callable[..., Any], *others: np.ndarray, add: Callable[[Any, Any], Any]
+        self,
+        function: Callable[..., Any],
+        *others: np.ndarray,
+        add: Callable[[Any, Any], Any],
+        size: int | None,
     ) -> Any:
         """`sum_rows` of each block where it is, and their sum in order."""
         placed = [self.place(other[:, None]) for other in others]
         found = self.array.map_blocks(
             _sum_of_block,
             *placed,
-            function=function,
-            add=add,
+            summed=partial(sum_rows, function, add=add, size=size),
             chunks=((1,) * self.array.numblocks[0], (1,)),
             meta=np.empty((0, 0), object),
         )
         return reduce(add, (one for one in read(found).ravel() if one is not None))
 
 
-def _sum_of_block(X: FloatArray, *others: np.ndarray, function: Any, add: Any) -> np.ndarray:
+def _sum_of_block(X: FloatArray, *others: np.ndarray, summed: Callable[..., Any]) -> np.ndarray:
     """The sum over the rows of a block as the only entry of an array, or None without rows."""
     found = np.full((1, 1), None)
     if len(X):
-        found[0, 0] = sum_rows(function, X, *(other[:, 0] for other in others), add=add)
+        found[0, 0] = summed(X, *(other[:, 0] for other in others))
     return found
 
 

@@ -10,6 +10,9 @@ import numpy as np
 from ._parallel import sum_rows
 from ._typing import FloatArray, IntArray
 
+_HASHED_ROWS = 16_384
+"""Many, since a column of them is short work."""
+
 
 def read_only(array: np.ndarray) -> np.ndarray:
     """A copy in C order that cannot be written to."""
@@ -42,7 +45,7 @@ class ReadOnlyArrays(FieldState):
 
 def _hashes(array: np.ndarray) -> np.ndarray:
     """A hash of 64 bits for each row, where 0.0 and -0.0 are one."""
-    return np.concatenate(sum_rows(_hash, array))
+    return np.concatenate(sum_rows(_hash, array, size=_HASHED_ROWS))
 
 
 def _hash(block: np.ndarray) -> list[np.ndarray]:

@@ -17,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 
 from ._workspace import Workspace
 
-_ROWS = 1024
+_FEWEST_ROWS, _MOST_ROWS, _ENTRIES = 64, 1024, 2**17
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -145,6 +145,7 @@ def sum_rows(
     X: Any,
     *others: np.ndarray,
     add: Callable[[Any, Any], Any] = operator.add,
+    size: int | None = None,
 ) -> Any:
     """Sum of a function over parts of the rows, in order, computed where these are.
 
@@ -156,10 +157,14 @@ def sum_rows(
     *others : ndarray of shape (n_samples,)
     add : callable
         What adds two results.
+    size : int or None
+        Most rows of a part; None is as many as stay in the cache.
     """
     if not isinstance(X, np.ndarray):
-        return X.sum_rows(function, *others, add=add)
-    parts = chunks(len(X), _ROWS)
+        return X.sum_rows(function, *others, add=add, size=size)
+    if size is None:
+        size = max(_FEWEST_ROWS, min(_MOST_ROWS, _ENTRIES * len(X) // max(X.size, 1)))
+    parts = chunks(len(X), size)
     return reduce(add, (function(X[rows], *(other[rows] for other in others)) for rows in parts))
 
 
