@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ._assembly import takes_batches
 from ._classes import hold_out, weigh_classes
+from ._dask import by_block
 from ._estimator import BaseTensorNetwork
 from ._selection import SEARCH_SWEEPS
 from ._training import with_callbacks
@@ -46,7 +47,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training data; images flattened in C order. NaN is missing; a
-            DataFrame may have columns of categories.
+            DataFrame may have columns of categories. The rows of a dask array
+            stay in their blocks, for which the solver is L-BFGS.
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -115,13 +117,14 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
         return self._partial_fit(X, y, sample_weight, learn)
 
+    @by_block
     def decision_function(self, X: ArrayLike) -> FloatArray:
         """Scores of the classes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The samples.
+            The samples; a dask array gives a dask array.
 
         Returns
         -------
@@ -132,13 +135,14 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         scores = self._raw_scores(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
+    @by_block
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Predict class labels.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The samples.
+            The samples; a dask array gives a dask array.
 
         Returns
         -------
@@ -155,7 +159,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The samples.
+            The samples; a dask array gives a dask array.
 
         Returns
         -------
@@ -165,13 +169,14 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         return np.exp(self.predict_log_proba(X))
 
     @available_if(_gives_probabilities)
+    @by_block
     def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Logarithms of the probabilities of the classes.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The samples.
+            The samples; a dask array gives a dask array.
 
         Returns
         -------

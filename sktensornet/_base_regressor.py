@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ._assembly import takes_batches
 from ._classes import hold_out_rows
+from ._dask import by_block
 from ._estimator import BaseTensorNetwork
 from ._linalg import merged_rows, positive_scale, weighted_moments
 from ._training import with_callbacks
@@ -39,7 +40,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training data; images flattened in C order. NaN is missing; a
-            DataFrame may have columns of categories.
+            DataFrame may have columns of categories. The rows of a dask array
+            stay in their blocks, for which the solver is L-BFGS.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets; not negative with ``loss="poisson"``.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -90,13 +92,14 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
 
         return self._partial_fit(X, y, sample_weight, learn)
 
+    @by_block
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict targets.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The samples.
+            The samples; a dask array gives a dask array.
 
         Returns
         -------

@@ -72,7 +72,8 @@ solver : {"auto", "lbfgs", "adam", "als"} or Solver, default="auto"
     needs a fixed feature map and the Frobenius penalty. "auto" takes "als" for
     single columns, unless a parameter or very wide categories rule it out, and
     for the rest "lbfgs" as long as n_samples * n_parameters is at most
-    {auto_limit} and "adam" above.
+    {auto_limit} and "adam" above. A dask array takes "lbfgs", the only one that
+    asks for nothing but sums over all samples.
 max_iter : int or None, default=None
     Steps of "lbfgs", passes over the data of "adam", sweeps of "als". None is
     the default that the solver documents{few_sweeps}.

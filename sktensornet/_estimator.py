@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from ._assembly import automatic_solver, make_model, make_solver, sweeps
 from ._columns import FLOATS, Columns, learn_columns
 from ._compression import CompressionMixin
 from ._conversion import ConversionMixin
+from ._dask import BlockObjective, Blocks, check_blocks, is_dask_array
 from ._init import make_start
 from ._linalg import merged_samples
 from ._links import DocumentationLinkMixin
@@ -36,7 +38,7 @@ from .feature_maps import FeatureMap, FittedMap, SplineMap
 from .losses import Loss
 from .networks import TensorNetwork, Tree
 from .patches import Sites
-from .solvers import Adam, Solver
+from .solvers import LBFGS, Adam, Solver
 
 
 class BaseTensorNetwork(
@@ -133,7 +135,11 @@ class BaseTensorNetwork(
         return X, y, weight
 
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
-        data, targets, own_weight = self._check_data(X, y, sample_weight, reset=True)
+        data: Any
+        if is_dask_array(X):
+            data, targets, own_weight = check_blocks(self, X, y, sample_weight)
+        else:
+            data, targets, own_weight = self._check_data(X, y, sample_weight, reset=True)
         random_state = check_random_state(self.random_state)
         warm = self.warm_start and hasattr(self, "network_")
         y = self._learn_targets(targets, own_weight, keep=warm)
@@ -152,7 +158,9 @@ class BaseTensorNetwork(
         data, y, weight = data[rows], y[rows], weight[rows]
         metadata = None if sample_weight is None else {"sample_weight": own_weight[rows]}
         shown = {"X": data, "y": targets[rows], "metadata": metadata}
-        if self.patches is None and not self.early_stopping:
+        if isinstance(data, Blocks):
+            shown["X"] = X
+        elif self.patches is None and not self.early_stopping:
             data, y, weight = merged_samples(data, y, weight)
         model = self._new_model(data, weight, random_state)
         if warm:
@@ -241,7 +249,9 @@ class BaseTensorNetwork(
         return self._fitted_model().theta_of(self.network_, self.feature_map_)
 
     def _objective(self, model: Model, X, y, weight, origin, pool: ChunkPool) -> Objective:
-        return Objective(
+        in_blocks = isinstance(X, Blocks)
+        kind: Any = partial(BlockObjective, n_jobs=self.n_jobs) if in_blocks else Objective
+        return kind(
             model,
             self._loss(),
             X,
@@ -303,8 +313,11 @@ class BaseTensorNetwork(
         theta = model.theta_of(self.network_, self.feature_map_)
         return model.scores(theta, X, effective_threads(self.n_jobs))
 
-    def _solver_for(self, model: Model, n_samples: int) -> Solver:
-        return make_solver(self.solver, automatic_solver(self, model, n_samples))
+    def _solver_for(self, model: Model, X: Any) -> Solver:
+        in_blocks = isinstance(X, Blocks)
+        return make_solver(
+            self.solver, LBFGS if in_blocks else automatic_solver(self, model, len(X))
+        )
 
     def _max_iter(self, solver: Solver) -> int:
         """As asked for; a fit that follows trials may take fewer sweeps."""
@@ -334,7 +347,7 @@ class BaseTensorNetwork(
         scores to what it judges. `shown` is what callbacks are given: X, y and
         metadata.
         """
-        solver = self._solver_for(model, len(X))
+        solver = self._solver_for(model, X)
         max_iter = self._max_iter(solver)
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
             problem: Any

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ._parallel import chunks
+from ._parallel import sum_rows
 from ._typing import FloatArray, IntArray
 
-_ROWS = 1024
+_HASHED_ROWS = 16_384
+"""Many, since a column of them is short work."""
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -44,13 +45,17 @@ class ReadOnlyArrays(FieldState):
 
 def _hashes(array: np.ndarray) -> np.ndarray:
     """A hash of 64 bits for each row, where 0.0 and -0.0 are one."""
-    keys = np.zeros(len(array), np.uint64)
-    for column in array.reshape(len(array), -1).T:
+    return np.concatenate(sum_rows(_hash, array, size=_HASHED_ROWS))
+
+
+def _hash(block: np.ndarray) -> list[np.ndarray]:
+    keys = np.zeros(len(block), np.uint64)
+    for column in block.reshape(len(block), -1).T:
         keys ^= (column.astype(np.float64) + 0.0).view(np.uint64)
         # The multiplier is that of a 64-bit linear congruential generator.
         keys *= np.uint64(6364136223846793005)
         keys ^= keys >> np.uint64(29)
-    return keys
+    return [keys]
 
 
 def merged_rows(X: FloatArray, y: np.ndarray, weight: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -73,9 +78,9 @@ def merged_rows(X: FloatArray, y: np.ndarray, weight: FloatArray) -> tuple[IntAr
     weights : ndarray of shape (n_groups,)
     """
     used = np.flatnonzero(weight)
-    if len(used) < len(weight):
-        X, y, weight = X[used], y[used], weight[used]
     keys = np.stack([_hashes(y), _hashes(X)])
+    if len(used) < len(weight):
+        keys, weight = keys[:, used], weight[used]
     order = np.lexsort(keys)
     first = np.append(True, (np.diff(keys[:, order]) != 0).any(axis=0))
     weights = np.add.reduceat(weight[order], np.flatnonzero(first))
@@ -117,24 +122,26 @@ def weighted_moments(
     """
     weight = np.ones(X.shape[0]) if weight is None else weight.astype(np.float64)
     weight = weight / weight.sum()
-    total, mean = np.zeros(X.shape[1]), np.zeros(X.shape[1])
-    for rows in chunks(X.shape[0], _ROWS):
-        seen = weight[rows] > 0
-        block = np.clip(X[rows][seen].astype(np.float64), low, high)
+
+    def first(block: FloatArray, weight: FloatArray) -> FloatArray:
+        seen = weight > 0
+        block = np.clip(block[seen].astype(np.float64), low, high)
         missing = np.isnan(block)
         block[missing] = 0.0
-        mean += weight[rows][seen] @ block
-        total += weight[rows][seen] @ ~missing
+        return np.stack([weight[seen] @ block, weight[seen] @ ~missing])
+
+    mean, total = sum_rows(first, X, weight)
     total[total == 0] = 1.0
     mean /= total
-    variance = np.zeros(X.shape[1])
-    for rows in chunks(X.shape[0], _ROWS):
-        seen = weight[rows] > 0
-        centred = np.clip(X[rows][seen].astype(np.float64), low, high) - mean
+
+    def second(block: FloatArray, weight: FloatArray) -> FloatArray:
+        seen = weight > 0
+        centred = np.clip(block[seen].astype(np.float64), low, high) - mean
         centred[np.isnan(centred)] = 0.0
         with np.errstate(over="ignore", under="ignore"):
-            variance += weight[rows][seen] @ (centred * centred)
-    return mean, variance / total
+            return weight[seen] @ (centred * centred)
+
+    return mean, sum_rows(second, X, weight) / total
 
 
 def positive_scale(variance: FloatArray, mean: FloatArray, dtype: np.dtype) -> FloatArray:
@@ -151,10 +158,13 @@ def weighted_range(X: FloatArray, weight: FloatArray | None) -> tuple[FloatArray
 
     Missing values are left out; a column without any other ranges from 0 to 0.
     """
-    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-    for rows in chunks(X.shape[0], _ROWS):
-        seen = X[rows] if weight is None else X[rows][weight[rows] > 0]
-        low = np.minimum(low, np.fmin.reduce(seen, axis=0, initial=np.inf))
-        high = np.maximum(high, np.fmax.reduce(seen, axis=0, initial=-np.inf))
+
+    def extremes(block: FloatArray, weight: FloatArray) -> FloatArray:
+        seen = block[weight > 0]
+        low = np.fmin.reduce(seen, axis=0, initial=np.inf)
+        return np.stack([-low, np.fmax.reduce(seen, axis=0, initial=-np.inf)])
+
+    weight = np.ones(X.shape[0]) if weight is None else weight
+    low, high = sum_rows(extremes, X, weight, add=np.maximum) * np.array([[-1], [1]])
     empty = low > high
     return np.where(empty, 0.0, low), np.where(empty, 0.0, high)

@@ -57,7 +57,7 @@ class Objective:
     ) -> None:
         self.model = model
         self.loss = loss
-        self.X = X
+        self.X: Any = X
         self.y = y
         self.weight = sample_weight.astype(np.float64)
         self.weight *= 1.0 / self.weight.mean()
@@ -113,6 +113,19 @@ class Objective:
         gradient : ndarray of shape (model.size,)
             Summed in float64 over all rows, in the model's dtype over a batch.
         """
+        value, total = self.mean_loss(theta, rows, dropout, seed)
+        if self.alpha:
+            value += self._add_penalty(theta, total)
+        return value, total
+
+    def mean_loss(
+        self,
+        theta: FloatArray,
+        rows: IntArray | None = None,
+        dropout: float = 0.0,
+        seed: int = 0,
+    ) -> tuple[float, FloatArray]:
+        """The objective without the penalty: a sum over chunks of samples."""
         n = self.n_samples if rows is None else len(rows)
         cores, parameters = self.model.prepared(theta, self._cores)
         self._cores = cores
@@ -143,10 +156,7 @@ class Objective:
         for part_value, part_gradient in self.pool.map(chunk, chunks(n, size)):
             value += part_value
             total += part_gradient
-        total = self.model.gradient(cores, total)
-        if self.alpha:
-            value += self._add_penalty(theta, total)
-        return value, total
+        return value, self.model.gradient(cores, total)
 
     def _add_penalty(self, theta: FloatArray, total: FloatArray) -> float:
         if self.penalty == "start":

@@ -12,10 +12,12 @@ from functools import cache, reduce
 from typing import Any, TypeVar
 
 import joblib
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ._workspace import Workspace
 
+_FEWEST_ROWS, _MOST_ROWS, _ENTRIES = 64, 1024, 2**17
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -136,6 +138,39 @@ class ChunkPool:
     def sum(self, function: Callable[[Item], Any], items: Iterable[Item]) -> Any:
         """Sum of ``function(item)`` over the items, in order."""
         return reduce(operator.add, self.map(function, items))
+
+
+def sum_rows(
+    function: Callable[..., Any],
+    X: Any,
+    *others: np.ndarray,
+    add: Callable[[Any, Any], Any] = operator.add,
+    size: int | None = None,
+) -> Any:
+    """Sum of a function over parts of the rows, in order, computed where these are.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(X[rows], *(other[rows] for other in others))``.
+    X : ndarray of shape (n_samples, n_features), or what has a method `sum_rows`
+    *others : ndarray of shape (n_samples,)
+    add : callable
+        What adds two results.
+    size : int or None
+        Most rows of a part; None is as many as stay in the cache.
+    """
+    if not isinstance(X, np.ndarray):
+        return X.sum_rows(function, *others, add=add, size=size)
+    if size is None:
+        size = max(_FEWEST_ROWS, min(_MOST_ROWS, _ENTRIES * len(X) // max(X.size, 1)))
+    parts = chunks(len(X), size)
+    return reduce(add, (function(X[rows], *(other[rows] for other in others)) for rows in parts))
+
+
+def add_each(first: Iterable, second: Iterable) -> list:
+    """Sums of the items of two lists."""
+    return [a + b for a, b in zip(first, second, strict=True)]
 
 
 def chunks(n: int, size: int) -> list[slice]:

@@ -44,7 +44,7 @@ class TuningMixin:
         selection = Selection(model, X, y, weight, lambda y: loss.linear_targets(y, n_scores))
         with single_threaded_blas():
             chosen = selection.by_kernel(loss.typical_curvature)
-        solver = self._solver_for(model, len(X))
+        solver = self._solver_for(model, X)
         if solver.sweeps:
             seed = random_state.randint(np.iinfo(np.int32).max)
             with ChunkPool(effective_threads(self.n_jobs)) as pool:

@@ -12,14 +12,7 @@ from sktensornet.patches import ImagePatches
 
 def peak_of_fit(estimator, n_samples):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((n_samples, 64)).astype(np.float32)
-    y = np.arange(n_samples) % 3
-    tracemalloc.start()
-    try:
-        estimator.fit(X, y)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    return peak_with(estimator, rng.standard_normal((n_samples, 64)).astype(np.float32))
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
@@ -40,3 +33,34 @@ def test_fit_keeps_only_vectors_of_labels_and_weights(estimator, solver):
     assert many - few < 8_000 * 200
     # One copy of the features of all samples would be 9 sites x 8 features x 4 bytes.
     assert 8_000 * 200 < 8_000 * 9 * 8 * 4
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"patches": ImagePatches((8, 8), (4, 4), stride=4), "feature_map": AffineMap(4)},
+        {"feature_map": "polynomial", "rank": 2},
+    ],
+    ids=["patches", "columns"],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_fit_does_not_copy_a_file(tmp_path, changes):
+    made = np.random.default_rng(0).standard_normal((8_000, 64), np.float32)
+    np.save(tmp_path / "X.npy", made)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    model = TTClassifier(solver="lbfgs", alpha=1e-3, max_iter=1, n_jobs=1, random_state=0)
+    model.set_params(**changes)
+    peak_with(model, X[:2_000])
+    few, many = (peak_with(model, X[:n]) for n in (2_000, 8_000))
+    # Labels, weights, hashes and one column, not the 256 bytes of a row.
+    assert many - few < 6_000 * 120
+
+
+def peak_with(estimator, X):
+    y = np.arange(len(X)) % 3
+    tracemalloc.start()
+    try:
+        estimator.fit(X, y)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

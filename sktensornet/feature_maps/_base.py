@@ -13,10 +13,9 @@ from sklearn.base import BaseEstimator
 from .._checks import check_real
 from .._linalg import ReadOnlyArrays
 from .._links import DocumentationLinkMixin
-from .._parallel import chunks
+from .._parallel import add_each, sum_rows
 from .._typing import Features, FloatArray, IntArray
 
-_ROWS = 1024
 LIMIT = 4.0
 """Standardised inputs are limited to this many standard deviations either side."""
 
@@ -303,20 +302,20 @@ def least_squares_covectors(
     weight: FloatArray | None,
 ) -> tuple[FloatArray, ...]:
     """For each site the u of least norm that minimises the mean of (<u, f(x)> - 1)^2."""
-    moments = [np.zeros((size, size)) for size in fitted.mode_sizes]
-    means = [np.zeros(size) for size in fitted.mode_sizes]
     weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
-    weight = weight / weight.sum()
-    for rows in chunks(len(X), _ROWS):
-        sites = X[rows][:, columns].swapaxes(0, 1)
-        for k, features in enumerate(fitted.transform(sites)):
+
+    def moments(block: FloatArray, weight: FloatArray) -> list[FloatArray]:
+        """Second moments of the features of each site, with the means as the last row."""
+        found = []
+        for features in fitted.transform(block[:, columns].swapaxes(0, 1)):
             features = features.astype(np.float64)
-            weighted = features * weight[rows, None]
-            moments[k] += weighted.T @ features
-            means[k] += weighted.sum(axis=0)
+            weighted = features * weight[:, None]
+            found.append(np.vstack([weighted.T @ features, weighted.sum(axis=0)]))
+        return found
+
     return tuple(
-        np.linalg.lstsq(moment, mean, rcond=1e-10)[0].astype(X.dtype)
-        for moment, mean in zip(moments, means, strict=True)
+        np.linalg.lstsq(found[:-1], found[-1], rcond=1e-10)[0].astype(X.dtype)
+        for found in sum_rows(moments, X, weight / weight.sum(), add=add_each)
     )
 
 
@@ -328,15 +327,14 @@ def mean_features(
     A column without any takes the features of a missing value.
     """
     weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
-    totals = np.zeros(len(columns))
-    sums = [np.zeros(size) for size in fitted.mode_sizes]
-    for rows in chunks(len(X), _ROWS):
-        values = X[rows][:, columns[:, 0]].T
-        share = weight[rows] * ~np.isnan(values)
-        totals += share.sum(axis=1)
+
+    def means(block: FloatArray, weight: FloatArray) -> list[FloatArray]:
+        values = block[:, columns[:, 0]].T
+        share = weight * ~np.isnan(values)
         features = fitted.transform(values[:, :, None])
-        for total, part, own in zip(sums, share, features, strict=True):
-            total += part @ own
+        return [share.sum(axis=1), *(a @ b for a, b in zip(share, features, strict=True))]
+
+    totals, *sums = sum_rows(means, X, weight, add=add_each)
     unknown = fitted.transform(np.full((len(columns), 1, 1), np.nan, X.dtype))
     return tuple(
         (total / known if known > 0 else own[0]).astype(X.dtype)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from .._checks import check_integer
+from .._parallel import sum_rows
 from .._typing import FloatArray, IntArray
 from ._base import FeatureMap, FittedMap, unit_covectors
 from ._single import check_single
@@ -72,12 +73,16 @@ class EmbeddingMap(FeatureMap):
         size = check_integer(
             "n_components", self.n_components, 2, ", since the constant counts as one"
         )
-        values = X[:, columns[:, 0]]
         if self.n_tokens is None:
-            n_tokens = int(np.max(values, initial=0, where=values >= 0)) + 1
+
+            def largest(block: FloatArray) -> float:
+                values = block[:, columns[:, 0]]
+                return float(np.max(values, initial=0, where=values >= 0))
+
+            n_tokens = 1 + int(sum_rows(largest, X, add=max))
         else:
             n_tokens = check_integer("n_tokens", self.n_tokens, 1)
-        token_ids(values, n_tokens)
+        sum_rows(lambda block: token_ids(block[:, columns[:, 0]], n_tokens)[:0], X)
         table = _SPREAD * random_state.standard_normal((n_tokens, size - 1))
         sizes = (size,) * len(columns)
         return FittedEmbeddingMap(

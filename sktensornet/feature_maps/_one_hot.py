@@ -54,8 +54,8 @@ class OneHotMap(FeatureMap):
         weight = np.ones(len(X)) if sample_weight is None else sample_weight
         categories = []
         for column in columns[:, 0]:
-            known = (weight > 0) & ~np.isnan(X[:, column])
-            categories.append(np.unique(X[known, column]))
+            values = X[:, column]
+            categories.append(np.unique(values[(weight > 0) & ~np.isnan(values)]))
         sizes = tuple(len(values) + 1 for values in categories)
         return FittedOneHotMap(
             mode_sizes=sizes,

@@ -8,10 +8,9 @@ import numpy as np
 
 from .._checks import check_integer, check_real
 from .._linalg import positive_scale, weighted_moments
-from .._parallel import chunks
+from .._parallel import sum_rows
+from .._typing import FloatArray
 from ._base import FeatureMap, FittedMap, standardise, unit_covectors
-
-_ROWS = 1024
 
 
 class PCAMap(FeatureMap):
@@ -61,14 +60,15 @@ class PCAMap(FeatureMap):
         level = np.abs(mean[columns]).max(axis=0)
         place_scale = positive_scale(place_variance, level, X.dtype)
         centre = mean[columns][:, None, :].astype(X.dtype)
-        covariance = np.zeros((site_size, site_size))
         weight = np.ones(len(X)) if sample_weight is None else sample_weight.astype(np.float64)
-        weight = weight / weight.sum()
-        for rows in chunks(len(X), _ROWS):
-            z = standardise(X[rows][:, columns].swapaxes(0, 1), centre, place_scale)
+
+        def products(block: FloatArray, weight: FloatArray) -> FloatArray:
+            z = standardise(block[:, columns].swapaxes(0, 1), centre, place_scale)
             z = z.astype(np.float64)
-            weighted = (z * weight[rows, None]).reshape(-1, site_size)
-            covariance += weighted.T @ z.reshape(-1, site_size)
+            weighted = (z * weight[:, None]).reshape(-1, site_size)
+            return weighted.T @ z.reshape(-1, site_size)
+
+        covariance = sum_rows(products, X, weight / weight.sum())
         values, vectors = np.linalg.eigh(covariance / n_sites)
         vectors = vectors[:, ::-1][:, : size - 1]
         # An eigenvector has no sign: its largest entry is made positive.

@@ -62,8 +62,8 @@ def robust_moments(
         In the dtype of X; the deviation of a constant column is 1.
     """
     low, high = np.empty(X.shape[1]), np.empty(X.shape[1])
-    for k, column in enumerate(X.T):
-        values, _, below = distribution(column, weight)
+    for k in range(X.shape[1]):
+        values, _, below = distribution(X[:, k], weight)
         low[k], high[k] = fences(values, below)
     mean, variance = weighted_moments(X, weight, low, high)
     return mean.astype(X.dtype), positive_scale(variance, mean, X.dtype)

@@ -149,7 +149,8 @@ class Solver(DocumentationLinkMixin, BaseEstimator, ABC):
     A subclass sets `default_max_iter` and writes `check` and `minimize`; it may
     ask the problem for no more than `Problem` names, or, with ``sweeps``, than
     `SweepingProblem` does. One with ``takes_batches`` also has `advance`, which
-    serves ``partial_fit``.
+    serves ``partial_fit``; one with ``full_batch`` never passes `rows`, so that
+    it takes dask arrays.
 
     Examples
     --------
@@ -163,6 +164,8 @@ class Solver(DocumentationLinkMixin, BaseEstimator, ABC):
     default_max_iter: int
     iteration_name = "iteration"
     takes_batches = False
+    full_batch = False
+    """Whether it asks for the objective of all samples only, which may lie in blocks."""
     sweeps = False
     """Whether it visits one block after the other, with a fixed feature map."""
 

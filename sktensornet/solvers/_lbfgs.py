@@ -39,6 +39,7 @@ class LBFGS(Solver):
     """
 
     default_max_iter = 500
+    full_batch = True
 
     def __init__(self, memory: int = 10) -> None:
         self.memory = memory
