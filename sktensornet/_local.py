@@ -14,7 +14,7 @@ from ._typing import FloatArray
 from .losses import Loss
 from .networks import Block
 
-_CHUNK_BYTES = 2_000_000
+_CHUNK_BYTES = 1_000_000
 _LINE_EVALUATIONS = 8
 _DAMPING = 2.0**-52
 """Share of its mean that is added to the diagonal of a matrix before it is factored."""
@@ -144,7 +144,7 @@ class LocalProblem:
         def chunk(rows: slice) -> FloatArray:
             return block.normal(weight, rows, self._loss.shift_free)
 
-        normal = self._pool.sum(chunk, self._chunks(size))
+        normal = self._pool.sum(chunk, self._chunks(size * block.n_systems))
         normal *= self._loss.curvature_bound(self._n_outputs)
         penalty = self._alpha * block.penalty_matrix()
         width = penalty.shape[-1]
@@ -266,10 +266,9 @@ class LocalProblem:
         return 4 * scores.shape[1]
 
     def _chunks(self, width: int | None = None) -> list[slice]:
-        """Rows whose intermediates stay in the cache."""
-        width = self._block.n_unknowns if width is None else width
-        rows = _CHUNK_BYTES // (8 * width * self._block.n_systems)
-        return chunks(len(self._weight), max(64, rows))
+        """Rows whose intermediates, `width` numbers a row, stay in the cache."""
+        width = self._block.n_intermediates if width is None else width
+        return chunks(len(self._weight), max(64, _CHUNK_BYTES // (8 * width)))
 
 
 def _factor(matrix: FloatArray, damping: float) -> FloatArray:

@@ -62,6 +62,11 @@ class Block(ABC):
         return math.prod(self.value.shape[1:-1])
 
     @property
+    def n_intermediates(self) -> int:
+        """Numbers for each sample between the messages and the scores."""
+        return self.n_systems * self.n_unknowns
+
+    @property
     def shares_system(self) -> bool:
         """Whether there is a class leg whose entries share one system."""
         return self.value.shape[-1] > 1
@@ -184,9 +189,16 @@ class CoreBlock(Block):
         super().__init__(value)
         self.messages = messages
         self.ridge = ridge
-        width = max(map(len, messages)) * math.prod(leg.shape[-1] for leg in messages[:2])
-        size = width * messages[0].shape[1] * messages[0].itemsize
+        n_batch = max(len(value), *map(len, messages))
+        lengths = [leg.shape[-1] for leg in messages]
+        width = math.prod(lengths[:2])
+        self._n_intermediates = n_batch * (width + math.prod(lengths[2:]) * value.shape[-1])
+        size = n_batch * width * messages[0].shape[1] * messages[0].itemsize
         self._designs: dict[tuple[int, int], FloatArray] | None = {} if size < _KEPT else None
+
+    @property
+    def n_intermediates(self) -> int:
+        return self._n_intermediates
 
     def _at(self, rows: slice) -> list[FloatArray]:
         return [message[:, rows] for message in self.messages]
@@ -219,7 +231,7 @@ class CoreBlock(Block):
         return result.reshape(self.value.shape)
 
     def normal(self, weight, rows, shift_free):
-        design = self._design(rows)
+        design = first_legs(self._at(rows))
         design = design * np.sqrt(weight[rows]).astype(design.dtype)[:, None]
         for message in self._at(rows)[2:]:
             design = pairs(design, message)
