@@ -194,7 +194,9 @@ class CoreBlock(Block):
         width = math.prod(lengths[:2])
         self._n_intermediates = n_batch * (width + math.prod(lengths[2:]) * value.shape[-1])
         size = n_batch * width * messages[0].shape[1] * messages[0].itemsize
-        self._designs: dict[tuple[int, int], FloatArray] | None = {} if size < _KEPT else None
+        self._kept: dict[tuple, tuple[FloatArray, list[FloatArray]]] | None = (
+            {} if size < _KEPT else None
+        )
 
     @property
     def n_intermediates(self) -> int:
@@ -203,27 +205,29 @@ class CoreBlock(Block):
     def _at(self, rows: slice) -> list[FloatArray]:
         return [message[:, rows] for message in self.messages]
 
-    def _design(self, rows: slice) -> FloatArray:
-        """What arrives at the first two legs, kept if it is small."""
-        if self._designs is None:
-            return first_legs(self._at(rows))
+    def _design(self, rows: slice) -> tuple[FloatArray, list[FloatArray]]:
+        """What arrives at the first two legs together, kept if it is small, and the rest."""
         key = rows.start, rows.stop
-        if key not in self._designs:
-            self._designs[key] = first_legs(self._at(rows))
-        return self._designs[key]
+        if self._kept is not None and key in self._kept:
+            return self._kept[key]
+        messages = self._at(rows)
+        found = first_legs(messages), messages[2:]
+        if self._kept is not None:
+            self._kept[key] = found
+        return found
 
     def scores(self, value, rows):
-        design = self._design(rows)
-        raw = contract(value.astype(design.dtype, copy=False), design, self._at(rows)[2:])
+        design, others = self._design(rows)
+        raw = contract(value.astype(design.dtype, copy=False), design, others)
         scores = raw[0] if len(raw) == 1 else raw[..., 0].T
         return scores.astype(np.float64, copy=False)
 
     def adjoint(self, gradient, rows):
-        design, messages = self._design(rows), self._at(rows)
+        design, others = self._design(rows)
         g = gradient.astype(design.dtype, copy=False)
-        n_batch = max(len(self.value), *(len(message) for message in messages))
+        n_batch = max(len(self.value), *(len(message) for message in self.messages))
         g = g[None] if n_batch == 1 else g.T[..., None]
-        for message in messages[:1:-1]:
+        for message in reversed(others):
             g = pairs(message, g)
         result = np.matmul(design.mT, g).astype(np.float64, copy=False)
         if len(result) > len(self.value):
