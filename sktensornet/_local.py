@@ -178,21 +178,24 @@ class LocalProblem:
         scale = self._loss.curvature_bound(self._n_outputs)
         penalty = self._alpha * block.penalty_matrix()
         shape = block.value.shape
+        # (x) G_j + H = B^-T (kron of diagonals + 1) B^-1 with H = L L^T on the last leg.
+        level = np.trace(penalty, axis1=1, axis2=2)[:, None, None] / penalty.shape[-1]
+        top = scale * np.prod([np.trace(g, axis1=1, axis2=2).mean() for g in grams])
+        floor = 1e-12 * level + max(1e-10 * top, np.finfo(np.float64).tiny)
+        plain = block.has_plain_penalty
+        if plain:
+            inverse = 1.0 / np.sqrt(level + floor)
+            grams[-1] = inverse * scale * grams[-1] * inverse
+        else:
+            half = np.linalg.cholesky(penalty + floor * np.eye(penalty.shape[-1]))
+            inverse = np.linalg.inv(half)
+            grams[-1] = inverse @ (scale * grams[-1]) @ inverse.mT
         bases, spectra = [], []
-        for gram in grams[:-1]:
+        for gram in grams:
             values, vectors = np.linalg.eigh(gram)
             bases.append(vectors)
             spectra.append(np.maximum(values, 0.0))
-        # (x) G_j + H = B^-T (kron of diagonals + 1) B^-1 with H = L L^T on the last leg.
-        width = penalty.shape[-1]
-        level = np.trace(penalty, axis1=1, axis2=2)[:, None, None] / width
-        top = scale * np.prod([np.trace(g, axis1=1, axis2=2).mean() for g in grams])
-        floor = max(1e-10 * top, np.finfo(np.float64).tiny)
-        half = np.linalg.cholesky(penalty + (1e-12 * level + floor) * np.eye(width))
-        inverse = np.linalg.inv(half)
-        values, vectors = np.linalg.eigh(inverse @ (scale * grams[-1]) @ inverse.mT)
-        bases.append(inverse.mT @ vectors)
-        spectra.append(np.maximum(values, 0.0))
+        bases[-1] = inverse * bases[-1] if plain else inverse.mT @ bases[-1]
         diagonal = spectra[0]
         for values in spectra[1:]:
             diagonal = diagonal[..., :, None] * values[..., None, :].reshape(

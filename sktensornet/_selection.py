@@ -18,7 +18,7 @@ TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
 """Sweeps of every trial, and of the fit with what they have found, the trial's included."""
 
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-_FIRST = 2
+_BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
 _EXPONENTS = range(2, -13, -1)
 """Penalties of an effect of one column, in half decades."""
 _KERNEL_ROWS = 600
@@ -95,7 +95,7 @@ class Selection:
     whose leave-one-out residuals are :math:`c_i / (C^{-1})_{ii}` with
     :math:`c = C^{-1} t` and :math:`C = K + \alpha w \operatorname{diag}(1 / w_i)`.
     One eigendecomposition for each s, over at most 600 samples, gives them for
-    all alpha; s goes up or down as long as they become less. From the best of
+    all alpha; of six s, four are tried, those above 0.2 or those below 0.4. From the best of
     these a walk over held-out losses of the estimator itself goes on, first to
     smaller penalties, then to other scales: what a limit on the ranks allows.
     A step that gains nothing on the first folds is not tried on the others. The
@@ -150,7 +150,7 @@ class Selection:
         self.trials: list[Trial] = []
         self.network: TensorNetwork | None = None
 
-    def by_kernel(self, curvature: Callable[[float], float]) -> Trial:
+    def by_kernel(self, curvature: Callable[[float], float], over: Callable = map) -> Trial:
         """The best setting of the kernel method.
 
         Parameters
@@ -158,10 +158,12 @@ class Selection:
         curvature : callable
             From the mean squared residual to the typical second derivative of
             the loss, by which alpha is multiplied.
+        over : callable
+            ``over(function, items)`` is a map, perhaps on several threads.
         """
         if len(self._targets) < _FEWEST_ROWS:
             return self._default()
-        loss, setting = self._least_by_kernel()
+        loss, setting = self._least_by_kernel(over)
         if not np.isfinite(loss):
             return self._default()
         shrink = 2 * np.log10(max(curvature(loss), 1e-3))
@@ -169,8 +171,8 @@ class Selection:
         self._start = _Setting(exponent, setting.scale)
         return self._keep(self._start, loss)
 
-    def _least_by_kernel(self) -> tuple[float, _Setting]:
-        """The least loss of the kernel method, going up or down from a scale."""
+    def _least_by_kernel(self, over: Callable) -> tuple[float, _Setting]:
+        """The least loss of the kernel method, going up or down from a scale in pairs."""
 
         def at(scale: int) -> tuple[float, _Setting]:
             losses = self._leave_one_out(scale)
@@ -182,15 +184,12 @@ class Selection:
 
         if not self._free:
             return at(len(_SCALES) - 1)
-        best = at(_FIRST)
-        for others in (range(_FIRST + 1, len(_SCALES)), range(_FIRST - 1, -1, -1)):
-            for scale in others:
-                found = at(scale)
-                if not found[0] < best[0]:
-                    break
-                best = found
-            if best[1].scale != _FIRST:
+        low, high = over(at, _MIDDLE)
+        best, others = (high, _ABOVE) if high[0] < low[0] else (low, _BELOW)
+        for found in over(at, others):
+            if not found[0] < best[0]:
                 break
+            best = found
         return best
 
     def _default(self) -> Trial:

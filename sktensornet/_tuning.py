@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._model import Model
-from ._parallel import ChunkPool, effective_threads, single_threaded_blas
+from ._parallel import ChunkPool, effective_threads
 from ._selection import DEFAULT_ALPHA, TRIAL_SWEEPS, Samples, Selection, Trial
 from ._typing import FloatArray
 from .networks import TensorNetwork
@@ -44,12 +44,11 @@ class TuningMixin:
         loss = self._loss()
         n_scores = model.contraction.n_batch * model.message_sizes[-1]
         selection = Selection(model, X, y, weight, lambda y: loss.linear_targets(y, n_scores))
-        with single_threaded_blas():
-            chosen = selection.by_kernel(loss.typical_curvature)
         solver = self._solver_for(model, len(X))
-        if solver.sweeps:
-            seed = random_state.randint(np.iinfo(np.int32).max)
-            with ChunkPool(effective_threads(self.n_jobs)) as pool:
+        with ChunkPool(effective_threads(self.n_jobs)) as pool:
+            chosen = selection.by_kernel(loss.typical_curvature, pool.map)
+            if solver.sweeps:
+                seed = random_state.randint(np.iinfo(np.int32).max)
 
                 def judge(
                     model: Model, alpha: float, train: Samples, held: Samples

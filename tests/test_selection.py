@@ -280,6 +280,22 @@ class TestWalk:
         assert chosen.alpha == pytest.approx(best)
         assert len(calls) == len(trials)
 
+    def test_keeps_the_network_of_the_first_fold_of_the_chosen_setting(self):
+        X, y = data(90)
+        selection = selection_of(X, y)
+        selection.by_kernel(lambda loss: 1.0)
+        assert selection.network is None
+        made = []
+
+        def judge(model, alpha, train, held):
+            made.append((alpha * train[2].sum() / selection._total, object()))
+            return made[-1][1], held[2].sum() * alpha
+
+        chosen = selection.walk(judge)
+        of_chosen = [network for alpha, network in made if alpha == pytest.approx(chosen.alpha)]
+        assert selection.network is of_chosen[0]
+        assert len(of_chosen) > 1
+
     def test_large_tables_are_judged_by_a_part(self):
         X, y = data(5000)
         _, _, _, calls = self.walk(lambda alpha, scale: 1.0, X, y)

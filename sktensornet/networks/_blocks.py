@@ -67,6 +67,11 @@ class Block(ABC):
         return self.n_systems * self.n_unknowns
 
     @property
+    def has_plain_penalty(self) -> bool:
+        """Whether H is a multiple of the identity."""
+        return False
+
+    @property
     def shares_system(self) -> bool:
         """Whether there is a class leg whose entries share one system."""
         return self.value.shape[-1] > 1
@@ -255,14 +260,18 @@ class CoreBlock(Block):
             grams.append(gram)
         return grams
 
+    @property
+    def has_plain_penalty(self) -> bool:
+        return np.ndim(self.ridge) == 0
+
     def penalty(self, value):
-        if np.ndim(self.ridge) == 0:
+        if self.has_plain_penalty:
             return self.ridge * value
         flat = value.reshape(len(value), -1, self.ridge.shape[-1], value.shape[-1])
         return np.matmul(self.ridge[:, None], flat).reshape(value.shape)
 
     def penalty_matrix(self):
-        if np.ndim(self.ridge) == 0:
+        if self.has_plain_penalty:
             return self.ridge * np.eye(self.value.shape[-2])[None]
         return self.ridge
 
