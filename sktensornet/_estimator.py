@@ -28,6 +28,7 @@ from ._links import DocumentationLinkMixin
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
+from ._selection import TRIAL_SWEEPS
 from ._sweeps import SweepProblem, SweepRecord
 from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._tuning import TuningMixin
@@ -166,10 +167,13 @@ class BaseTensorNetwork(
         if warm:
             model = self._resume(model)
             self.alpha_ = self.alpha_ if self.alpha == "auto" else float(self.alpha)
+            tried = None
         else:
-            model = self._tune(model, data, y, weight, random_state)
+            model, tried = self._tune(model, data, y, weight, random_state)
         make = self._make_start(model, data, y, weight, random_state, self.alpha_)
-        start = self._fitted_theta() if warm else make(random_state)
+        start: FloatArray | TensorNetwork | None = self._fitted_theta() if warm else tried
+        if start is None:
+            start = make(random_state)
         follows = warm and isinstance(self.init, TensorNetwork)
 
         def held_score(scores: FloatArray) -> float:
@@ -181,7 +185,7 @@ class BaseTensorNetwork(
             y,
             weight,
             start=start,
-            origin=lambda: start if follows else make(None),
+            origin=lambda: self._fitted_theta() if follows else make(None),
             held=(data_held, held_score) if self.early_stopping else None,
             random_state=random_state,
             shown=shown,
@@ -319,13 +323,13 @@ class BaseTensorNetwork(
             self.solver, LBFGS if in_blocks else automatic_solver(self, model, len(X))
         )
 
-    def _max_iter(self, solver: Solver) -> int:
-        """As asked for; a fit that follows trials may take fewer sweeps."""
+    def _max_iter(self, solver: Solver, goes_on: bool) -> int:
+        """As asked for; a fit that follows trials may take fewer sweeps, or go on from one."""
         if self.max_iter is not None:
             return self.max_iter
         chooses = self.alpha == "auto" and self.patches is None and not self.early_stopping
         few = self._searched_sweeps if solver.sweeps and chooses else None
-        return solver.default_max_iter if few is None else few
+        return solver.default_max_iter if few is None else few - TRIAL_SWEEPS * goes_on
 
     def _train(
         self,
@@ -334,7 +338,7 @@ class BaseTensorNetwork(
         y: Any,
         weight: FloatArray,
         *,
-        start: FloatArray,
+        start: FloatArray | TensorNetwork,
         origin: Callable[[], FloatArray],
         held: tuple[FloatArray, Callable[[FloatArray], float]] | None,
         random_state,
@@ -342,20 +346,21 @@ class BaseTensorNetwork(
     ) -> None:
         """Minimise the objective and set the fitted attributes.
 
+        `start` is a parameter vector, or the network of a trial to go on from.
         `origin` gives the start without noise, to which some penalties pull.
         `held` is the X that early stopping judges by, and a function from its
         scores to what it judges. `shown` is what callbacks are given: X, y and
         metadata.
         """
         solver = self._solver_for(model, X)
-        max_iter = self._max_iter(solver)
+        max_iter = self._max_iter(solver, isinstance(start, TensorNetwork))
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
             problem: Any
             if solver.sweeps:
                 problem = self._sweep_problem(model, X, y, weight, self.alpha_, pool)
             else:
                 problem = self._objective(model, X, y, weight, origin(), pool)
-            point = problem.start(start)
+            point = start if isinstance(start, TensorNetwork) else problem.start(start)
             stopping = None
             if held is not None:
                 X_held, score = held

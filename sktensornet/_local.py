@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import lapack
@@ -14,7 +15,7 @@ from ._typing import FloatArray
 from .losses import Loss
 from .networks import Block
 
-_CHUNK_BYTES = 2_000_000
+_CHUNK_BYTES = 1_000_000
 _LINE_EVALUATIONS = 8
 _DAMPING = 2.0**-52
 """Share of its mean that is added to the diagonal of a matrix before it is factored."""
@@ -34,6 +35,8 @@ class State:
         The block.
     scores : ndarray of shape (n_samples, n_outputs)
     objective : float
+    penalty : float
+        Its second term.
     score_gradient : ndarray of shape (n_samples, n_outputs)
         Derivative of the mean loss by the scores.
     """
@@ -41,6 +44,7 @@ class State:
     value: FloatArray
     scores: FloatArray
     objective: float
+    penalty: float
     score_gradient: FloatArray
 
 
@@ -80,6 +84,8 @@ class LocalProblem:
         self._weight = weight
         self._alpha = alpha
         self._pool = pool
+        self._rows = self._chunks(block.n_intermediates)
+        self._short = self._chunks(4 * n_outputs)
 
     def start(self) -> State:
         """The block as it is, less what the loss cannot see."""
@@ -88,7 +94,8 @@ class LocalProblem:
             value = value - value.mean(axis=-1, keepdims=True)
         scores = self.scores(value)
         loss, gradient = self._evaluate(scores)
-        return State(value, scores, loss + self._penalty(value, value), gradient)
+        penalty = self._penalty(value, value)
+        return State(value, scores, loss + penalty, penalty, gradient)
 
     def finish(self, state: State) -> None:
         """Give the block its new value."""
@@ -96,9 +103,8 @@ class LocalProblem:
 
     def scores(self, value: FloatArray) -> FloatArray:
         """The scores of all samples, linear in the value."""
-        rows = self._chunks()
-        parts = self._pool.map(lambda part: self._block.scores(value, part), rows)
-        return np.concatenate(list(parts))
+        parts = self._over(lambda rows: self._block.scores(value, rows), self._rows)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def gradient(self, state: State) -> FloatArray:
         """Derivative of the objective by the block."""
@@ -106,7 +112,7 @@ class LocalProblem:
         def chunk(rows: slice) -> FloatArray:
             return self._block.adjoint(state.score_gradient[rows], rows)
 
-        total = self._pool.sum(chunk, self._chunks())
+        total = sum(self._over(chunk, self._rows))
         return total + self._alpha * self._block.penalty(state.value)
 
     def preconditioner(self) -> tuple[Callable[[FloatArray], FloatArray], bool]:
@@ -144,7 +150,7 @@ class LocalProblem:
         def chunk(rows: slice) -> FloatArray:
             return block.normal(weight, rows, self._loss.shift_free)
 
-        normal = self._pool.sum(chunk, self._chunks(size))
+        normal = sum(self._over(chunk, self._chunks(size * block.n_systems)))
         normal *= self._loss.curvature_bound(self._n_outputs)
         penalty = self._alpha * block.penalty_matrix()
         width = penalty.shape[-1]
@@ -168,25 +174,28 @@ class LocalProblem:
         def chunk(rows: slice) -> list[FloatArray]:
             return block.grams(weight, rows, self._loss.shift_free)
 
-        grams = [sum(parts) for parts in zip(*self._pool.map(chunk, self._chunks()))]
+        grams = [sum(parts) for parts in zip(*self._over(chunk, self._rows))]
         scale = self._loss.curvature_bound(self._n_outputs)
         penalty = self._alpha * block.penalty_matrix()
         shape = block.value.shape
+        # (x) G_j + H = B^-T (kron of diagonals + 1) B^-1 with H = L L^T on the last leg.
+        level = np.trace(penalty, axis1=1, axis2=2)[:, None, None] / penalty.shape[-1]
+        top = scale * np.prod([np.trace(g, axis1=1, axis2=2).mean() for g in grams])
+        floor = 1e-12 * level + max(1e-10 * top, np.finfo(np.float64).tiny)
+        plain = block.has_plain_penalty
+        if plain:
+            inverse = 1.0 / np.sqrt(level + floor)
+            grams[-1] = inverse * scale * grams[-1] * inverse
+        else:
+            half = np.linalg.cholesky(penalty + floor * np.eye(penalty.shape[-1]))
+            inverse = np.linalg.inv(half)
+            grams[-1] = inverse @ (scale * grams[-1]) @ inverse.mT
         bases, spectra = [], []
-        for gram in grams[:-1]:
+        for gram in grams:
             values, vectors = np.linalg.eigh(gram)
             bases.append(vectors)
             spectra.append(np.maximum(values, 0.0))
-        # (x) G_j + H = B^-T (kron of diagonals + 1) B^-1 with H = L L^T on the last leg.
-        width = penalty.shape[-1]
-        level = np.trace(penalty, axis1=1, axis2=2)[:, None, None] / width
-        top = scale * np.prod([np.trace(g, axis1=1, axis2=2).mean() for g in grams])
-        floor = max(1e-10 * top, np.finfo(np.float64).tiny)
-        half = np.linalg.cholesky(penalty + (1e-12 * level + floor) * np.eye(width))
-        inverse = np.linalg.inv(half)
-        values, vectors = np.linalg.eigh(inverse @ (scale * grams[-1]) @ inverse.mT)
-        bases.append(inverse.mT @ vectors)
-        spectra.append(np.maximum(values, 0.0))
+        bases[-1] = inverse * bases[-1] if plain else inverse.mT @ bases[-1]
         diagonal = spectra[0]
         for values in spectra[1:]:
             diagonal = diagonal[..., :, None] * values[..., None, :].reshape(
@@ -209,9 +218,8 @@ class LocalProblem:
         """The least objective along a direction, or the state itself.
 
         The scores are linear along the direction, so that an evaluation needs
-        no contraction. Two steps of Newton's method, or as many steps with
-        bisection as it takes to descend: a number that does not depend on
-        rounding. The result is never worse than the state.
+        no contraction. A step of Newton's method, or as many with bisection as
+        it takes to descend: a number that does not depend on rounding.
         """
         along = self.scores(direction)
         cross = self._penalty(state.value, direction)
@@ -220,8 +228,8 @@ class LocalProblem:
         if not slope < 0:
             return state
         low, high, step = 0.0, np.inf, 0.0
-        scores, best = state.scores, state
-        for evaluation in range(1 if self._loss.is_quadratic else _LINE_EVALUATIONS):
+        scores = state.scores
+        for _ in range(1 if self._loss.is_quadratic else _LINE_EVALUATIONS):
             curvature = self._curvature(scores, along) + 2 * square
             newton = step - slope / curvature if curvature > 0 else np.inf
             if not low < newton < high:
@@ -229,15 +237,13 @@ class LocalProblem:
             step = newton
             scores = state.scores + step * along
             loss, gradient = self._evaluate(scores)
-            value = state.value + step * direction
-            objective = loss + self._penalty(value, value)
+            penalty = state.penalty + step * (2 * cross + step * square)
+            if loss + penalty < state.objective:
+                value = state.value + step * direction
+                return State(value, scores, loss + penalty, penalty, gradient)
             slope = float(np.vdot(gradient, along)) + 2 * (cross + step * square)
-            if objective < best.objective:
-                best = State(value, scores, objective, gradient)
-            if evaluation > 0 and best is not state:
-                break
             low, high = (low, step) if slope > 0 else (step, high)
-        return best
+        return state
 
     def _penalty(self, a: FloatArray, b: FloatArray) -> float:
         return 0.5 * self._alpha * float(np.vdot(a, self._block.penalty(b)))
@@ -248,9 +254,12 @@ class LocalProblem:
         def chunk(rows: slice) -> tuple[float, FloatArray]:
             values, gradient = self._loss.value_and_gradient(scores[rows], self._y[rows])
             weight = self._weight[rows] / n
-            return float(weight @ values), gradient * weight[:, None]
+            gradient *= weight[:, None]
+            return float(weight @ values), gradient
 
-        parts = list(self._pool.map(chunk, self._chunks(self._y_width(scores))))
+        parts = self._over(chunk, self._short)
+        if len(parts) == 1:
+            return parts[0]
         return sum(value for value, _ in parts), np.concatenate([g for _, g in parts])
 
     def _curvature(self, scores: FloatArray, along: FloatArray) -> float:
@@ -258,18 +267,15 @@ class LocalProblem:
             second = self._loss.curvature(scores[rows], self._y[rows], along[rows])
             return float(self._weight[rows] @ second)
 
-        parts = self._pool.map(chunk, self._chunks(self._y_width(scores)))
-        return sum(parts) / len(self._weight)
+        return sum(self._over(chunk, self._short)) / len(self._weight)
 
-    @staticmethod
-    def _y_width(scores: FloatArray) -> int:
-        return 4 * scores.shape[1]
+    def _over(self, function: Callable[[slice], Any], rows: list[slice]) -> list[Any]:
+        """What a function gives for each chunk; one alone is not worth a thread."""
+        return [function(rows[0])] if len(rows) == 1 else list(self._pool.map(function, rows))
 
-    def _chunks(self, width: int | None = None) -> list[slice]:
-        """Rows whose intermediates stay in the cache."""
-        width = self._block.n_unknowns if width is None else width
-        rows = _CHUNK_BYTES // (8 * width * self._block.n_systems)
-        return chunks(len(self._weight), max(64, rows))
+    def _chunks(self, width: int) -> list[slice]:
+        """Rows whose intermediates, `width` numbers a row, stay in the cache."""
+        return chunks(len(self._weight), max(64, _CHUNK_BYTES // (8 * width)))
 
 
 def _factor(matrix: FloatArray, damping: float) -> FloatArray:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ._linalg import merged_rows
 from ._model import Model
 from ._typing import FloatArray, IntArray
+from .networks import TensorNetwork
 
 DEFAULT_ALPHA = 1e-4
 """The penalty where nothing is chosen."""
 TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
-"""Sweeps of every trial, and of the fit with what they have found."""
+"""Sweeps of every trial, and of the fit with what they have found, the trial's included."""
 
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+_BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
 _EXPONENTS = range(2, -13, -1)
 """Penalties of an effect of one column, in half decades."""
 _KERNEL_ROWS = 600
@@ -28,6 +30,7 @@ _LARGEST_KERNEL = 1e12
 _FEWEST_ROWS = 10
 
 Samples = tuple[FloatArray, np.ndarray, FloatArray]
+Judge = Callable[[Model, float, Samples, Samples], tuple[TensorNetwork, float]]
 
 _ABOUT = 1.01
 _GAIN = 0.97
@@ -47,7 +50,8 @@ class Trial:
     loss : float
         Mean loss of samples that the trial was not trained on: of each left out
         in turn, squared, for the first one, which is a kernel ridge regression,
-        and for others that of the estimator.
+        and for others that of the estimator, over as many folds as it took to
+        tell.
     """
 
     alpha: float
@@ -71,6 +75,15 @@ class _Setting:
         return 10.0 ** (0.5 * self.exponent) * _SCALES[self.scale] ** 2
 
 
+@dataclass
+class _Held:
+    """The network of the first fold, and sums over what was held out so far."""
+
+    network: TensorNetwork | None = None
+    losses: list[float] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+
 class Selection:
     r"""Choose alpha and the scale s of the features for the samples of a table.
 
@@ -82,10 +95,12 @@ class Selection:
     whose leave-one-out residuals are :math:`c_i / (C^{-1})_{ii}` with
     :math:`c = C^{-1} t` and :math:`C = K + \alpha w \operatorname{diag}(1 / w_i)`.
     One eigendecomposition for each s, over at most 600 samples, gives them for
-    all alpha. From the best of these a walk over held-out losses of the
-    estimator itself goes on, first to smaller penalties, then to other scales:
-    what a limit on the ranks allows. It is as long as eight trials, or shorter
-    for many sites, so that it costs no more than a few sweeps of the final fit.
+    all alpha; of six s, four are tried, those above 0.2 or those below 0.4. From the best of
+    these a walk over held-out losses of the estimator itself goes on, first to
+    smaller penalties, then to other scales: what a limit on the ranks allows.
+    A step that gains nothing on the first folds is not tried on the others. The
+    walk is as long as eight trials, or shorter for many sites, so that it costs
+    no more than a few sweeps of the final fit.
 
     The samples that are used are the first by a hash of their values, with equal
     ones merged, so that weights are repetitions and no random numbers are used.
@@ -100,6 +115,13 @@ class Selection:
     weight : ndarray of shape (n_samples,)
     targets : callable
         From y to what the kernel method regresses on, (n_samples, n_outputs).
+
+    Attributes
+    ----------
+    trials : list of Trial
+        All that was tried.
+    network : TensorNetwork or None
+        What the walk fitted with the chosen setting, to part of the samples.
 
     References
     ----------
@@ -126,8 +148,9 @@ class Selection:
         self._kernel_weight = self._weight[:_KERNEL_ROWS]
         self._start: _Setting | None = None
         self.trials: list[Trial] = []
+        self.network: TensorNetwork | None = None
 
-    def by_kernel(self, curvature: Callable[[float], float]) -> Trial:
+    def by_kernel(self, curvature: Callable[[float], float], over: Callable = map) -> Trial:
         """The best setting of the kernel method.
 
         Parameters
@@ -135,27 +158,39 @@ class Selection:
         curvature : callable
             From the mean squared residual to the typical second derivative of
             the loss, by which alpha is multiplied.
+        over : callable
+            ``over(function, items)`` is a map, perhaps on several threads.
         """
         if len(self._targets) < _FEWEST_ROWS:
             return self._default()
-        best = (np.inf, _Setting(0, 0))
-        # Larger scales are tried as long as they are not far worse than the best.
-        for scale in range(len(_SCALES)) if self._free else [len(_SCALES) - 1]:
-            losses = self._leave_one_out(scale)
-            if losses is None:
-                break
-            # The largest of the penalties that are about as good.
-            k = int(np.flatnonzero(losses <= _ABOUT * losses.min())[0])
-            best = min(best, (losses[k], _Setting(_EXPONENTS[k], scale)), key=lambda x: x[0])
-            if losses[k] > 1.5 * best[0]:
-                break
-        loss, setting = best
+        loss, setting = self._least_by_kernel(over)
         if not np.isfinite(loss):
             return self._default()
         shrink = 2 * np.log10(max(curvature(loss), 1e-3))
         exponent = max(setting.exponent + round(shrink), _EXPONENTS[-1])
         self._start = _Setting(exponent, setting.scale)
         return self._keep(self._start, loss)
+
+    def _least_by_kernel(self, over: Callable) -> tuple[float, _Setting]:
+        """The least loss of the kernel method, going up or down from a scale in pairs."""
+
+        def at(scale: int) -> tuple[float, _Setting]:
+            losses = self._leave_one_out(scale)
+            if losses is None:
+                return np.inf, _Setting(0, scale)
+            # The largest of the penalties that are about as good.
+            k = int(np.flatnonzero(losses <= _ABOUT * losses.min())[0])
+            return float(losses[k]), _Setting(_EXPONENTS[k], scale)
+
+        if not self._free:
+            return at(len(_SCALES) - 1)
+        low, high = over(at, _MIDDLE)
+        best, others = (high, _ABOVE) if high[0] < low[0] else (low, _BELOW)
+        for found in over(at, others):
+            if not found[0] < best[0]:
+                break
+            best = found
+        return best
 
     def _default(self) -> Trial:
         self.trials.append(Trial(DEFAULT_ALPHA, 1.0 if self._free else None, np.nan))
@@ -187,14 +222,15 @@ class Selection:
             losses.append(np.sum(residual * residual))
         return np.array(losses) / (total * self._targets.shape[1])
 
-    def walk(self, judge: Callable[[Model, float, Samples, Samples], float]) -> Trial:
+    def walk(self, judge: Judge) -> Trial:
         """Go on from the kernel method's setting by held-out losses.
 
         Parameters
         ----------
         judge : callable
-            ``judge(model, alpha, train, held)`` is the sum of weighted losses of
-            held-out samples; samples are X, y and weights.
+            ``judge(model, alpha, train, held)`` is a network that was fitted, and
+            the sum of its weighted losses of held-out samples; samples are X, y
+            and weights.
         """
         if self._start is None or len(self._X) < 2 * _FEWEST_ROWS:
             return self.trials[-1]
@@ -202,13 +238,25 @@ class Selection:
         most = min(_MOST_TRIALS, _MOST_SOLVES // (len(folds) * self._model.sites.n_sites))
         if most < _FEWEST_TRIALS:
             return self.trials[-1]
-        tried: dict[_Setting, float] = {}
+        tried: dict[_Setting, _Held] = {}
 
-        def loss(setting: _Setting) -> float:
-            if setting not in tried:
-                tried[setting] = self._held_loss(setting, folds, judge)
-                self._keep(setting, tried[setting])
-            return tried[setting]
+        def held(setting: _Setting, n_folds: int) -> float:
+            """The mean loss over the first folds."""
+            found = tried.setdefault(setting, _Held())
+            while len(found.losses) < n_folds:
+                fold = folds[len(found.losses)]
+                network, loss = self._judge(setting, fold, judge)
+                found.network = found.network or network
+                found.losses.append(loss)
+                found.weights.append(self._weight[fold[1]].sum())
+            return sum(found.losses[:n_folds]) / sum(found.weights[:n_folds])
+
+        def gains(after: _Setting, before: _Setting) -> bool:
+            """Whether the loss is less on all folds, as soon as it is not."""
+            for k in range(1, len(folds) + 1):
+                if not held(after, k) < held(before, k):
+                    return False
+            return held(after, len(folds)) < _GAIN * held(before, len(folds))
 
         def climb(place: _Setting, **step: int) -> _Setting:
             while len(tried) < most:
@@ -216,22 +264,25 @@ class Selection:
                     place, **{name: getattr(place, name) + by for name, by in step.items()}
                 )
                 inside = after.exponent in _EXPONENTS and 0 <= after.scale < len(_SCALES)
-                if not inside or not loss(after) < _GAIN * loss(place):
+                if not inside or not gains(after, place):
                     break
                 place = after
             return place
 
         place = self._start
-        loss(place)
+        held(place, 1)
         if self._free and place.scale >= _WIDE:
             narrow = _Setting(*_NARROW)
-            if loss(narrow) < _GAIN * loss(place):
+            if gains(narrow, place):
                 place = narrow
         place = climb(place, exponent=-2)
         if self._free:
             wider = climb(place, scale=1)
             place = wider if wider != place else climb(place, scale=-1)
-        return self._as_trial(place, tried[place])
+        for setting, found in tried.items():
+            self._keep(setting, held(setting, len(found.losses)))
+        self.network = tried[place].network
+        return self._as_trial(place, held(place, len(tried[place].losses)))
 
     def _folds(self) -> list[tuple[IntArray, IntArray]]:
         """Rows to train on and to judge by; the kernel's samples are among them."""
@@ -243,15 +294,11 @@ class Selection:
         judged = range(n_folds) if n_folds == _FOLDS else [0]
         return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in judged]
 
-    def _held_loss(self, setting: _Setting, folds, judge) -> float:
+    def _judge(self, setting: _Setting, fold, judge: Judge) -> tuple[TensorNetwork, float]:
         feature_map = self._model.feature_map.with_scale(_SCALES[setting.scale])
         model = self._model.with_map(feature_map)
-        loss = weight = 0.0
-        for folded in folds:
-            train, held = ((self._X[rows], self._y[rows], self._weight[rows]) for rows in folded)
-            loss += judge(model, self._alpha(setting, train[2].sum()), train, held)
-            weight += held[2].sum()
-        return loss / weight
+        train, held = ((self._X[rows], self._y[rows], self._weight[rows]) for rows in fold)
+        return judge(model, self._alpha(setting, train[2].sum()), train, held)
 
     def _alpha(self, setting: _Setting, weight: float) -> float:
         """Alpha for samples of a total weight: a prior that more data outweigh."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._model import Model
-from ._parallel import ChunkPool, effective_threads, single_threaded_blas
+from ._parallel import ChunkPool, effective_threads
 from ._selection import DEFAULT_ALPHA, TRIAL_SWEEPS, Samples, Selection, Trial
 from ._typing import FloatArray
 from .networks import TensorNetwork
@@ -27,8 +27,10 @@ class TuningMixin:
         self.alpha_ = default if self.alpha == "auto" else float(self.alpha)
         self.scale_ = self.trials_ = None
 
-    def _tune(self: Any, model: Model, X: FloatArray, y: Any, weight, random_state) -> Model:
-        """The model with features of the chosen scale."""
+    def _tune(
+        self: Any, model: Model, X: FloatArray, y: Any, weight, random_state
+    ) -> tuple[Model, TensorNetwork | None]:
+        """The model with features of the chosen scale, and the network of the best trial."""
         self._fix_alpha()
         if (
             self.alpha != "auto"
@@ -38,18 +40,19 @@ class TuningMixin:
             or model.feature_map.parameters
             or isinstance(self.init, TensorNetwork)
         ):
-            return model
+            return model, None
         loss = self._loss()
         n_scores = model.contraction.n_batch * model.message_sizes[-1]
         selection = Selection(model, X, y, weight, lambda y: loss.linear_targets(y, n_scores))
-        with single_threaded_blas():
-            chosen = selection.by_kernel(loss.typical_curvature)
         solver = self._solver_for(model, X)
-        if solver.sweeps:
-            seed = random_state.randint(np.iinfo(np.int32).max)
-            with ChunkPool(effective_threads(self.n_jobs)) as pool:
+        with ChunkPool(effective_threads(self.n_jobs)) as pool:
+            chosen = selection.by_kernel(loss.typical_curvature, pool.map)
+            if solver.sweeps:
+                seed = random_state.randint(np.iinfo(np.int32).max)
 
-                def judge(model: Model, alpha: float, train: Samples, held: Samples) -> float:
+                def judge(
+                    model: Model, alpha: float, train: Samples, held: Samples
+                ) -> tuple[TensorNetwork, float]:
                     noise = np.random.RandomState(seed)
                     start = self._make_start(model, *train, noise, alpha)(noise)
                     problem = self._sweep_problem(model, *train, alpha, pool)
@@ -65,11 +68,11 @@ class TuningMixin:
                     X, y, weight = held
                     scores = problem.scores(outcome.point, X)
                     values, _ = loss.value_and_gradient(scores.astype(np.float64), y)
-                    return float(weight @ values)
+                    return outcome.point, float(weight @ values)
 
                 chosen = selection.walk(judge)
         self.alpha_, self.scale_, self.trials_ = float(chosen.alpha), chosen.scale, selection.trials
         scaled = model.feature_map
         if chosen.scale is not None:
             scaled = scaled.with_scale(chosen.scale)
-        return model.with_map(scaled)
+        return model.with_map(scaled), selection.network

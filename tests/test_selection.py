@@ -211,7 +211,7 @@ class TestWalk:
             reference = unit.transform(model.sites.extract(held[0]))[0][:, 1]
             scale = np.abs(z).max() / np.abs(reference).max()
             whole = alpha * train[2].sum() / selection._total
-            return held[2].sum() * loss(np.log10(whole), scale)
+            return (alpha, scale), held[2].sum() * loss(np.log10(whole), scale)
 
         chosen = selection.walk(judge)
         return start, selection.trials[1:], chosen, calls
@@ -256,14 +256,45 @@ class TestWalk:
         X, y = data(90)
         y = (np.arange(90) % 9 == 0).astype(int)
         weight = np.linspace(1, 2, 90)
-        _, _, _, calls = self.walk(lambda alpha, scale: 1.0, X, y, weight)
-        held = np.concatenate([call[2][0] for call in calls[:3]])
+        _, _, _, calls = self.walk(lambda alpha, scale: 100 + alpha, X, y, weight)
+        # The first setting on its folds, in turn with that to which it is compared.
+        calls = [calls[k] for k in (0, 3, 5)]
+        held = np.concatenate([call[2][0] for call in calls])
         np.testing.assert_array_equal(np.sort(held, axis=0), np.sort(X, axis=0))
-        for alpha, train, out in calls[:3]:
+        for alpha, train, out in calls:
             assert len(train[0]) + len(out[0]) == 90
             assert out[1].sum() in (3, 4)
             assert alpha * train[2].sum() == pytest.approx(calls[0][0] * calls[0][1][2].sum())
             assert train[2].max() <= 1
+
+    def test_what_is_worse_on_the_first_fold_is_not_tried_on_others(self):
+        X, y = data(90)
+        _, trials, _, calls = self.walk(lambda alpha, scale: 1.0, X, y)
+        assert len(calls) == len(trials) > 2
+        best = trials[0].alpha
+
+        def valley(alpha, scale):
+            return 1 + (alpha - np.log10(best)) ** 2 + (scale - trials[0].scale) ** 2
+
+        _, trials, chosen, calls = self.walk(valley, X, y)
+        assert chosen.alpha == pytest.approx(best)
+        assert len(calls) == len(trials)
+
+    def test_keeps_the_network_of_the_first_fold_of_the_chosen_setting(self):
+        X, y = data(90)
+        selection = selection_of(X, y)
+        selection.by_kernel(lambda loss: 1.0)
+        assert selection.network is None
+        made = []
+
+        def judge(model, alpha, train, held):
+            made.append((alpha * train[2].sum() / selection._total, object()))
+            return made[-1][1], held[2].sum() * alpha
+
+        chosen = selection.walk(judge)
+        of_chosen = [network for alpha, network in made if alpha == pytest.approx(chosen.alpha)]
+        assert selection.network is of_chosen[0]
+        assert len(of_chosen) > 1
 
     def test_large_tables_are_judged_by_a_part(self):
         X, y = data(5000)
@@ -371,9 +402,9 @@ class TestEstimators:
         assert model.set_params(alpha=0.5).fit(X, y).alpha_ == 0.5
 
     @pytest.mark.filterwarnings("ignore:ALS stopped")
-    def test_three_sweeps_follow_the_trials(self):
+    def test_three_sweeps_with_that_of_the_best_trial(self):
         X, y = small_table(TTClassifier)
-        assert TTClassifier(rank=2, tol=0.0).fit(X, y).n_iter_ == 3
+        assert TTClassifier(rank=2, tol=0.0).fit(X, y).n_iter_ == 2
         assert TTClassifier(rank=2, max_iter=1).fit(X, y).n_iter_ == 1
         X, y = small_table(TTRegressor)
         assert TTRegressor(rank=2, tol=1e-6).fit(X, y).n_iter_ > 3

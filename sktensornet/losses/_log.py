@@ -28,19 +28,24 @@ class LogLoss(ClassificationLoss):
     def value_and_gradient(self, scores, y):
         if scores.shape[1] == 1:
             sign = signs(scores, y)
-            value = np.logaddexp(0, -sign * scores)
-            return value[:, 0], -sign * np.exp(-np.logaddexp(0, sign * scores))
-        log_p = self.log_probabilities(scores)
+            margin = sign * scores
+            tail = np.exp(-np.abs(margin))
+            value = np.log1p(tail) - np.minimum(margin, 0)
+            return value[:, 0], -sign * np.where(margin > 0, tail, 1.0) / (1 + tail)
         rows = np.arange(len(y))
-        gradient = np.exp(log_p)
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        gradient = np.exp(shifted)
+        total = gradient.sum(axis=1)
+        gradient /= total[:, None]
         gradient[rows, y] -= 1
-        return -log_p[rows, y], gradient
+        return np.log(total) - shifted[rows, y], gradient
 
     def curvature(self, scores, y, direction):
         if scores.shape[1] == 1:
-            p = np.exp(-np.logaddexp(0, -scores))
-            return (p * (1 - p) * direction * direction)[:, 0]
-        p = np.exp(self.log_probabilities(scores))
+            tail = np.exp(-np.abs(scores))
+            return (tail * (direction / (1 + tail)) ** 2)[:, 0]
+        p = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
         mean = (p * direction).sum(axis=1, keepdims=True)
         return (p * (direction - mean) ** 2).sum(axis=1)
 

@@ -62,6 +62,16 @@ class Block(ABC):
         return math.prod(self.value.shape[1:-1])
 
     @property
+    def n_intermediates(self) -> int:
+        """Numbers for each sample between the messages and the scores."""
+        return self.n_systems * self.n_unknowns
+
+    @property
+    def has_plain_penalty(self) -> bool:
+        """Whether H is a multiple of the identity."""
+        return False
+
+    @property
     def shares_system(self) -> bool:
         """Whether there is a class leg whose entries share one system."""
         return self.value.shape[-1] > 1
@@ -184,34 +194,45 @@ class CoreBlock(Block):
         super().__init__(value)
         self.messages = messages
         self.ridge = ridge
-        width = max(map(len, messages)) * math.prod(leg.shape[-1] for leg in messages[:2])
-        size = width * messages[0].shape[1] * messages[0].itemsize
-        self._designs: dict[tuple[int, int], FloatArray] | None = {} if size < _KEPT else None
+        n_batch = max(len(value), *map(len, messages))
+        lengths = [leg.shape[-1] for leg in messages]
+        width = math.prod(lengths[:2])
+        self._n_intermediates = n_batch * (width + math.prod(lengths[2:]) * value.shape[-1])
+        size = n_batch * width * messages[0].shape[1] * messages[0].itemsize
+        self._kept: dict[tuple, tuple[FloatArray, list[FloatArray]]] | None = (
+            {} if size < _KEPT else None
+        )
+
+    @property
+    def n_intermediates(self) -> int:
+        return self._n_intermediates
 
     def _at(self, rows: slice) -> list[FloatArray]:
         return [message[:, rows] for message in self.messages]
 
-    def _design(self, rows: slice) -> FloatArray:
-        """What arrives at the first two legs, kept if it is small."""
-        if self._designs is None:
-            return first_legs(self._at(rows))
+    def _design(self, rows: slice) -> tuple[FloatArray, list[FloatArray]]:
+        """What arrives at the first two legs together, kept if it is small, and the rest."""
         key = rows.start, rows.stop
-        if key not in self._designs:
-            self._designs[key] = first_legs(self._at(rows))
-        return self._designs[key]
+        if self._kept is not None and key in self._kept:
+            return self._kept[key]
+        messages = self._at(rows)
+        found = first_legs(messages), messages[2:]
+        if self._kept is not None:
+            self._kept[key] = found
+        return found
 
     def scores(self, value, rows):
-        design = self._design(rows)
-        raw = contract(value.astype(design.dtype, copy=False), design, self._at(rows)[2:])
+        design, others = self._design(rows)
+        raw = contract(value.astype(design.dtype, copy=False), design, others)
         scores = raw[0] if len(raw) == 1 else raw[..., 0].T
         return scores.astype(np.float64, copy=False)
 
     def adjoint(self, gradient, rows):
-        design, messages = self._design(rows), self._at(rows)
+        design, others = self._design(rows)
         g = gradient.astype(design.dtype, copy=False)
-        n_batch = max(len(self.value), *(len(message) for message in messages))
+        n_batch = max(len(self.value), *(len(message) for message in self.messages))
         g = g[None] if n_batch == 1 else g.T[..., None]
-        for message in messages[:1:-1]:
+        for message in reversed(others):
             g = pairs(message, g)
         result = np.matmul(design.mT, g).astype(np.float64, copy=False)
         if len(result) > len(self.value):
@@ -219,7 +240,7 @@ class CoreBlock(Block):
         return result.reshape(self.value.shape)
 
     def normal(self, weight, rows, shift_free):
-        design = self._design(rows)
+        design = first_legs(self._at(rows))
         design = design * np.sqrt(weight[rows]).astype(design.dtype)[:, None]
         for message in self._at(rows)[2:]:
             design = pairs(design, message)
@@ -239,14 +260,18 @@ class CoreBlock(Block):
             grams.append(gram)
         return grams
 
+    @property
+    def has_plain_penalty(self) -> bool:
+        return np.ndim(self.ridge) == 0
+
     def penalty(self, value):
-        if np.ndim(self.ridge) == 0:
+        if self.has_plain_penalty:
             return self.ridge * value
         flat = value.reshape(len(value), -1, self.ridge.shape[-1], value.shape[-1])
         return np.matmul(self.ridge[:, None], flat).reshape(value.shape)
 
     def penalty_matrix(self):
-        if np.ndim(self.ridge) == 0:
+        if self.has_plain_penalty:
             return self.ridge * np.eye(self.value.shape[-2])[None]
         return self.ridge
 

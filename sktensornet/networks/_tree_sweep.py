@@ -67,8 +67,15 @@ class TreeSweep(Sweep):
         centred = orthogonalise(network)
         places = range(len(centred.cores))
         legs = _legs(network.tree)
-        # Sites first: their messages are short, and products run along the last axis.
-        self._orders = [tuple(sorted(range(len(own)), key=own.__getitem__)) for own in legs]
+        # Short legs first, whose products are formed; of two as short, the site.
+        lengths = [
+            [features[to].shape[-1] if kind == _SITE else options.rank for kind, to in own]
+            for own in legs
+        ]
+        self._orders = [
+            tuple(sorted(range(len(own)), key=list(zip(length, own)).__getitem__))
+            for own, length in zip(legs, lengths)
+        ]
         self._legs = [[own[j] for j in order] for own, order in zip(legs, self._orders)]
         self._cores = [_open(centred, place, self._orders[place]) for place in places]
         self._exponent, self._total_exponent = [0] * len(self._cores), 0
