@@ -49,9 +49,9 @@ shared_cores : bool, default=False
     scale s of the features, which makes an interaction of k columns cost
     s^(-2k): by the leave-one-out residuals of the kernel ridge regression that
     the model is without a limit on the ranks, then, for sweeping solvers, by
-    the held-out loss of a few one-sweep fits on at most 2000 samples. A number
-    leaves the scale at 1 unless the maps have another, so do not search over
-    ``alpha`` alone on tables. It is
+    the held-out loss of a few one-sweep fits on at most 2000 samples, from the
+    best of which the fit goes on. A number leaves the scale at 1 unless the maps
+    have another, so do not search over ``alpha`` alone on tables. It is
     1e-4 where nothing is chosen: for ``patches``, trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
     0 for other products with the Frobenius penalty, which they do not have.
@@ -76,7 +76,8 @@ max_iter : int or None, default=None
 tol : float, default=1e-4
     "lbfgs" stops when no component of the gradient exceeds it, or when the
     last ``n_iter_no_change`` steps have lowered the objective F by no more than
-    ``tol * max(1, F)``; "als" when its last sweep has. With ``early_stopping``,
+    ``tol * max(1, F)``; "als" when its last sweep has, or where ``alpha="auto"``
+    chose by no more than ``100 * tol * F``. With ``early_stopping``,
     the least improvement of the validation score that counts. "adam" without
     ``early_stopping`` runs its whole schedule.
 init : {"identity", "linear", "moments", "interactions"} or TensorNetwork, \
@@ -131,7 +132,8 @@ classes_ : ndarray of shape (n_classes,)
     "moments": "the class means of",
     "columns": "SplineMap()",
     "few_sweeps": """, but three sweeps where ``alpha="auto"``
-    chose by short fits: more would fit less well what it chose""",
+    chose, or two that follow the best of its short fits: more would fit less
+    well what it chose""",
 }
 
 _REGRESSOR = {
