@@ -80,7 +80,8 @@ max_iter : int or None, default=None
 tol : float, default=1e-4
     "lbfgs" stops when no component of the gradient exceeds it, or when the
     last ``n_iter_no_change`` steps have lowered the objective F by no more than
-    ``tol * max(1, F)``; "als" when its last sweep has. With ``early_stopping``,
+    ``tol * max(1, F)``; "als" when its last sweep has, or where ``alpha="auto"``
+    chose by no more than ``100 * tol * F``. With ``early_stopping``,
     the least improvement of the validation score that counts. "adam" without
     ``early_stopping`` runs its whole schedule.
 init : {"identity", "linear", "moments", "interactions"} or TensorNetwork, \

@@ -28,7 +28,7 @@ from ._links import DocumentationLinkMixin
 from ._model import Model
 from ._objective import Objective
 from ._parallel import ChunkPool, effective_threads
-from ._selection import TRIAL_SWEEPS
+from ._selection import SHARE_OF_TOL, TRIAL_SWEEPS
 from ._sweeps import SweepProblem, SweepRecord
 from ._training import CallbackSupportMixin, EarlyStopping, Training
 from ._tuning import TuningMixin
@@ -327,8 +327,7 @@ class BaseTensorNetwork(
         """As asked for; a fit that follows trials may take fewer sweeps, or go on from one."""
         if self.max_iter is not None:
             return self.max_iter
-        chooses = self.alpha == "auto" and self.patches is None and not self.early_stopping
-        few = self._searched_sweeps if solver.sweeps and chooses else None
+        few = self._searched_sweeps if self._searches(solver) else None
         return solver.default_max_iter if few is None else few - TRIAL_SWEEPS * goes_on
 
     def _train(
@@ -377,6 +376,7 @@ class BaseTensorNetwork(
                 snapshot=lambda point: self._fitted_attributes(model, *problem.fitted(point)),
                 start=point,
                 early_stopping=stopping,
+                least_share=SHARE_OF_TOL * self.tol if self._searches(solver) else 0.0,
             )
             training.begin()
             outcome = solver.minimize(

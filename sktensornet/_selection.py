@@ -17,6 +17,9 @@ DEFAULT_ALPHA = 1e-4
 TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
 """Sweeps of every trial, and of the fit with what they have found, the trial's included."""
 
+SHARE_OF_TOL = 100
+"""The fit ends with a sweep that lowered the objective by no more than this times tol of it."""
+
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
 _EXPONENTS = range(2, -13, -1)

@@ -72,6 +72,9 @@ class Training:
     start : object
         The point before the first iteration.
     early_stopping : EarlyStopping or None
+    least_share : float
+        Stop once an iteration has lowered the objective by no more than this
+        share of it; 0 goes on.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Training:
         snapshot: Callable[[Any], dict[str, Any]],
         start: Any,
         early_stopping: EarlyStopping | None,
+        least_share: float = 0.0,
     ) -> None:
         self._estimator = estimator
         self._data = data
@@ -92,6 +96,7 @@ class Training:
         self._snapshot = snapshot
         self._start = start
         self.early_stopping = early_stopping
+        self._least_share = least_share
         self.loss_curve: list[float] = []
         self.stopped = False
 
@@ -113,6 +118,8 @@ class Training:
         """Record an iteration; True asks the solver to stop."""
         self.loss_curve.append(value)
         stop = self.early_stopping is not None and self.early_stopping.update(point)
+        if self._least_share > 0 and len(self.loss_curve) > 1:
+            stop |= self.loss_curve[-2] - value <= self._least_share * abs(value)
         if self._iteration is not None:
             stop |= self._iteration.call_on_fit_task_end(
                 estimator=self._estimator,

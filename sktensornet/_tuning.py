@@ -11,6 +11,7 @@ from ._parallel import ChunkPool, effective_threads
 from ._selection import DEFAULT_ALPHA, TRIAL_SWEEPS, Samples, Selection, Trial
 from ._typing import FloatArray
 from .networks import TensorNetwork
+from .solvers import Solver
 
 
 class TuningMixin:
@@ -26,6 +27,11 @@ class TuningMixin:
         default = DEFAULT_ALPHA if has_penalty else 0.0
         self.alpha_ = default if self.alpha == "auto" else float(self.alpha)
         self.scale_ = self.trials_ = None
+
+    def _searches(self: Any, solver: Solver) -> bool:
+        """Whether the fit is one with a penalty that short fits have chosen."""
+        chooses = self.alpha == "auto" and self.patches is None and not self.early_stopping
+        return solver.sweeps and chooses
 
     def _tune(
         self: Any, model: Model, X: FloatArray, y: Any, weight, random_state

@@ -407,7 +407,19 @@ class TestEstimators:
         assert TTClassifier(rank=2, tol=0.0).fit(X, y).n_iter_ == 2
         assert TTClassifier(rank=2, max_iter=1).fit(X, y).n_iter_ == 1
         X, y = small_table(TTRegressor)
-        assert TTRegressor(rank=2, tol=1e-6).fit(X, y).n_iter_ > 3
+        assert TTRegressor(rank=2, tol=1e-6).fit(X, y).n_iter_ > 2
+
+    def test_ends_with_a_sweep_that_gains_little(self):
+        X, y = small_table(TTRegressor)
+        curves = [
+            np.array(TTRegressor(rank=3, tol=tol, random_state=0).fit(X, y).loss_curve_)
+            for tol in (1e-3, 1e-5)
+        ]
+        assert len(curves[0]) < len(curves[1])
+        for tol, curve in zip((1e-3, 1e-5), curves, strict=True):
+            little = curve[:-1] - curve[1:] <= tol * np.maximum(1, 100 * curve[1:])
+            assert little[-1]
+            assert not little[:-1].any()
 
     @pytest.mark.filterwarnings("ignore:ALS stopped")
     @pytest.mark.parametrize("Format", FORMATS[3:])
