@@ -37,7 +37,7 @@ product : {"multiply", "max", "logaddexp", "add", "hypot"}, default="multiply"
 shared_cores : bool, default=False
     Whether cores are shared between sites: all but the first and the last core of
     a tensor train, which makes it recurrent; all of the same level of a
-    tree, which must be perfect (2, 4, 8, 16, ... sites); all factors of a
+    tree, which must be perfect (of 2, 4, 8, 16 and so on sites); all factors of a
     canonical polyadic sum. It needs a gradient solver and as many features at
     every site. Missing sites at the end are then skipped: the sample is that
     of the shorter network (``network_.with_n_sites``) that just covers its
@@ -75,8 +75,8 @@ solver : {"auto", "lbfgs", "adam", "als"} or Solver, default="auto"
     {auto_limit} and "adam" above. A dask array takes "lbfgs", the only one that
     asks for nothing but sums over all samples.
 max_iter : int or None, default=None
-    Steps of "lbfgs", passes over the data of "adam", sweeps of "als". None is
-    the default that the solver documents{few_sweeps}.
+    Steps of "lbfgs" (None is 500), passes over the data of "adam" (30), sweeps
+    of "als" (20){few_sweeps}.
 tol : float, default=1e-4
     "lbfgs" stops when no component of the gradient exceeds it, or when the
     last ``n_iter_no_change`` steps have lowered the objective F by no more than

@@ -57,7 +57,7 @@ class TreeSweep(Sweep):
     ...     first = [block.value.shape for block in sweep.begin()]
     ...     visited = [block.value.shape for block in sweep.sweep()]
     >>> first, len(visited)
-    ([(1, 2, 1, 1, 1)], 4)
+    ([(1, 1, 1, 2, 1)], 4)
     >>> bool(np.allclose(sweep.network().to_dense(), network.to_dense()))
     True
     """

@@ -40,7 +40,7 @@ class ALS(Solver):
 
     The solver stops when a sweep has lowered the objective F by no more than
     tol * max(1, F), with ``tol`` of the estimator, and takes no second step at a
-    core that promises less than tol * F. Default ``max_iter``: 20
+    core that promises less than a tenth of tol * F. Default ``max_iter``: 20
     sweeps.
 
     Parameters
@@ -160,8 +160,8 @@ class ALS(Solver):
         local : LocalProblem
             The objective as a function of the block.
         tol : float
-            Another step is taken if it promises more than this share of the
-            objective.
+            Another step is taken if it promises more than a tenth of this share of
+            the objective.
 
         Returns
         -------
@@ -177,7 +177,7 @@ class ALS(Solver):
             gradient = local.gradient(state)
             step = precondition(gradient)
             decrease = float(np.vdot(gradient, step))
-            least = _LEAST_DECREASE if before is None else max(_LEAST_DECREASE, tol)
+            least = _LEAST_DECREASE if before is None else max(_LEAST_DECREASE, 0.1 * tol)
             if not decrease > least * abs(state.objective):
                 break
             beta = 0.0
