@@ -39,8 +39,7 @@ class ALS(Solver):
     Kronecker product of the Gram matrices of the messages.
 
     The solver stops when a sweep has lowered the objective F by no more than
-    tol * max(1, F), with ``tol`` of the estimator, and takes no second step at a
-    core that promises less than a tenth of tol * F. Default ``max_iter``: 20
+    tol * max(1, F), with ``tol`` of the estimator. Default ``max_iter``: 20
     sweeps.
 
     Parameters
@@ -130,7 +129,7 @@ class ALS(Solver):
             budget=1e9 * self.memory,
         )
         for local in problem.begin():
-            self.solve(local, tol)
+            self.solve(local)
         best, best_value = start, np.inf
         values: list[float] = []
         records = []
@@ -138,7 +137,7 @@ class ALS(Solver):
         for _ in range(max_iter):
             value = np.inf
             for local in problem.sweep():
-                value = self.solve(local, tol)
+                value = self.solve(local)
             values.append(value)
             records.append(problem.record(value))
             point = problem.point()
@@ -149,7 +148,7 @@ class ALS(Solver):
                 break
         return Outcome(best, converged=settled, records=records)
 
-    def solve(self, local: LocalProblem, tol: float = 0.0) -> float:
+    def solve(self, local: LocalProblem) -> float:
         """Optimise one block, by conjugate directions.
 
         They are those of Polak and Ribiere, restarted where they would not
@@ -159,9 +158,6 @@ class ALS(Solver):
         ----------
         local : LocalProblem
             The objective as a function of the block.
-        tol : float
-            Another step is taken if it promises more than a tenth of this share of
-            the objective.
 
         Returns
         -------
@@ -177,8 +173,7 @@ class ALS(Solver):
             gradient = local.gradient(state)
             step = precondition(gradient)
             decrease = float(np.vdot(gradient, step))
-            least = _LEAST_DECREASE if before is None else max(_LEAST_DECREASE, 0.1 * tol)
-            if not decrease > least * abs(state.objective):
+            if not decrease > _LEAST_DECREASE * abs(state.objective):
                 break
             beta = 0.0
             if before is not None:
