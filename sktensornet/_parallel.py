@@ -179,6 +179,6 @@ def chunks(n: int, size: int) -> list[slice]:
 
 
 def even_size(n: int, largest: int) -> int:
-    """Size of an even number of chunks, about as long as each other, or of one."""
+    """Length of one chunk, or of as many as an even number of equal ones needs, or one fewer."""
     n_chunks = -(-n // largest)
     return largest if n_chunks <= 1 else -(-n // (n_chunks + n_chunks % 2))
