@@ -17,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 
 from ._workspace import Workspace
 
-_FEWEST_ROWS, _MOST_ROWS, _ENTRIES = 64, 1024, 2**17
+_FEWEST_ROWS, _MOST_ROWS, _ENTRIES = 64, 1024, 2**15
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
