@@ -11,7 +11,7 @@ if what lies between its steps would leave the cache otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
@@ -83,14 +83,11 @@ class _Table:
         self._dtype = np.dtype(np.float32)
 
     def function(self) -> Callable[[], bool]:
-        jit, held = self._jit, self._held
+        jit, numbers = self._jit, np.array([1, 0], self._dtype)
         table = np.array([row + [0] * (jit.WIDTH - len(row)) for row in self._rows], np.int64)
-        gemm, numbers = jit.GEMM[self._dtype], np.array([1, 0], self._dtype)
         like = np.zeros(self._n, self._dtype)
-
-        def run() -> bool:
-            return bool(jit.execute(table, gemm, numbers, like)) and held is not None
-
+        run: Callable[[], bool] = partial(jit.execute, table, jit.GEMM[self._dtype], numbers, like)
+        run.held = self._held  # type: ignore[attr-defined]
         return run
 
     def add(self, calls: Calls) -> bool:
@@ -126,7 +123,8 @@ class _Table:
             subscripts, x, y = arguments
             return self._contract(subscripts, x, y, out)
         if function is np.multiply:
-            return self._elementwise(self._jit.MULTIPLY, out.shape, out, *arguments)
+            lengths = *out.shape[:-1], 1
+            return self._elementwise(self._jit.MULTIPLY, lengths, out, *arguments)
         (x,) = arguments
         lengths = (*x.shape[:2], 1)
         if function is sum_batch:

@@ -18,8 +18,8 @@ from .._typing import Features, FloatArray
 from .._workspace import Workspace
 from ._kernels import CoreKernel
 from ._product_kernel import ProductKernel
-from ._products import PRODUCTS, Elementwise, add_exponents, rescale
-from ._steps import check_range, sum_batch
+from ._products import PRODUCTS, Elementwise
+from ._steps import add_exponents, check_range, rescale, sum_batch
 from ._tape import (
     SCORE_EXPONENT,
     BackwardProgram,
@@ -35,6 +35,7 @@ from ._tape import (
 from ._tree import UNIT, Tree
 
 _MOST_PROGRAMS = 6
+_WIDEST_COMPILED_SUM = 96
 
 
 class Contraction:
@@ -88,16 +89,20 @@ class Contraction:
         self.mode_sizes = tuple(sizes)
         ends = list(accumulate(sizes))
         self._rows = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
-        self._can_be_recorded = self.product.is_multilinear and not any(
-            node.is_product for node in tree.nodes
-        )
         checked = nodes_to_check(tree) if self.product.is_multilinear else [False] * len(tree.nodes)
+        # The calls of a wide sum are long, and there is no core whose steps share a cache.
+        self._compiles = not tree.multiplied or max(message_sizes) <= _WIDEST_COMPILED_SUM
         self._steps = [
             self._step(index, checked[index])
             for index, node in enumerate(tree.nodes)
             if node.site is None
         ]
-        kept = sum(step.kernel.entries for step in self._steps if step.kernel is not None)
+        kept = sum(
+            len(step.children) * message_sizes[step.node]
+            if step.kernel is None
+            else step.kernel.entries
+            for step in self._steps
+        )
         self.entries_per_sample = n_batch * kept + 2 * sum(sizes)
         """About how many numbers a forward and a backward pass keep for each sample."""
 
@@ -199,12 +204,12 @@ class Contraction:
                 return self._forward(matrices, program.rows, work, wants_tape)
             tape = program.tape
             return saturate(tape.messages[-1].mT, None), tape
-        own = Workspace() if matrices is cores and self._can_be_recorded else work
+        own = Workspace() if matrices is cores and self.product.is_multilinear else work
         rows = own.keep((sum(self.mode_sizes), len(features[0])), features[0].dtype)
         copy_features(features, self.mode_sizes, rows)
         if own is work:
             return self._forward(matrices, rows, work, wants_tape)
-        program = Program(matrices, rows, own)
+        program = Program(matrices, rows, own, self._compiles)
         with own.recording(program.calls):
             scores, tape = self._forward(matrices, rows, own, wants_tape)
         if not tape.exponent:
@@ -225,15 +230,12 @@ class Contraction:
             messages[index] = rows[None, self._rows[site]]
         for index, children, kernel, position, checked in self._steps:
             own = [messages[child] for child in children]
+            work.clear_spare()
             if kernel is None:
-                message, tape.partial[index], inner = self.product.combine(
-                    [message.mT for message in own]
-                )
-                message = message.mT
+                message, tape.partial[index], inner = self.product.combine(own, work, wants_tape)
                 if inner is not None:
                     exponents[index] = inner
             else:
-                work.clear_spare()
                 message, tape.partial[index] = kernel.apply(
                     matrices[position], own, work, wants_tape
                 )
@@ -351,17 +353,12 @@ class Contraction:
         for index, children, kernel, position, _ in reversed(self._steps):
             gradient = pending[index]
             own = [tape.messages[child] for child in children]
-            if kernel is None:
-                parts = self.product.combine_adjoint(
-                    [message.mT for message in own],
-                    tape.partial[index],
-                    tape.messages[index].mT,
-                    gradient.mT,
-                )
-                for child, part in zip(children, parts, strict=True):
-                    pending[child] = None if part is None else part.mT
-                continue
+            into = [pending[child] for child in children]
             work.clear_spare()
+            if kernel is None:
+                message, partial = tape.messages[index], tape.partial[index]
+                self.product.combine_adjoint(own, partial, message, gradient, into, work)
+                continue
             if index in tape.shift:
                 gradient = np.ldexp(gradient, -tape.shift[index].mT)
             core_gradients[position] = kernel.adjoint(
@@ -369,7 +366,7 @@ class Contraction:
                 own,
                 tape.partial[index],
                 gradient,
-                [pending[child] for child in children],
+                into,
                 work,
             )
         if rows is not None and self.n_batch > 1:
@@ -391,10 +388,9 @@ class Contraction:
                     if self.n_batch == 1
                     else work.keep((self.n_batch, part.stop - part.start, n), dtype)
                 )
-        for _, children, kernel, *_ in self._steps:
-            if kernel is not None:
-                for child in children:
-                    if self.tree.nodes[child].site is None:
-                        size = self.message_sizes[child]
-                        targets[child] = work.keep((self.n_batch, size, n), dtype)
+        for _, children, *_ in self._steps:
+            for child in children:
+                if self.tree.nodes[child].site is None:
+                    size = self.message_sizes[child]
+                    targets[child] = work.keep((self.n_batch, size, n), dtype)
         return targets

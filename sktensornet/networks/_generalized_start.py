@@ -8,6 +8,7 @@ from math import log, prod, sqrt
 import numpy as np
 
 from .._typing import FloatArray
+from .._workspace import Workspace
 from ._contraction import Contraction
 from ._products import PRODUCTS
 from ._tree import Tree
@@ -127,7 +128,9 @@ def _step(full, tree: Tree, bias, mixing: float, draw) -> FloatArray:
     alone = len(full) == 3
     readings = full[-2]
     joined_unit, joined_one = (
-        float(PRODUCTS[tree.product].combine([np.array([value]), np.array([unit])])[0][0])
+        float(
+            PRODUCTS[tree.product].combine([np.array([value]), np.array([unit])], Workspace())[0][0]
+        )
         for value in (unit, 1.0)
     )
     core = draw(full) * (0.0 if alone else mixing / sqrt(prod(full[1:-1]) * tree.n_sites))

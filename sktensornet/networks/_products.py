@@ -14,9 +14,10 @@ from typing import TypeAlias
 import numpy as np
 
 from .._typing import FloatArray, IntArray
+from .._workspace import Workspace
+from ._steps import add_exponents, check_range, rescale
 
 _FACTORS_BETWEEN_CHECKS = 8
-_SAFE_EXPONENT = 16
 
 _Step: TypeAlias = "tuple[FloatArray, IntArray | None]"
 
@@ -25,19 +26,6 @@ def khatri_rao(x: FloatArray, y: FloatArray) -> FloatArray:
     """Row-wise Kronecker product, (b, n, i) and (b, n, j) to (b, n, i * j)."""
     z = x[..., :, None] * y[..., None, :]
     return z.reshape(*z.shape[:-2], -1)
-
-
-def rescale(message: FloatArray) -> tuple[FloatArray, IntArray | None]:
-    """Bring each row near one by a power of two, if any has left a safe range."""
-    exponent = np.frexp(np.abs(message).max(axis=-1, keepdims=True))[1]
-    if np.abs(exponent).max(initial=0) <= _SAFE_EXPONENT:
-        return message, None
-    return np.ldexp(message, -exponent), exponent
-
-
-def add_exponents(a: IntArray | None, b: IntArray | None) -> IntArray | None:
-    """Sum of two exponents, where None is zero."""
-    return b if a is None else a if b is None else a + b
 
 
 class Product(ABC):
@@ -60,19 +48,21 @@ class Product(ABC):
 
     @abstractmethod
     def combine(
-        self, messages: list[FloatArray]
+        self, messages: Sequence[FloatArray], work: Workspace, wants_tape: bool = True
     ) -> tuple[FloatArray, list[_Step], IntArray | None]:
-        """Entry by entry; the result, what the adjoint needs, exponents taken out."""
+        """Entry by entry (b, r, n); the result, what the adjoint needs, exponents taken out."""
 
     @abstractmethod
     def combine_adjoint(
         self,
-        messages: list[FloatArray],
-        steps: list[_Step],
+        messages: Sequence[FloatArray],
+        steps: Sequence[_Step],
         result: FloatArray,
         gradient: FloatArray,
-    ) -> list[FloatArray | None]:
-        """Adjoint of `combine`."""
+        into: Sequence[FloatArray | None],
+        work: Workspace,
+    ) -> None:
+        """Adjoint of `combine`, written into an array for each message, or not where None."""
 
 
 class Multiply(Product):
@@ -80,28 +70,36 @@ class Multiply(Product):
 
     is_multilinear = True
 
-    def combine(self, messages):
+    def combine(self, messages, work, wants_tape=True):
         prefix, exponent = messages[0], None
         steps: list[_Step] = []
         for j, message in enumerate(messages[1:], start=1):
             shift = None
             if j % _FACTORS_BETWEEN_CHECKS == 0:
-                prefix, shift = rescale(prefix)
+                work.note(check_range, prefix.mT)
+                scaled, shift = rescale(prefix.mT)
+                prefix = scaled.mT
                 exponent = add_exponents(exponent, shift)
             steps.append((prefix, shift))
-            prefix = prefix * message
+            again = j > 2 and not wants_tape
+            own = steps[j - 2][0] if again else work.keep(prefix.shape, prefix.dtype)
+            prefix = work.run(np.multiply, prefix, message, out=own)
         return prefix, steps, exponent
 
-    def combine_adjoint(self, messages, steps, result, gradient):
-        back: list[FloatArray | None] = [None] * len(messages)
-        for j in range(len(messages) - 1, 0, -1):
+    def combine_adjoint(self, messages, steps, result, gradient, into, work):
+        if not steps and into[0] is not None:
+            work.run(np.positive, gradient, out=into[0])
+        # In turn, since compiled code is slow where a result lies in its operand.
+        spare = [work.spare(gradient.shape, gradient.dtype) for _ in steps[:2]]
+        for j in range(len(steps), 0, -1):
             prefix, shift = steps[j - 1]
-            back[j] = prefix * gradient
-            gradient = messages[j] * gradient
+            if into[j] is not None:
+                work.run(np.multiply, prefix, gradient, out=into[j])
+            target = spare[j % len(spare)] if j > 1 or shift is not None else into[0]
+            if target is not None:
+                gradient = work.run(np.multiply, messages[j], gradient, out=target)
             if shift is not None:
-                gradient = np.ldexp(gradient, -shift)
-        back[0] = gradient
-        return back
+                gradient = np.ldexp(gradient, -shift.mT, out=target if j > 1 else into[0])
 
 
 class Elementwise(Product):
@@ -141,11 +139,13 @@ class Elementwise(Product):
             for own, part, want in zip(axes, parts, wanted, strict=True)
         ]
 
-    def combine(self, messages):
+    def combine(self, messages, work, wants_tape=True):
         return self.join(messages), [], None
 
-    def combine_adjoint(self, messages, steps, result, gradient):
-        return list(self.parts(messages, result, gradient))
+    def combine_adjoint(self, messages, steps, result, gradient, into, work):
+        for part, target in zip(self.parts(messages, result, gradient), into, strict=True):
+            if target is not None:
+                target[...] = part
 
     @staticmethod
     def _spread(messages):

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from .._typing import FloatArray
-from ._products import rescale
+import numpy as np
+
+from .._typing import FloatArray, IntArray
+
+_SAFE_EXPONENT = 16
+
+
+def rescale(message: FloatArray) -> tuple[FloatArray, IntArray | None]:
+    """Bring each row near one by a power of two, if any has left a safe range."""
+    exponent = np.frexp(np.abs(message).max(axis=-1, keepdims=True))[1]
+    if np.abs(exponent).max(initial=0) <= _SAFE_EXPONENT:
+        return message, None
+    return np.ldexp(message, -exponent), exponent
+
+
+def add_exponents(a: IntArray | None, b: IntArray | None) -> IntArray | None:
+    """Sum of two exponents, where None is zero."""
+    return b if a is None else a if b is None else a + b
 
 
 class OutOfRangeError(Exception):

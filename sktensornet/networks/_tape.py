@@ -53,7 +53,7 @@ class Pass:
 
         What was computed is so again, so that results do not depend on who was first.
         """
-        if program.rows.size >= _WORTH_COMPILING:
+        if program.compiles and program.rows.size >= _WORTH_COMPILING:
             self._compiled = compiled(self.calls, program.work, program.rows.shape[1])
         if self._compiled is not None:
             self._compiled()
@@ -72,9 +72,11 @@ class Pass:
 class Program(Pass):
     """The pass upward over a number of samples, on memory of its own."""
 
-    def __init__(self, matrices: Matrices, rows: FloatArray, work: Workspace) -> None:
+    def __init__(
+        self, matrices: Matrices, rows: FloatArray, work: Workspace, compiles: bool
+    ) -> None:
         super().__init__()
-        self.matrices, self.rows, self.work = matrices, rows, work
+        self.matrices, self.rows, self.work, self.compiles = matrices, rows, work, compiles
         self.tape = Tape([])
         self.backward: dict[bool, BackwardProgram] = {}
 

@@ -8,6 +8,7 @@ from sktensornet.networks import (
     Contraction,
     _compiled,
     _tape,
+    canonical_polyadic,
     hierarchical_tucker,
     identity_start,
     tensor_train,
@@ -60,8 +61,8 @@ def test_compiled_passes_are_those_of_new_memory(case, passes):
             if wants_features:
                 for a, b in zip(found[1], wanted[1], strict=True):
                     close(a, b)
-    multilinear = case.contraction.product.is_multilinear
-    if multilinear and not case.contraction.tree.multiplied:
+    tree = case.contraction.tree
+    if tree.is_multilinear and (tree.n_sites > 1 or not tree.multiplied):
         assert passes
         assert all(function is not None for function in passes)
 
@@ -69,7 +70,13 @@ def test_compiled_passes_are_those_of_new_memory(case, passes):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_batch", [1, 3])
 @pytest.mark.parametrize(
-    "tree", [tensor_train(6), tensor_train(6, 0), hierarchical_tucker((((0, 1), 2), (3, (4, 5))))]
+    "tree",
+    [
+        tensor_train(6),
+        tensor_train(6, 0),
+        hierarchical_tucker((((0, 1), 2), (3, (4, 5)))),
+        canonical_polyadic(6),
+    ],
 )
 def test_every_kind_of_step_in_both_precisions(tree, n_batch, dtype, passes):
     rng = np.random.default_rng(0)

@@ -201,14 +201,16 @@ def test_multiply_through_a_recurrent_train_is_the_dense_tensor():
 def test_products_are_associative_commutative_and_have_their_unit(product):
     x, y, z = (array[None] for array in np.random.default_rng(0).standard_normal((3, 4, 5)))
     xi = PRODUCTS[product]
-    both = xi.combine([x, y])[0]
-    np.testing.assert_array_equal(both, xi.combine([y, x])[0])
-    np.testing.assert_allclose(
-        xi.combine([both, z])[0], xi.combine([x, xi.combine([y, z])[0]])[0], rtol=1e-12
-    )
-    np.testing.assert_allclose(xi.combine([both, z])[0], xi.combine([x, y, z])[0], rtol=1e-12)
+
+    def join(messages):
+        return xi.combine(messages, Workspace())[0]
+
+    both = join([x, y])
+    np.testing.assert_array_equal(both, join([y, x]))
+    np.testing.assert_allclose(join([both, z]), join([x, join([y, z])]), rtol=1e-12)
+    np.testing.assert_allclose(join([both, z]), join([x, y, z]), rtol=1e-12)
     alone = [[XI[product](float(v), UNITS[product]) for v in row] for row in x[0]]
-    np.testing.assert_allclose(xi.combine([x])[0][0], alone, rtol=1e-12)
+    np.testing.assert_allclose(join([x])[0], alone, rtol=1e-12)
 
 
 @pytest.mark.parametrize("product", OTHERS)
