@@ -3,13 +3,15 @@
 Runs a grid search over made data with one and with several workers, each fit on
 one thread, in turns, and compares fits per second::
 
-    python examples/benchmarks/grid_search.py --workers 2
+    python examples/benchmarks/grid_search.py --workers 2 --output grid.json --plot grid.png
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
+from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV
@@ -39,12 +41,35 @@ def seconds_of_a_search(workers: int, X: np.ndarray, y: np.ndarray) -> float:
     return time.perf_counter() - started
 
 
+def plot(times: np.ndarray, counts: tuple[int, int], path: str) -> None:
+    """Throughput of each repeat against that of one worker."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
+    ratios = times[:, 0] / times[:, 1]
+    axes.bar(np.arange(len(ratios)) + 1, ratios, 0.6, label="measured")
+    axes.axhline(counts[1], color="black", linestyle="--", label="ideal")
+    axes.set(
+        xlabel="repeat",
+        xticks=np.arange(len(ratios)) + 1,
+        ylabel="times the throughput of one worker",
+        title=f"Grid search, {counts[1]} workers",
+    )
+    axes.legend(loc="lower right")
+    figure.savefig(path, dpi=150)
+
+
 def main() -> None:
     """Print the throughput of several workers against that of one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--samples", type=int, default=3_000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--output", help="write the seconds to this JSON file")
+    parser.add_argument("--plot", help="write a bar chart to this file")
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
     X = rng.standard_normal((arguments.samples, 784)).astype(np.float32)
@@ -61,6 +86,11 @@ def main() -> None:
         f"1 worker {one:.1f} s, {arguments.workers} workers {several:.1f} s: "
         f"{ratio:.2f} times the throughput, {ratio / arguments.workers:.0%} of the ideal"
     )
+    if arguments.output:
+        found = {"workers": counts, "samples": arguments.samples, "seconds": times.tolist()}
+        Path(arguments.output).write_text(json.dumps(found, indent=1))
+    if arguments.plot:
+        plot(times, counts, arguments.plot)
 
 
 if __name__ == "__main__":
