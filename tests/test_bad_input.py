@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
 from sktensornet.feature_maps import AffineMap, OneHotMap, PolynomialMap, TrigonometricMap
 from sktensornet.patches import ImagePatches
-from sktensornet.solvers import LBFGS, Adam
+from sktensornet.solvers import ALS, LBFGS, Adam
 
 FORMATS = [TTClassifier, HTClassifier, CPClassifier]
 each_format = pytest.mark.parametrize("Format", FORMATS)
@@ -291,28 +291,31 @@ class TestMissingMethods:
     @pytest.mark.parametrize("method", ["predict_proba", "predict_log_proba"])
     def test_probabilities_of_losses_without(self, Format, loss, method):
         model = Format(loss=loss, max_iter=1, solver="adam").fit(X, Y)
-        text = full_message(AttributeError, getattr, model, method)
+        text = message(AttributeError, getattr, model, method)
         assert_says(text, Format.__name__, method, f"loss={loss!r}", "loss='log_loss'")
+        assert_says(message(AttributeError, getattr(Format, method), model, X), text)
+        assert not hasattr(model, method)
 
     @each_format
-    @pytest.mark.parametrize("solver", ["lbfgs", LBFGS()], ids=str)
+    @pytest.mark.parametrize("solver", ["lbfgs", "als", LBFGS(), ALS(rank_tol=0.1)], ids=str)
     def test_partial_fit_of_a_full_batch_solver(self, Format, solver):
-        text = full_message(AttributeError, getattr, Format(solver=solver), "partial_fit")
-        assert_says(text, "partial_fit", f"solver={solver!r}", "solver='adam'")
+        text = message(AttributeError, getattr, Format(solver=solver), "partial_fit")
+        assert_says(text, Format.__name__, "partial_fit", f"solver={solver!r}", "solver='adam'")
+
+    def test_partial_fit_with_early_stopping(self):
+        text = message(AttributeError, getattr, TTClassifier(early_stopping=True), "partial_fit")
+        assert_says(text, "partial_fit", "early_stopping=True", "early_stopping=False")
 
     @each_format
-    @pytest.mark.parametrize("change", [{"solver": "sgd"}, {"loss": "hinge"}], ids=str)
+    @pytest.mark.parametrize(
+        "change", [{"solver": "sgd"}, {"solver": 3}, {"loss": "hinge"}], ids=str
+    )
     def test_unknown_names_are_left_to_fit(self, Format, change):
         model = Format(**change)
-        assert isinstance(hasattr(model, "predict_proba"), bool)
-        assert isinstance(hasattr(model, "partial_fit"), bool)
-
-
-def full_message(error_type, function, *arguments):
-    """The message of an error and of its cause."""
-    with pytest.raises(error_type) as error:
-        function(*arguments)
-    return f"{error.value} {error.value.__cause__}"
+        assert hasattr(model, "predict_proba")
+        [(name, value)] = change.items()
+        text = message(ValueError, model.partial_fit, X, Y, classes=[0, 1, 2])
+        assert_says(text, f"{name!r} parameter", f"Got {value!r}")
 
 
 class TestRankOfCP:

@@ -15,7 +15,8 @@ from .._checks import check_integer
 from .._typing import FloatArray, IntArray
 
 LARGEST_PRIME = 1_048_573
-"""The largest prime below 2^20, the largest that `prime` may be."""
+"""The largest prime below 2^20, the largest that ``prime`` may be in `random_modular_network` and
+`matricization_rank`: sums of products of two residues then stay exact in float64."""
 _EXACT = 2**53
 _PANEL = 32
 
