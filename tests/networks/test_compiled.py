@@ -39,27 +39,10 @@ def close(found, expected, rtol=1e-12):
     np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * scale)
 
 
-def test_compiled_passes_are_those_of_new_memory(case, passes):
-    work = Workspace()
-    rng = np.random.default_rng(8)
-    prepared = None
-    for n, scale in [(7, 1.0), (7, 1.0), (3, 1.0), (7, 1e30), (7, 1.0), (7, 1e-30), (1, 1.0)]:
-        cores = [rng.standard_normal(core.shape) for core in case.cores]
-        prepared = case.contraction.prepare(cores, prepared)
-        features = [scale * rng.standard_normal((n, f.shape[1])) for f in case.features]
-        for wants_features in (True, False, True):
-            work.clear()
-            scores, tape = case.contraction.forward(prepared, features, work)
-            expected, fresh = case.contraction.forward(cores, features)
-            close(scores, expected)
-            gradient = rng.standard_normal(scores.shape)
-            found = case.contraction.backward(prepared, tape, gradient, wants_features, work)
-            wanted = case.contraction.backward(cores, fresh, gradient, wants_features)
-            for a, b in zip(found[0], wanted[0], strict=True):
-                close(a, b)
-            if wants_features:
-                for a, b in zip(found[1], wanted[1], strict=True):
-                    close(a, b)
+def test_compiled_passes_are_those_of_new_memory(case, passes, replays):
+    for found, wanted in replays:
+        for a, b in zip(found, wanted, strict=True):
+            close(a, b)
     multilinear = case.contraction.product.is_multilinear
     if multilinear and not case.contraction.tree.multiplied:
         assert passes
@@ -71,26 +54,16 @@ def test_compiled_passes_are_those_of_new_memory(case, passes):
 @pytest.mark.parametrize(
     "tree", [tensor_train(6), tensor_train(6, 0), hierarchical_tucker((((0, 1), 2), (3, (4, 5))))]
 )
-def test_every_kind_of_step_in_both_precisions(tree, n_batch, dtype, passes):
+def test_every_kind_of_step_in_both_precisions(tree, n_batch, dtype, passes, both_passes):
     rng = np.random.default_rng(0)
     contraction = Contraction(tree, tree.message_sizes((5, 2, 3, 4, 3, 2), 4, 3), n_batch)
     cores = [rng.standard_normal(shape).astype(dtype) for shape in contraction.core_shapes]
-    prepared = contraction.prepare(cores)
-    work = Workspace()
+    prepared, work = contraction.prepare(cores), Workspace()
     for _ in range(3):
         features = [rng.standard_normal((8, m)).astype(dtype) for m in contraction.mode_sizes]
-        work.clear()
-        scores, tape = contraction.forward(prepared, features, work)
-        expected, fresh = contraction.forward(cores, features)
-        assert scores.dtype == dtype
-        rtol = 100 * float(np.finfo(dtype).eps)
-        close(scores, expected, rtol)
-        gradient = rng.standard_normal(scores.shape).astype(dtype)
-        found = contraction.backward(prepared, tape, gradient, True, work)
-        wanted = contraction.backward(cores, fresh, gradient, True)
-        for a, b in zip((*found[0], *found[1]), (*wanted[0], *wanted[1]), strict=True):
+        for a, b in zip(*both_passes(contraction, cores, prepared, features, work), strict=True):
             assert a.dtype == dtype
-            close(a, b, rtol)
+            close(a, b, 100 * float(np.finfo(dtype).eps))
     assert len(passes) == 2
     assert all(function is not None for function in passes)
 
