@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from .._checks import check_option
+from .._optional import require
 
 BLUE, RED, GREY, PALE = "#3b6ea8", "#c8553d", "#8a8f98", "#b9cbe0"
 
@@ -62,15 +63,10 @@ class BaseDisplay:
 
 def new_axes(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
     """The figure and axes to draw on; new ones of a size in inches where there are none."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            'plots need matplotlib: python -m pip install "sktensornet[plots]".'
-        ) from error
+    pyplot = require("matplotlib.pyplot", "plots", "a display")
     if ax is not None:
         return ax.figure, ax
-    return plt.subplots(figsize=size, layout="constrained")
+    return pyplot.subplots(figsize=size, layout="constrained")
 
 
 def tidy(ax: Any, *sides: str, grid: str | None = None) -> None:
