@@ -114,7 +114,15 @@ def drop_foreign_references(app, what, name, member, options, lines):
         lines[:] = [re.sub(r":ref:`([^`<]+?)\s*<[^>]+>`", r"\1", line) for line in lines]
 
 
+def describe_data(app, what, name, data, options, lines):
+    """Say of data what the source says of them, not what their type says of itself."""
+    module, _, own = name.replace("::", ".").rpartition(".")
+    if what == "data" and (module, own) in reference.registries():
+        lines[:] = reference.described(module, own)
+
+
 def setup(app):
+    app.connect("autodoc-process-docstring", describe_data)
     app.connect("autodoc-process-docstring", drop_foreign_references, priority=100)
     app.connect("config-inited", lambda app, config: reference.write(HERE / "api"))
     app.connect("config-inited", lambda app, config: parameters.write(HERE / "api"))

@@ -103,7 +103,7 @@ for (tolerance, model), colour in zip(models.items(), colours, strict=True):
 left.set(xlabel="bond", ylabel="rank", title="Ranks; fainter lines are earlier sweeps")
 left.legend(frameon=False)
 right.set(xlabel="index", ylabel="singular value, relative", title="Spectrum at one bond")
-right.set_ylim(1e-4, 2)
+left.yaxis.get_major_locator().set_params(integer=True)
 for axis in (left, right):
     axis.spines[["top", "right"]].set_visible(False)
 figure.savefig(arguments.output, dpi=120)

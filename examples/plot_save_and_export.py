@@ -6,7 +6,7 @@ Saving and exporting
 A fitted classifier goes through three kinds of files: joblib, which is fast and
 must be trusted; skops, which runs no code on loading; and ONNX, which runs
 without Python. Each predicts the same. Needs
-``python -m pip install "sktensornet[onnx]" skops onnxruntime``; what is not
+``python -m pip install ".[onnx]" skops onnxruntime``; what is not
 installed is left out. Run it with::
 
     python examples/plot_save_and_export.py

@@ -110,16 +110,19 @@ axis.loglog(sizes, errors, "o-", color="#c8553d", lw=2, label="HTClassifier, com
 for rank, (size, error) in networks.items():
     axis.annotate(f"{rank}", (size, error), (0, 6), textcoords="offset points", color="#c8553d")
 for name, (size, error) in others.items():
-    below = -14 if name in ("perceptron, 100 units", "logistic regression") else 3
+    below = {"perceptron, 100 units": -14, "logistic regression": -14, "nearest neighbours": 7}
     axis.plot(size, error, "s", color="0.45")
-    axis.annotate(name, (size, error), (6, below), textcoords="offset points", color="0.35", size=9)
+    place, options = (6, below.get(name, 3)), {"color": "0.35", "size": 9}
+    axis.annotate(name, (size, error), place, textcoords="offset points", **options)
 axis.set(
     xlabel="size of the file in kB", ylabel="test error in %", title="Digits; numbers are ranks"
 )
 axis.set_xlim(right=axis.get_xlim()[1] * 3)
 axis.legend(frameon=False, loc="upper center")
 axis.xaxis.set_major_formatter("{x:g}")
+axis.yaxis.get_major_locator().set_params(subs=(1, 2, 5))
 axis.yaxis.set_major_formatter("{x:g}")
+axis.yaxis.set_minor_formatter("")
 axis.spines[["top", "right"]].set_visible(False)
 figure.savefig(arguments.output, dpi=120)
 print(f"\nPicture: {arguments.output}")

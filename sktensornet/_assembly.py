@@ -56,17 +56,21 @@ def automatic_solver(estimator: Any, model: Model, n_samples: int) -> type[Solve
     return LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
 
 
-def takes_batches(estimator) -> bool:
-    """Whether ``partial_fit`` is there; raises the reason if it is not."""
+def why_no_batches(estimator: Any) -> str | None:
+    """Why ``partial_fit`` is not there; None if it is, or if it will refuse the solver itself."""
+    asked = estimator.solver
+    solver = SOLVERS.get(asked, Adam) if isinstance(asked, str) else asked
+    if not getattr(solver, "takes_batches", True):
+        return (
+            f"with solver={asked!r}, which needs all samples at once; use solver='adam', which "
+            "takes them in batches, or fit."
+        )
     if estimator.early_stopping:
-        raise AttributeError(
-            "partial_fit is not available with early_stopping=True; set it to False."
+        return (
+            f"with early_stopping={estimator.early_stopping!r}, which holds samples out of a whole "
+            "fit; use early_stopping=False."
         )
-    if not make_solver(estimator.solver, Adam).takes_batches:
-        raise AttributeError(
-            f"partial_fit is not available for solver={estimator.solver!r}; use solver='adam'."
-        )
-    return True
+    return None
 
 
 def sweeps(solver: str | Solver) -> bool:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._assembly import takes_batches
+from ._assembly import why_no_batches
 from ._classes import hold_out, weigh_classes
+from ._conditional import only_if
 from ._dask import by_block
 from ._estimator import BaseTensorNetwork
 from ._selection import SEARCH_SWEEPS
@@ -22,13 +22,14 @@ from ._validation import CLASSIFIER_CONSTRAINTS, validated
 from .losses import CLASSIFICATION_LOSSES, ClassificationLoss
 
 
-def _gives_probabilities(estimator) -> bool:
-    if not CLASSIFICATION_LOSSES[estimator.loss].has_probabilities:
-        raise AttributeError(
-            f"probability estimates are not available for loss={estimator.loss!r}; "
-            "use loss='log_loss'."
-        )
-    return True
+def _why_no_probabilities(estimator: Any) -> str | None:
+    loss = CLASSIFICATION_LOSSES.get(estimator.loss)
+    if loss is None or loss.has_probabilities:
+        return None
+    return (
+        f"with loss={estimator.loss!r}, whose scores are no probabilities; use loss='log_loss', "
+        "or decision_function."
+    )
 
 
 class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
@@ -66,7 +67,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         """
         return self._fit(X, y, sample_weight)
 
-    @available_if(takes_batches)
+    @only_if(why_no_batches)
     @validated
     def partial_fit(
         self,
@@ -152,7 +153,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         scores = self._raw_scores(X)
         return self.classes_[_winner(scores)]
 
-    @available_if(_gives_probabilities)
+    @only_if(_why_no_probabilities)
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities of the classes.
 
@@ -168,7 +169,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         """
         return np.exp(self.predict_log_proba(X))
 
-    @available_if(_gives_probabilities)
+    @only_if(_why_no_probabilities)
     @by_block
     def predict_log_proba(self, X: ArrayLike) -> FloatArray:
         """Logarithms of the probabilities of the classes.
@@ -197,7 +198,9 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         if len(classes) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least two classes; y has one class: "
-                f"{classes[0]!r}."
+                f"{classes[0]!r}. If y is a part of more data, take a part that has all classes, "
+                "as train_test_split(..., stratify=y) and StratifiedKFold do; for partial_fit, "
+                "pass all of them as classes."
             )
         if keep and not np.array_equal(classes, self.classes_):
             raise ValueError(

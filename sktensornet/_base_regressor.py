@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils.metaestimators import available_if
 
-from ._assembly import takes_batches
+from ._assembly import why_no_batches
 from ._classes import hold_out_rows
+from ._conditional import only_if
 from ._dask import by_block
 from ._estimator import BaseTensorNetwork
 from ._linalg import merged_rows, positive_scale, weighted_moments
@@ -59,7 +59,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         """
         return self._fit(X, y, sample_weight)
 
-    @available_if(takes_batches)
+    @only_if(why_no_batches)
     @validated
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

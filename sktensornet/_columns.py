@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from numbers import Integral
 from typing import Any
 
@@ -18,6 +20,14 @@ _CATEGORIES = (nw.Categorical, nw.Enum, nw.String, nw.Boolean)
 _DATES = (nw.Datetime, nw.Date, nw.Duration, nw.Time)
 _FEWEST_ROWS, _MOST_LEVELS = 50, 0.5
 """From so many rows on, more levels than this share of them are those of an identifier."""
+_DATE = re.compile(
+    r"\s*(\d{4}([-/])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4}|\d{1,2}/\d{1,2}/\d\d)([T ,].*)?"
+)
+"""A date as text, and maybe a time."""
+_NO_DATES = (
+    "make them numbers or categories that can repeat in new data, such as the year, the month, the "
+    "day of the week or the days since some date, or leave them out"
+)
 FLOATS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}
 """What X may be once categories are codes."""
 
@@ -53,8 +63,14 @@ class Columns:
             return self.names.index(column)
         if isinstance(column, Integral) and 0 <= int(column) < n_columns:
             return int(column)
-        known = self.names or f"indices in [0, {n_columns - 1}]"
-        raise ValueError(f"{parameter} has the column {column!r}; it must be one of {known!r}.")
+        indices = f"an index in [0, {n_columns - 1}]"
+        if self.names:
+            wanted = f"it must be one of {self.names!r}, or {indices}"
+        elif isinstance(column, str):
+            wanted = f"X has no names of columns; pass a DataFrame, or {indices} in its place"
+        else:
+            wanted = f"it must be {indices}"
+        raise ValueError(f"{parameter} has the column {column!r}; {wanted}.")
 
     @contextmanager
     def explained(self, X: Any) -> Iterator[None]:
@@ -66,11 +82,14 @@ class Columns:
             if said.startswith("Found array with dim"):
                 raise ValueError(f"{said} {_flatten(np.shape(X))}") from error
             if said.startswith(("could not convert string to float", "float() argument must be")):
-                labels = self.labels(_no_numbers(X, self.categorical))
+                found = _no_numbers(X, self.categorical)
+                labels = self.labels(list(found))
+                dates = self.labels([k for k, are_dates in found.items() if are_dates])
+                more = f" The columns {dates!r} look like dates; {_NO_DATES}." if dates else ""
                 raise type(error)(
                     f"X has text or other objects in the columns {labels!r}: {said}. Pass "
                     f"categorical_features={labels!r} if they hold categories, or a DataFrame in "
-                    "which they are strings or categories; make dates numbers; or leave them out."
+                    f"which they are strings or categories; or leave them out.{more}"
                 ) from error
             raise
 
@@ -125,7 +144,10 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
             f"the columns {labels!r} hold categories, but "
             f"one of them has levels of several types; make them all strings. ({error})"
         ) from error
-    _warn_of_identifiers(Columns(names, []).labels(chosen), encoder.categories_, np.shape(X)[0])
+    labels = Columns(names, []).labels(chosen)
+    if isinstance(categorical_features, str):
+        _refuse_dates_as_text(labels, encoder.categories_)
+    _warn_of_identifiers(labels, encoder.categories_, np.shape(X)[0])
     return Columns(names, chosen, encoder)
 
 
@@ -139,11 +161,25 @@ def _refuse_dates(X: Any, frame: Any, names: list[str] | None, chosen: list[int]
         dates = [k for k, dtype in enumerate(frame.schema.dtypes()) if dtype in _DATES]
     labels = Columns(names, []).labels([k for k in dates if k not in chosen])
     if labels:
+        raise ValueError(f"X has dates or durations in the columns {labels!r}; {_NO_DATES}.")
+
+
+def _refuse_dates_as_text(labels: list, categories: list[np.ndarray]) -> None:
+    """Raise if levels of columns are dates; those of new data would be unknown."""
+    own = zip(labels, categories, strict=True)
+    dates = {label: levels[0] for label, levels in own if _are_dates(levels)}
+    if dates:
         raise ValueError(
-            f"X has dates or durations in the columns {labels!r}; make them numbers or categories "
-            "that can repeat in new data, such as the year, the month, the day of the week or "
-            "the days since some date, or leave them out."
+            f"X has dates as text in the columns {list(dates)!r}, such as "
+            f"{next(iter(dates.values()))!r}; {_NO_DATES}. If they are categories all the same, "
+            "list all columns of categories in categorical_features."
         )
+
+
+def _are_dates(values: np.ndarray) -> bool:
+    """Whether all texts and objects of a column are dates."""
+    known = [value for value in values.tolist() if isinstance(value, (str, date))]
+    return bool(known) and all(isinstance(one, date) or _DATE.fullmatch(one) for one in known)
 
 
 def _warn_of_identifiers(labels: list, categories: list[np.ndarray], n_rows: int) -> None:
@@ -221,17 +257,18 @@ def _flatten(shape: tuple[int, ...]) -> str:
     )
 
 
-def _no_numbers(X: Any, categorical: list[int]) -> list[int]:
-    """The columns that hold neither categories nor numbers."""
+def _no_numbers(X: Any, categorical: list[int]) -> dict[int, bool]:
+    """The columns that hold neither categories nor numbers, and whether they hold dates."""
     frame = _frame(X)
     table = _as_table(X) if frame is None else frame
-    found = []
+    found = {}
     for k in sorted(set(range(table.shape[1])).difference(categorical)):
         column = table[:, k]
+        values = np.asarray(column if frame is None else column.to_numpy())
         try:
-            np.asarray(column if frame is None else column.to_numpy()).astype(np.float64)
+            values.astype(np.float64)
         except (TypeError, ValueError):
-            found.append(k)
+            found[k] = _are_dates(values)
     return found
 
 

@@ -60,7 +60,8 @@ class ConversionMixin:
         estimator : fitted estimator of this package
             A classifier for a classifier, a regressor for a regressor.
         rank : int or None, default=None
-            Cap of all ranks; None is none, and exact.
+            Cap of all ranks, and the ``rank`` of the new estimator. None is no
+            cap, and exact.
         rank_tol : float, default=0.0
             Relative error allowed at each bond of a train or tree.
         random_state : int, RandomState or None, default=None
@@ -75,10 +76,12 @@ class ConversionMixin:
         -------
         object
             A fitted estimator of this class. All parameters that both have are
-            those of `estimator`, which does not change; but ``rank`` is the
-            largest rank of the new network, and an ``init`` that is a network
-            becomes "identity". What training left, such as ``loss_curve_``, is
-            that of `estimator`.
+            those of `estimator`, which does not change, ``rank`` included unless
+            it is given here; but an ``init`` that is a network becomes
+            "identity". ``network_.ranks`` can be far larger than ``rank``, to
+            which a new fit returns, and a warm start of "als" too; to go on from
+            the whole network, set ``rank`` to ``max(network_.ranks)`` first. What
+            training left, such as ``loss_curve_``, is that of `estimator`.
 
         Raises
         ------
@@ -110,6 +113,8 @@ class ConversionMixin:
         True
         >>> chain.network_.ranks, tree.network_.ranks
         ((3, 3, 3), (3, 8, 8, 3, 3, 6))
+        >>> tree.rank
+        3
         """
         kind = get_tags(cls()).estimator_type
         if not isinstance(estimator, ConversionMixin) or get_tags(estimator).estimator_type != kind:
@@ -140,7 +145,8 @@ class ConversionMixin:
         converted.network_ = convert(
             estimator.network_, tree, rank, rank_tol, random_state=random_state
         )
-        converted.rank = max(converted.network_.ranks, default=1)
+        if rank is not None:
+            converted.rank = rank
         _warn_of_growth(estimator.network_, converted)
         # The states of solvers are of the shapes of the other network.
         converted._solver_state = converted._origin = None
@@ -153,7 +159,7 @@ def _warn_of_growth(old: TensorNetwork, converted: Any) -> None:
     if new.n_parameters > _MOST_GROWTH * old.n_parameters:
         warnings.warn(
             f"the {old.format} of rank {max(old.ranks, default=1)} became a {new.format} of rank "
-            f"{converted.rank}, with {new.n_parameters:,} parameters instead of "
+            f"{max(new.ranks, default=1)}, with {new.n_parameters:,} parameters instead of "
             f"{old.n_parameters:,}: to hold the tensor of another format exactly, ranks may have "
             "to grow exponentially with the number of sites. Pass rank=... to cap them, which "
             "changes predictions.",

@@ -13,5 +13,6 @@ def require(name: str, extra: str, caller: str) -> ModuleType:
     except ImportError as error:
         raise ImportError(
             f"{caller} needs the package {name.partition('.')[0]}, which is not installed; "
-            f"python -m pip install 'sktensornet[{extra}]' brings it."
+            f"python -m pip install 'sktensornet[{extra}]' brings it, or '.[{extra}]' in a copy of "
+            "the repository."
         ) from error

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
 from sktensornet.feature_maps import AffineMap, OneHotMap, PolynomialMap, TrigonometricMap
 from sktensornet.patches import ImagePatches
-from sktensornet.solvers import LBFGS, Adam
+from sktensornet.solvers import ALS, LBFGS, Adam
 
 FORMATS = [TTClassifier, HTClassifier, CPClassifier]
 each_format = pytest.mark.parametrize("Format", FORMATS)
@@ -107,7 +107,11 @@ def test_parameters_out_of_range(Format, parameters, words):
         (ImagePatches((6, 10), (2, 2), stride=-1), ["stride=", "-1", ">= 1"]),
         (ImagePatches((6, 10), (2, 2), stride=1.5), ["stride=1.5", "integers >= 1"]),
         (ImagePatches((6, 10), (2, 2), stride=(1, 2, 3)), ["stride=(1, 2, 3)", "2 integers"]),
-        (ImagePatches((6, 10), (4, 4)), ["stride=None", "(4, 4)", "uncovered", "'ignore'"]),
+        (
+            ImagePatches((6, 10), (4, 4)),
+            ["stride=None", "(4, 4)", "6 x 10", "[1, 2] cover the rows", "[1, 2, 3] the columns"],
+        ),
+        (ImagePatches((10, 6), (3, 3)), ["uncovered", "[1] cover the rows", "divide", "'ignore'"]),
         (ImagePatches((6, 10), (2, 2), stride=4), ["stride=4", "(2, 2)", "uncovered", "'ignore'"]),
         (ImagePatches((6, 10), (3, 4), stride=(3, 5)), ["stride=(3, 5)", "uncovered"]),
         (ImagePatches((6, 10), (0, 2)), ["patch_shape=(0, 2)", ">= 1"]),
@@ -196,11 +200,13 @@ def with_column(value):
         ({"X": np.ones((30, 2, 4)).tolist()}, ["Found array with dim 3", *FLATTEN]),
         ({"X": X.astype(complex)}, ["Complex data not supported"]),
         ({"X": np.full((30, 4), "a")}, ["could not convert string to float: ", "'a'"]),
+        ({"X": np.full((30, 4), "a")}, ["columns [0, 1, 2, 3]", "categorical_features=[0, 1"]),
+        ({"X": with_column("2024-05-01")}, ["columns [2] look like dates", "the day of the week"]),
         ({"X": with_column("red")}, ["columns [2]", "'red'", "categorical_features=[2]"]),
         ({"X": with_column("red").tolist()}, ["columns [2]", "categorical_features=[2]"]),
         ({"X": with_column(np.datetime64("2024-05-01"))[:, 2:3].astype("M8[D]")}, ["dates", "[0]"]),
         ({"y": Y[:-1]}, ["inconsistent numbers of samples", "30", "29"]),
-        ({"y": np.zeros(30)}, ["one class", "0", "at least two classes"]),
+        ({"y": np.zeros(30)}, ["one class", "0", "at least two classes", "stratify=y"]),
         ({"y": np.full(30, "cat")}, ["one class", "'cat'", "at least two classes"]),
         ({"y": Y + 0.5}, ["Unknown label type: continuous"]),
         ({"y": np.where(Y == 1, np.nan, Y)}, ["NaN"]),
@@ -291,28 +297,31 @@ class TestMissingMethods:
     @pytest.mark.parametrize("method", ["predict_proba", "predict_log_proba"])
     def test_probabilities_of_losses_without(self, Format, loss, method):
         model = Format(loss=loss, max_iter=1, solver="adam").fit(X, Y)
-        text = full_message(AttributeError, getattr, model, method)
+        text = message(AttributeError, getattr, model, method)
         assert_says(text, Format.__name__, method, f"loss={loss!r}", "loss='log_loss'")
+        assert_says(message(AttributeError, getattr(Format, method), model, X), text)
+        assert not hasattr(model, method)
 
     @each_format
-    @pytest.mark.parametrize("solver", ["lbfgs", LBFGS()], ids=str)
+    @pytest.mark.parametrize("solver", ["lbfgs", "als", LBFGS(), ALS(rank_tol=0.1)], ids=str)
     def test_partial_fit_of_a_full_batch_solver(self, Format, solver):
-        text = full_message(AttributeError, getattr, Format(solver=solver), "partial_fit")
-        assert_says(text, "partial_fit", f"solver={solver!r}", "solver='adam'")
+        text = message(AttributeError, getattr, Format(solver=solver), "partial_fit")
+        assert_says(text, Format.__name__, "partial_fit", f"solver={solver!r}", "solver='adam'")
+
+    def test_partial_fit_with_early_stopping(self):
+        text = message(AttributeError, getattr, TTClassifier(early_stopping=True), "partial_fit")
+        assert_says(text, "partial_fit", "early_stopping=True", "early_stopping=False")
 
     @each_format
-    @pytest.mark.parametrize("change", [{"solver": "sgd"}, {"loss": "hinge"}], ids=str)
+    @pytest.mark.parametrize(
+        "change", [{"solver": "sgd"}, {"solver": 3}, {"loss": "hinge"}], ids=str
+    )
     def test_unknown_names_are_left_to_fit(self, Format, change):
         model = Format(**change)
-        assert isinstance(hasattr(model, "predict_proba"), bool)
-        assert isinstance(hasattr(model, "partial_fit"), bool)
-
-
-def full_message(error_type, function, *arguments):
-    """The message of an error and of its cause."""
-    with pytest.raises(error_type) as error:
-        function(*arguments)
-    return f"{error.value} {error.value.__cause__}"
+        assert hasattr(model, "predict_proba")
+        [(name, value)] = change.items()
+        text = message(ValueError, model.partial_fit, X, Y, classes=[0, 1, 2])
+        assert_says(text, f"{name!r} parameter", f"Got {value!r}")
 
 
 class TestRankOfCP:

@@ -186,6 +186,18 @@ def test_a_wrong_map_of_a_column_is_named(maps, message):
         TTClassifier(feature_map=maps).fit(X, y)
 
 
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        ({"hr": "spline"}, "the column 'hr'; X has no names of columns; pass a DataFrame, or an "),
+        ({4: "spline"}, r"the column 4; it must be an index in \[0, 3\]\."),
+    ],
+)
+def test_a_map_of_a_column_that_an_array_has_not(maps, message):
+    with pytest.raises(ValueError, match=f"feature_map has {message}"):
+        TTClassifier(feature_map=maps).fit(np.eye(4), [0, 1, 0, 1])
+
+
 def test_maps_by_column_do_not_go_with_patches():
     with pytest.raises(ValueError, match="names columns, which does not go with patches"):
         TTClassifier(feature_map={0: "spline"}, patches=ImagePatches((2, 2), (1, 2))).fit(
@@ -308,6 +320,27 @@ def test_dates_are_named(make):
         TTClassifier().fit(X, y)
     with pytest.raises(ValueError, match=r"columns \['age'\]"):
         TTClassifier(categorical_features=["day"]).fit(X, y)
+
+
+class TestDatesAsText:
+    @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+    @pytest.mark.parametrize(
+        "form",
+        ["2024-05-{:02}", "{:02}.05.2024", "5/{}/24", "2024/5/{} 9:30", "2024-5-{}T12Z"],
+    )
+    def test_are_named(self, make, form):
+        X = make({"a": np.arange(60.0), "day": [form.format(1 + k % 28) for k in range(60)]})
+        y = np.arange(60) % 2
+        with pytest.raises(ValueError, match=r"dates as text in the columns \['day'\], such as"):
+            TTClassifier().fit(X, y)
+        clf = TTClassifier(rank=2, alpha=1e-3, max_iter=1, categorical_features=["day"])
+        assert clf.fit(X, y).columns_.categorical == [1]
+
+    @pytest.mark.parametrize("form", ["3.11.{}", "2024-{}", "item 2024-05-{:02}", "{}-5-2"])
+    def test_other_texts_are_categories(self, form):
+        X = pd.DataFrame({"a": np.arange(60.0), "b": [form.format(1 + k % 9) for k in range(60)]})
+        clf = TTClassifier(rank=2, alpha=1e-3, max_iter=1).fit(X, np.arange(60) % 2)
+        assert clf.columns_.categorical == [1]
 
 
 class TestIdentifiers:

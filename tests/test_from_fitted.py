@@ -51,7 +51,7 @@ def test_predictions_stay(classifier, Format, wine):
     assert type(converted) is Format
     assert classifier.network_ is before
     assert converted.network_.tree == converted._tree(converted.patches_)
-    assert converted.rank == max(converted.network_.ranks)
+    assert converted.rank == classifier.rank
     expected = classifier.decision_function(X)
     np.testing.assert_allclose(
         converted.decision_function(X), expected, atol=1e-10 * np.abs(expected).max()
@@ -139,7 +139,7 @@ def test_a_sum_of_few_terms_is_fitted(class_tensors, wine):
 
 
 def test_training_goes_on(wine):
-    """Warm starts and mini-batches take the converted network as it is."""
+    """Mini-batches take the converted network as it is; so do sweeps, if ``rank`` lets them."""
     X, y = wine
     chain = TTClassifier(rank=3, solver="adam", penalty="start", random_state=0)
     for _ in range(3):
@@ -149,15 +149,25 @@ def test_training_goes_on(wine):
     tree.partial_fit(X, y)
     assert tree.network_.n_parameters == n_parameters
     swept = TTClassifier(rank=3, solver="als", alpha=1e-3, max_iter=1).fit(X, y)
-    deep = HTClassifier.from_fitted(swept).set_params(warm_start=True, max_iter=1)
+    deep = HTClassifier.from_fitted(swept)
     before = deep.network_
+    deep.set_params(warm_start=True, max_iter=1, rank=max(before.ranks))
     assert deep.fit(X, y).loss_curve_[-1] <= swept.loss_curve_[-1] * 1.01
     assert deep.network_ is not before
 
 
-def test_a_clone_is_unfitted_and_of_the_same_parameters(classifier):
-    converted = clone(HTClassifier.from_fitted(classifier))
-    assert not hasattr(converted, "network_")
+@may_grow
+@pytest.mark.parametrize("Format", CLASSIFIERS, ids=name)
+def test_a_new_fit_is_of_the_rank_of_the_old_estimator(Format, wine):
+    chain = TTClassifier(rank=5, solver="als", alpha=1e-3, max_iter=1, random_state=0).fit(*wine)
+    converted = Format.from_fitted(chain)
+    assert max(converted.network_.ranks) > 5 or Format is TTClassifier
+    fresh = clone(converted)
+    assert fresh.get_params() == converted.get_params()
+    assert fresh.get_params()["rank"] == chain.rank
+    assert not hasattr(fresh, "network_")
+    assert max(converted.fit(*wine).network_.ranks) <= 5
+    assert converted.network_.n_parameters == fresh.fit(*wine).network_.n_parameters
 
 
 def test_names_and_categories_stay():

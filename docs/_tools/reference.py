@@ -101,3 +101,23 @@ def comment_of(module, name):
             value = getattr(following, "value", None)
             return value.value if isinstance(value, ast.Constant) else None
     return None
+
+
+def described(module, name):
+    """What the page of an object that is data says: the string below it, and its value."""
+    value = getattr(importlib.import_module(module), name)
+    lines = [*(comment_of(module, name) or "").splitlines(), ""]
+    if isinstance(value, int):
+        lines += [f"Its value is {value:,}.", ""]
+    if isinstance(value, dict):
+        lines += [f"- ``{key!r}``: `{_class_name(thing)}`" for key, thing in value.items()]
+    if isinstance(value, tuple):
+        lines += [f"- ``{thing}``" for thing in value]
+    return [*lines, ""]
+
+
+def _class_name(thing):
+    """The name of a class or of that of an object, in full if it is exported."""
+    kind = thing if isinstance(thing, type) else type(thing)
+    exported = [f"{module}.{name}" for module, name, known in public_objects() if known is kind]
+    return exported[0] if exported else kind.__name__

@@ -15,7 +15,8 @@ from .._checks import check_integer
 from .._typing import FloatArray, IntArray
 
 LARGEST_PRIME = 1_048_573
-"""The largest prime below 2^20, the largest that `prime` may be."""
+"""The largest prime below 2^20, the largest that ``prime`` may be in `matricization_rank`, in
+`random_network` and wherever else it is a parameter."""
 _EXACT = 2**53
 _PANEL = 32
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+
+from .._checks import check_option
+from .._optional import require
 
 BLUE, RED, GREY, PALE = "#3b6ea8", "#c8553d", "#8a8f98", "#b9cbe0"
 
@@ -11,13 +13,21 @@ BLUE, RED, GREY, PALE = "#3b6ea8", "#c8553d", "#8a8f98", "#b9cbe0"
 class BaseDisplay:
     """What is drawn on ``ax_`` of ``figure_``, new ones of `_size` unless others are given.
 
-    Options of `plot` are passed on to `_size` and `_draw`.
+    Options of `plot` are passed on to `_size` and `_draw`. A display of several
+    `_KINDS` draws each by a method of its own, such as ``_draw_spectrum``.
     """
 
+    _KINDS: ClassVar[tuple[str, ...]] = ()
     ax_: Any
     figure_: Any
-    _size: Callable[..., tuple[float, float]]
-    _draw: Callable[..., None]
+
+    def _size(self, *args: Any, **kwargs: Any) -> tuple[float, float]:
+        """Width and height of a new figure in inches."""
+        return 6.4, 3.6
+
+    def _draw(self, *args: Any, **kwargs: Any) -> None:
+        """Draw on ``ax_``."""
+        getattr(self, f"_draw_{kwargs.pop('kind')}")(*args, **kwargs)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw it.
@@ -40,22 +50,23 @@ class BaseDisplay:
         return self._drawn(ax)
 
     def _drawn(self, ax: Any, **options: Any) -> Self:
+        """The display, once it is drawn."""
         self.figure_, self.ax_ = new_axes(ax, self._size(**options))
         self._draw(**options)
         return self
 
+    @classmethod
+    def _check_kind(cls, kind: str) -> str:
+        """Return `kind` if it is one of `_KINDS`, or raise."""
+        return check_option("kind", kind, cls._KINDS)
+
 
 def new_axes(ax: Any, size: tuple[float, float]) -> tuple[Any, Any]:
     """The figure and axes to draw on; new ones of a size in inches where there are none."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            'plots need matplotlib: python -m pip install "sktensornet[plots]".'
-        ) from error
+    pyplot = require("matplotlib.pyplot", "plots", "a display")
     if ax is not None:
         return ax.figure, ax
-    return plt.subplots(figsize=size, layout="constrained")
+    return pyplot.subplots(figsize=size, layout="constrained")
 
 
 def tidy(ax: Any, *sides: str, grid: str | None = None) -> None:

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._checks import check_option
 from .._typing import FloatArray
 from ..networks import bond_spectra
 from ._drawing import BLUE, PALE, BaseDisplay, tidy, whole_numbers
@@ -49,6 +48,8 @@ class EntanglementDisplay(BaseDisplay):
     >>> EntanglementDisplay.from_estimator(clf).entropies.shape
     (3, 1)
     """
+
+    _KINDS = ("entropy", "spectrum")
 
     def __init__(self, spectra: Any) -> None:
         self.spectra: tuple[FloatArray, ...] = tuple(spectra)
@@ -99,31 +100,31 @@ class EntanglementDisplay(BaseDisplay):
         ImportError
             If matplotlib is not installed.
         """
-        return self._drawn(ax, kind=check_option("kind", kind, ("entropy", "spectrum")))
+        return self._drawn(ax, kind=self._check_kind(kind))
 
-    def _size(self, kind):
-        return 6.4, 3.6
-
-    def _draw(self, kind):
-        bonds = np.arange(1, len(self.spectra) + 1)
-        if kind == "entropy":
-            most = [np.log2(values.shape[1]) for values in self.spectra]
-            own = {"color": BLUE, "label": "entropy"}
-            self.ax_.bar(bonds, self.entropies.mean(axis=1), width=_WIDTH, zorder=2, **own)
-            self.ax_.bar(bonds, most, width=_WIDTH, color=PALE, label="most that the rank allows")
-            self.ax_.set(ylabel="entropy (bits)")
-            self.ax_.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
-        else:
-            for bond, values in zip(bonds, self.spectra, strict=True):
-                for own in values:
-                    shares = own[own > 0] / max(own.max(initial=0), np.finfo(float).tiny)
-                    ends = bond - _WIDTH / 2, bond + _WIDTH / 2
-                    self.ax_.hlines(shares, *ends, color=BLUE, lw=1.5)
-            self.ax_.set(ylabel="singular value, relative", yscale="log")
-            self.ax_.yaxis.set_major_formatter("{x:g}")
-        self.ax_.set(xlabel="bond", xlim=(0.4, len(bonds) + 0.6))
+    def _draw(self, *, kind):
+        super()._draw(kind=kind)
+        self.ax_.set(xlabel="bond", xlim=(0.4, len(self.spectra) + 0.6))
         whole_numbers(self.ax_.xaxis)
         tidy(self.ax_, "bottom", grid="y")
+
+    def _draw_entropy(self):
+        bonds = np.arange(1, len(self.spectra) + 1)
+        most = [np.log2(values.shape[1]) for values in self.spectra]
+        own = {"color": BLUE, "label": "entropy"}
+        self.ax_.bar(bonds, self.entropies.mean(axis=1), width=_WIDTH, zorder=2, **own)
+        self.ax_.bar(bonds, most, width=_WIDTH, color=PALE, label="most that the rank allows")
+        self.ax_.set(ylabel="entropy (bits)")
+        self.ax_.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
+
+    def _draw_spectrum(self):
+        for bond, values in enumerate(self.spectra, start=1):
+            for own in values:
+                shares = own[own > 0] / max(own.max(initial=0), np.finfo(float).tiny)
+                ends = bond - _WIDTH / 2, bond + _WIDTH / 2
+                self.ax_.hlines(shares, *ends, color=BLUE, lw=1.5)
+        self.ax_.set(ylabel="singular value, relative", yscale="log")
+        self.ax_.yaxis.set_major_formatter("{x:g}")
 
 
 def _entropy(spectrum: FloatArray) -> FloatArray:

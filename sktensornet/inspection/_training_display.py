@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._checks import check_option
 from ._drawing import BLUE, RED, BaseDisplay, tidy, whole_numbers
 from ._fitted import fitted_estimator
 
@@ -38,6 +37,8 @@ class TrainingDisplay(BaseDisplay):
     >>> len(display.ax_.lines[0].get_xdata()) == clf.n_iter_
     True
     """
+
+    _KINDS = ("loss", "ranks")
 
     def __init__(self, loss_curve: Any, validation_scores: Any = None, ranks: Any = None) -> None:
         self.loss_curve = loss_curve
@@ -90,35 +91,35 @@ class TrainingDisplay(BaseDisplay):
         ValueError
             If there are no ranks of sweeps to draw.
         """
-        check_option("kind", kind, ("loss", "ranks"))
-        if kind == "ranks" and self.ranks is None:
+        if self._check_kind(kind) == "ranks" and self.ranks is None:
             raise ValueError("kind='ranks' needs a fit by sweeps, solver='als'.")
         return self._drawn(ax, kind=kind)
 
-    def _size(self, kind):
-        return 6.4, 3.6
-
-    def _draw(self, kind):
-        marked = {"marker": "o", "ms": 4} if len(self.loss_curve) <= 30 else {}
-        if kind == "ranks":
-            for sweep, own in enumerate(self.ranks, start=1):
-                share = sweep / len(self.ranks)
-                style = {"color": BLUE, "alpha": 0.2 + 0.8 * share, "lw": 1 + share}
-                last = {"marker": "o", "label": f"sweep {sweep}"} if share == 1 else {}
-                self.ax_.plot(np.arange(1, len(own) + 1), own, **style, **last)
-            self.ax_.set(xlabel="bond", ylabel="rank", ylim=(0, None))
-            whole_numbers(self.ax_.yaxis)
-            self.ax_.legend(frameon=False)
-        else:
-            steps = np.arange(1, len(self.loss_curve) + 1)
-            self.ax_.plot(steps, self.loss_curve, color=BLUE, lw=2, **marked)
-            self.ax_.set(xlabel="iteration", ylabel="objective")
-            if self.validation_scores is not None:
-                other = self.ax_.twinx()
-                rounds = np.arange(1, len(self.validation_scores) + 1)
-                other.plot(rounds, self.validation_scores, color=RED, lw=2, **marked)
-                other.set_ylabel("validation score", color=RED)
-                self.ax_.yaxis.label.set_color(BLUE)
-                tidy(other)
+    def _draw(self, *, kind):
+        super()._draw(kind=kind)
         whole_numbers(self.ax_.xaxis)
         tidy(self.ax_, "bottom", grid="y")
+
+    def _draw_ranks(self):
+        for sweep, own in enumerate(self.ranks, start=1):
+            share = sweep / len(self.ranks)
+            style = {"color": BLUE, "alpha": 0.2 + 0.8 * share, "lw": 1 + share}
+            last = {"marker": "o", "label": f"sweep {sweep}"} if share == 1 else {}
+            self.ax_.plot(np.arange(1, len(own) + 1), own, **style, **last)
+        self.ax_.set(xlabel="bond", ylabel="rank", ylim=(0, None))
+        whole_numbers(self.ax_.yaxis)
+        self.ax_.legend(frameon=False)
+
+    def _draw_loss(self):
+        self._curve(self.ax_, self.loss_curve, BLUE)
+        self.ax_.set(xlabel="iteration", ylabel="objective")
+        if self.validation_scores is not None:
+            other = self.ax_.twinx()
+            self._curve(other, self.validation_scores, RED)
+            other.set_ylabel("validation score", color=RED)
+            self.ax_.yaxis.label.set_color(BLUE)
+            tidy(other)
+
+    def _curve(self, ax: Any, values: Any, colour: str) -> None:
+        marked = {"marker": "o", "ms": 4} if len(self.loss_curve) <= 30 else {}
+        ax.plot(np.arange(1, len(values) + 1), values, color=colour, lw=2, **marked)

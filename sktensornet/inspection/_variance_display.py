@@ -7,11 +7,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import check_integer, check_option
+from .._checks import check_integer
 from ._drawing import BLUE, GREY, PALE, BaseDisplay, heat_map, tidy
 from ._variance import VarianceShares, variance_shares
-
-KINDS = ("columns", "orders", "pairs")
 
 
 class VarianceSharesDisplay(BaseDisplay):
@@ -43,6 +41,8 @@ class VarianceSharesDisplay(BaseDisplay):
     >>> display.ax_.get_xlabel()
     'order of interaction'
     """
+
+    _KINDS = ("columns", "orders", "pairs")
 
     def __init__(self, shares: VarianceShares) -> None:
         self.shares = shares
@@ -89,7 +89,7 @@ class VarianceSharesDisplay(BaseDisplay):
         VarianceSharesDisplay
             The display, drawn.
         """
-        check_option("kind", kind, KINDS)
+        cls._check_kind(kind)
         shares = variance_shares(
             estimator,
             X,
@@ -127,7 +127,7 @@ class VarianceSharesDisplay(BaseDisplay):
         ValueError
             If there are no shares of pairs to draw.
         """
-        check_option("kind", kind, KINDS)
+        self._check_kind(kind)
         count = check_integer("max_columns", max_columns, 1)
         shares = self.shares if len(self.shares.outputs) == 1 else self.shares.pooled()
         shown = np.argsort(-shares.total[0], kind="stable")[:count]
@@ -141,9 +141,6 @@ class VarianceSharesDisplay(BaseDisplay):
         if kind == "orders":
             return 2.4 + 0.8 * (shares.max_order + 1), 3.6
         return 6.4, 1.4 + 0.32 * max(len(shown), 4)
-
-    def _draw(self, kind, shares, shown):
-        getattr(self, f"_draw_{kind}")(shares, shown)
 
     def _draw_orders(self, shares: VarianceShares, shown: np.ndarray) -> None:
         heights = 100 * shares.by_order[0]

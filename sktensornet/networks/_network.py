@@ -14,7 +14,7 @@ from ._summary import as_html, as_text, summary_rows
 from ._tree import OUT, Tree
 
 DENSE_LIMIT = 10_000_000
-"""Most entries of a dense tensor that is formed."""
+"""Most entries of a dense tensor that is formed; `TensorNetwork.to_dense` raises above."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -68,6 +68,11 @@ class Sites(ReadOnlyArrays):
         return by_column.mT
 
 
+def covering_strides(length: int, window: int) -> list[int]:
+    """Steps from one window to the next at which windows cover a length from end to end."""
+    return [step for step in range(1, window + 1) if (length - window) % step == 0]
+
+
 class Patches(DocumentationLinkMixin, BaseEstimator, ABC):
     """Base class of the descriptions of sites.
 

@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from .._checks import check_option
-from ._base import Patches, Sites
+from ._base import Patches, Sites, covering_strides
 from ._orders import ORDERS
 
 
@@ -107,10 +107,13 @@ class ImagePatches(Patches):
         rests = [(shape[axis] - patch[axis]) % stride[axis] for axis in (0, 1)]
         gaps = [stride[axis] > patch[axis] < shape[axis] for axis in (0, 1)]
         if uncovered == "raise" and (any(rests) or any(gaps)):
+            fitting = [covering_strides(shape[axis], patch[axis]) for axis in (0, 1)]
             raise ValueError(
                 f"stride={self.stride!r} with patch_shape={self.patch_shape!r} leaves pixels of "
-                f"an image of {shape[0]} x {shape[1]} uncovered; choose a stride no larger than "
-                "the patch that divides image - patch on both axes, or pass uncovered='ignore'."
+                f"an image of {shape[0]} x {shape[1]} uncovered. With this patch_shape, strides in "
+                f"{fitting[0]} cover the rows and in {fitting[1]} the columns; with stride=None, "
+                "patch_shape must divide the image. Or pass uncovered='ignore' to leave these "
+                "pixels out."
             )
         rows, columns = [(shape[axis] - patch[axis]) // stride[axis] + 1 for axis in (0, 1)]
         index = np.arange(pixels).reshape(*shape[:2], -1)

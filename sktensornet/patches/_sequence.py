@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._checks import check_integer, check_option
-from ._base import Patches, Sites
+from ._base import Patches, Sites, covering_strides
 
 
 class SequencePatches(Patches):
@@ -102,8 +102,9 @@ class SequencePatches(Patches):
         if uncovered == "raise" and ((length - window) % stride or stride > window < length):
             raise ValueError(
                 f"stride={self.stride!r} with window={self.window!r} leaves steps of a series of "
-                f"{length} uncovered; choose a stride no larger than the window that divides "
-                f"length - window = {length - window}, or pass uncovered='ignore'."
+                f"{length} uncovered. With this window, strides in "
+                f"{covering_strides(length, window)} cover them; with stride=None, window must "
+                "divide the length. Or pass uncovered='ignore' to leave these steps out."
             )
         steps = np.arange(n_features).reshape(n_channels, length)
         windows = np.lib.stride_tricks.sliding_window_view(steps, window, axis=1)[:, ::stride]

@@ -1,6 +1,7 @@
 """Every public docstring is complete, and every public object has an example that runs."""
 
 import doctest
+import importlib
 import inspect
 
 import numpydoc.validate
@@ -85,3 +86,14 @@ def test_there_is_something_to_check():
 def test_registries_are_described(data):
     module, name = data
     assert reference.comment_of(module, name)
+    text = "\n".join(reference.described(module, name))
+    value = getattr(importlib.import_module(module), name)
+    assert type(value).__doc__ not in text
+    entries = [f"{value:,}"] if isinstance(value, int) else list(value)
+    assert entries
+    assert [entry for entry in entries if entry not in text] == []
+
+
+def test_registries_link_to_what_is_exported():
+    text = "\n".join(reference.described("sktensornet.solvers", "SOLVERS"))
+    assert "- ``'als'``: `sktensornet.solvers.ALS`" in text

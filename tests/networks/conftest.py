@@ -6,6 +6,7 @@ from itertools import count
 import numpy as np
 import pytest
 
+from sktensornet._workspace import Workspace
 from sktensornet.networks import (
     Contraction,
     TensorNetwork,
@@ -159,3 +160,45 @@ def tree_case(request):
     """Either of the two."""
     name, n_batch = request.param
     return Case(*TOPOLOGIES[name], n_batch, 1 if n_batch > 1 else 3)
+
+
+def both_passes(contraction, cores, prepared, features, work, wants_features=True):
+    """Scores and derivatives of passes recorded in `work`, and those of passes in new memory."""
+    results = []
+    for own, memory in ((prepared, work), (cores, None)):
+        if memory is not None:
+            memory.clear()
+        scores, tape = contraction.forward(own, features, memory)
+        gradient = np.random.default_rng(6).standard_normal(scores.shape).astype(scores.dtype)
+        by_core, by_feature = contraction.backward(own, tape, gradient, wants_features, memory)
+        assert (by_feature is None) == (not wants_features)
+        results.append([scores, *by_core, *(() if by_feature is None else by_feature)])
+    return results
+
+
+def replays(case):
+    """`both_passes` of a network whose cores, features and numbers of samples change."""
+    rng, work, prepared = np.random.default_rng(8), Workspace(), None
+    for n, scale in [(7, 1.0), (7, 1.0), (3, 1.0), (7, 1e30), (7, 1.0), (7, 1e-30), (1, 1.0)]:
+        cores = [rng.standard_normal(core.shape) for core in case.cores]
+        prepared = case.contraction.prepare(cores, prepared)
+        features = [scale * rng.standard_normal((n, f.shape[1])) for f in case.features]
+        for wants_features in (True, False, True):
+            found, wanted = both_passes(
+                case.contraction, cores, prepared, features, work, wants_features
+            )
+            yield found, wanted
+            alone, _ = case.contraction.forward(prepared, features, work, False)
+            yield [alone], wanted[:1]
+
+
+@pytest.fixture(name="both_passes", scope="session")
+def both_passes_fixture():
+    """The function of this name."""
+    return both_passes
+
+
+@pytest.fixture(name="replays")
+def replays_fixture(case):
+    """The pairs that the function of this name gives for each case."""
+    return replays(case)

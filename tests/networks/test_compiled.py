@@ -40,27 +40,10 @@ def close(found, expected, rtol=1e-12):
     np.testing.assert_allclose(found, expected, rtol=rtol, atol=rtol * scale)
 
 
-def test_compiled_passes_are_those_of_new_memory(case, passes):
-    work = Workspace()
-    rng = np.random.default_rng(8)
-    prepared = None
-    for n, scale in [(7, 1.0), (7, 1.0), (3, 1.0), (7, 1e30), (7, 1.0), (7, 1e-30), (1, 1.0)]:
-        cores = [rng.standard_normal(core.shape) for core in case.cores]
-        prepared = case.contraction.prepare(cores, prepared)
-        features = [scale * rng.standard_normal((n, f.shape[1])) for f in case.features]
-        for wants_features in (True, False, True):
-            work.clear()
-            scores, tape = case.contraction.forward(prepared, features, work)
-            expected, fresh = case.contraction.forward(cores, features)
-            close(scores, expected)
-            gradient = rng.standard_normal(scores.shape)
-            found = case.contraction.backward(prepared, tape, gradient, wants_features, work)
-            wanted = case.contraction.backward(cores, fresh, gradient, wants_features)
-            for a, b in zip(found[0], wanted[0], strict=True):
-                close(a, b)
-            if wants_features:
-                for a, b in zip(found[1], wanted[1], strict=True):
-                    close(a, b)
+def test_compiled_passes_are_those_of_new_memory(case, passes, replays):
+    for found, wanted in replays:
+        for a, b in zip(found, wanted, strict=True):
+            close(a, b)
     tree = case.contraction.tree
     if tree.is_multilinear and (tree.n_sites > 1 or not tree.multiplied):
         assert passes
@@ -78,33 +61,24 @@ def test_compiled_passes_are_those_of_new_memory(case, passes):
         canonical_polyadic(6),
     ],
 )
-def test_every_kind_of_step_in_both_precisions(tree, n_batch, dtype, passes):
+def test_every_kind_of_step_in_both_precisions(tree, n_batch, dtype, passes, both_passes):
     rng = np.random.default_rng(0)
     contraction = Contraction(tree, tree.message_sizes((5, 2, 3, 4, 3, 2), 4, 3), n_batch)
     cores = [rng.standard_normal(shape).astype(dtype) for shape in contraction.core_shapes]
-    prepared = contraction.prepare(cores)
-    work = Workspace()
+    prepared, work = contraction.prepare(cores), Workspace()
     for _ in range(3):
         features = [rng.standard_normal((8, m)).astype(dtype) for m in contraction.mode_sizes]
-        work.clear()
-        scores, tape = contraction.forward(prepared, features, work)
-        expected, fresh = contraction.forward(cores, features)
-        assert scores.dtype == dtype
-        rtol = 100 * float(np.finfo(dtype).eps)
-        close(scores, expected, rtol)
-        gradient = rng.standard_normal(scores.shape).astype(dtype)
-        found = contraction.backward(prepared, tape, gradient, True, work)
-        wanted = contraction.backward(cores, fresh, gradient, True)
-        for a, b in zip((*found[0], *found[1]), (*wanted[0], *wanted[1]), strict=True):
+        for a, b in zip(*both_passes(contraction, cores, prepared, features, work), strict=True):
             assert a.dtype == dtype
-            close(a, b, rtol)
+            close(a, b, 100 * float(np.finfo(dtype).eps))
     assert len(passes) == 2
     assert all(function is not None for function in passes)
 
 
 @pytest.mark.parametrize("size", [1e6, 1e-6])
-def test_messages_out_of_range_are_rescaled_all_the_same(size, passes):
-    tree = tensor_train(60)
+@pytest.mark.parametrize("wants_tape", [True, False])
+@pytest.mark.parametrize("tree", [tensor_train(60), canonical_polyadic(60)])
+def test_messages_out_of_range_are_rescaled_all_the_same(tree, wants_tape, size, passes):
     contraction = Contraction(tree, tree.message_sizes((2,) * 60, 3, 2))
     rng = np.random.default_rng(1)
     constants = [np.array([1.0, 0.0])] * 60
@@ -113,7 +87,7 @@ def test_messages_out_of_range_are_rescaled_all_the_same(size, passes):
     for scale in (1.0, size, 1.0):
         features = [scale * np.column_stack([np.ones(4), rng.random(4)]) for _ in range(60)]
         work.clear()
-        scores, _ = contraction.forward(prepared, features, work)
+        scores, _ = contraction.forward(prepared, features, work, wants_tape)
         expected, _ = contraction.forward(cores, features)
         close(scores, expected, 1e-10)
     (function,) = passes

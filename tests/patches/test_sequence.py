@@ -93,7 +93,7 @@ def test_one_channel_is_an_image_of_one_row():
         ({"window": 2, "n_channels": 5}, "n_channels=5 does not divide the 12 columns of X"),
         ({"window": 2, "n_channels": 13}, "n_channels=13 does not divide the 12 columns of X"),
         ({"window": 5}, "stride=None with window=5 leaves steps of a series of 12 uncovered"),
-        ({"window": 4, "stride": 3}, "length - window = 8"),
+        ({"window": 4, "stride": 3}, "strides in [1, 2, 4] cover them"),
         ({"window": 2, "stride": 5}, "stride=5 with window=2 leaves steps"),
         ({"window": 2, "uncovered": "warn"}, "uncovered='warn' is unknown"),
     ],
