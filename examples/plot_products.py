@@ -103,7 +103,7 @@ def full_model(name, kind, product, seed):
         product=product,
         alpha=0.0,
         solver=Adam(LEARNING_RATES[kind], batch_size=250),
-        max_iter=3 if name == "imdb" else 10,
+        max_iter={"mnist": 10, "cifar10": 5, "imdb": 3}[name],
         random_state=seed,
         **settings(name, shared=True),
     )
