@@ -270,8 +270,8 @@ class LocalProblem:
         return sum(self._over(chunk, self._short)) / len(self._weight)
 
     def _over(self, function: Callable[[slice], Any], rows: list[slice]) -> list[Any]:
-        """What a function gives for each chunk; one alone is not worth a thread."""
-        return [function(rows[0])] if len(rows) == 1 else list(self._pool.map(function, rows))
+        """What a function gives for each chunk."""
+        return self._pool.runs(function, rows)
 
     def _chunks(self, width: int) -> list[slice]:
         """Rows whose intermediates, `width` numbers a row, stay in the cache."""

@@ -239,8 +239,7 @@ class TreeSweep(Sweep):
             result[:, rows] = raw
 
         width = math.prod(core.shape[1:3]) + rank * c
-        for _ in self._pool.map(chunk, self._chunks(width * batch)):
-            pass
+        self._pool.runs(chunk, self._chunks(width * batch))
         size = float(root_mean_square(result))
         shift = math.frexp(size)[1] if size > 0 else 0
         if abs(shift) > _SAFE_EXPONENT:
