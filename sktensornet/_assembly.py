@@ -32,8 +32,9 @@ WIDEST_SWEPT = 256
 MOST_SWEPT = 100_000_000
 """The largest number of features of all samples and sites for which "auto" takes ALS."""
 
-STEPS_SWEPT = 2
-"""Steps of a local solve where "auto" takes ALS and the loss is not quadratic."""
+FEWER_STEPS, MANY_SITES = 2, 11
+"""Steps of a local solve, and from how many sites on, where "auto" takes ALS and the loss
+is not quadratic: with few sites a core is visited too seldom to make up for steps."""
 
 
 def make_solver(solver: str | Solver, automatic: Callable[[], Solver]) -> Solver:
@@ -57,7 +58,8 @@ def automatic_solver(estimator: Any, model: Model, n_samples: int) -> Callable[[
         and max(sizes) <= WIDEST_SWEPT
         and n_samples * sum(sizes) <= MOST_SWEPT
     ):
-        return ALS if estimator._loss().is_quadratic else partial(ALS, local_iter=STEPS_SWEPT)
+        few = len(sizes) >= MANY_SITES and not estimator._loss().is_quadratic
+        return partial(ALS, local_iter=FEWER_STEPS) if few else ALS
     return LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
 
 
