@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,8 +32,12 @@ WIDEST_SWEPT = 256
 MOST_SWEPT = 100_000_000
 """The largest number of features of all samples and sites for which "auto" takes ALS."""
 
+FEWER_STEPS, MANY_SITES = 2, 11
+"""Steps of a local solve, and from how many sites on, where "auto" takes ALS and the loss
+is not quadratic: with few sites a core is visited too seldom to make up for steps."""
 
-def make_solver(solver: str | Solver, automatic: type[Solver]) -> Solver:
+
+def make_solver(solver: str | Solver, automatic: Callable[[], Solver]) -> Solver:
     """The solver that a parameter means; `automatic` is "auto"."""
     if not isinstance(solver, Solver):
         solver = automatic() if solver == "auto" else SOLVERS[solver]()
@@ -39,7 +45,7 @@ def make_solver(solver: str | Solver, automatic: type[Solver]) -> Solver:
     return solver
 
 
-def automatic_solver(estimator: Any, model: Model, n_samples: int) -> type[Solver]:
+def automatic_solver(estimator: Any, model: Model, n_samples: int) -> Callable[[], Solver]:
     """What "auto" means as the solver of an estimator, for so many samples."""
     sizes = model.feature_map.mode_sizes
     if (
@@ -52,7 +58,8 @@ def automatic_solver(estimator: Any, model: Model, n_samples: int) -> type[Solve
         and max(sizes) <= WIDEST_SWEPT
         and n_samples * sum(sizes) <= MOST_SWEPT
     ):
-        return ALS
+        few = len(sizes) >= MANY_SITES and not estimator._loss().is_quadratic
+        return partial(ALS, local_iter=FEWER_STEPS) if few else ALS
     return LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
 
 

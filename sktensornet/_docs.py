@@ -70,7 +70,9 @@ solver : {"auto", "lbfgs", "adam", "als"} or Solver, default="auto"
     "lbfgs" is deterministic and uses all samples in every step, "adam" uses
     mini-batches, "als" optimises one core after the other in closed form and
     needs a fixed feature map and the Frobenius penalty. "auto" takes "als" for
-    single columns, unless a parameter or very wide categories rule it out, and
+    single columns, with two steps of a local solve for more than ten columns
+    unless the loss is quadratic, where no parameter and no very wide categories
+    rule it out, and
     for the rest "lbfgs" as long as n_samples * n_parameters is at most
     {auto_limit} and "adam" above. A dask array takes "lbfgs", the only one that
     asks for nothing but sums over all samples.

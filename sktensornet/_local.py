@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,8 @@ class LocalProblem:
         Of mean one.
     alpha : float
     pool : ChunkPool
+    known : State or None
+        That of the block before, if the network has not changed since.
     """
 
     def __init__(
@@ -76,8 +78,11 @@ class LocalProblem:
         weight: FloatArray,
         alpha: float,
         pool: ChunkPool,
+        known: State | None = None,
     ) -> None:
         self._block = block
+        self._known = known
+        self.final: State | None = None
         self._n_outputs = n_outputs
         self._loss = loss
         self._y = y
@@ -90,6 +95,8 @@ class LocalProblem:
     def start(self) -> State:
         """The block as it is, less what the loss cannot see."""
         value = self._block.value
+        if self._known is not None:
+            return replace(self._known, value=value)
         if self._loss.shift_free and self._block.shares_system:
             value = value - value.mean(axis=-1, keepdims=True)
         scores = self.scores(value)
@@ -100,6 +107,7 @@ class LocalProblem:
     def finish(self, state: State) -> None:
         """Give the block its new value."""
         self._block.value = state.value
+        self.final = state
 
     def scores(self, value: FloatArray) -> FloatArray:
         """The scores of all samples, linear in the value."""
@@ -270,8 +278,8 @@ class LocalProblem:
         return sum(self._over(chunk, self._short)) / len(self._weight)
 
     def _over(self, function: Callable[[slice], Any], rows: list[slice]) -> list[Any]:
-        """What a function gives for each chunk; one alone is not worth a thread."""
-        return [function(rows[0])] if len(rows) == 1 else list(self._pool.map(function, rows))
+        """What a function gives for each chunk."""
+        return self._pool.runs(function, rows)
 
     def _chunks(self, width: int) -> list[slice]:
         """Rows whose intermediates, `width` numbers a row, stay in the cache."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, reduce
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import joblib
@@ -134,6 +135,27 @@ class ChunkPool:
             waiting.append(self._pool.submit(function, item))
         while waiting:
             yield waiting.popleft().result()
+
+    def runs(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """All of ``function(item)``, where each thread takes neighbouring items.
+
+        For short functions, whose results may all be kept: handing over an item
+        to a thread takes as long as some matrix products.
+        """
+        items = list(items)
+        n_runs = min(self.n_threads, len(items))
+        if n_runs <= 1:
+            return [function(item) for item in items]
+        bounds = [len(items) * k // n_runs for k in range(n_runs + 1)]
+        parts = [items[low:high] for low, high in pairwise(bounds)]
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.n_threads)
+        # The present thread takes the first run.
+        others = [self._pool.submit(lambda part: list(map(function, part)), p) for p in parts[1:]]
+        results = [function(item) for item in parts[0]]
+        for other in others:
+            results += other.result()
+        return results
 
     def sum(self, function: Callable[[Item], Any], items: Iterable[Item]) -> Any:
         """Sum of ``function(item)`` over the items, in order."""

@@ -14,6 +14,7 @@ from ._typing import FloatArray, IntArray
 from .feature_maps import FittedMap
 from .losses import Loss
 from .networks import (
+    Block,
     ProductSweep,
     Sweep,
     SweepOptions,
@@ -163,11 +164,11 @@ class SweepProblem:
 
     def begin(self) -> Iterator[LocalProblem]:
         """The local problems before the first sweep."""
-        return map(self._local, self._sweep.begin())
+        return self._locals(self._sweep.begin())
 
     def sweep(self) -> Iterator[LocalProblem]:
         """The local problems of the next sweep; each must be finished in turn."""
-        return map(self._local, self._sweep.sweep())
+        return self._locals(self._sweep.sweep())
 
     def point(self) -> TensorNetwork:
         """The network at the end of a sweep."""
@@ -178,16 +179,21 @@ class SweepProblem:
         sweep = self._sweep
         return SweepRecord(objective, sweep.network().ranks, sweep.truncation_loss, sweep.spectra)
 
-    def _local(self, block) -> LocalProblem:
-        return LocalProblem(
-            block,
-            self._n_outputs,
-            self._loss,
-            self._y,
-            self._weight,
-            self._alpha,
-            self._pool,
-        )
+    def _locals(self, blocks: Iterator[Block]) -> Iterator[LocalProblem]:
+        known = None
+        for block in blocks:
+            local = LocalProblem(
+                block,
+                self._n_outputs,
+                self._loss,
+                self._y,
+                self._weight,
+                self._alpha,
+                self._pool,
+                known if self._sweep.is_same else None,
+            )
+            yield local
+            known = local.final
 
     @staticmethod
     def _rescaled(network: TensorNetwork, factors: list[float]) -> TensorNetwork:

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sktensornet import CPClassifier, HTClassifier, TTClassifier
+from sktensornet import CPClassifier, HTClassifier, TTClassifier, TTRegressor
 from sktensornet.feature_maps import AffineMap, PCAMap, PolynomialMap, TrigonometricMap
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import ALS, LBFGS, Adam
@@ -237,3 +237,23 @@ def test_takes_no_batches(wine):
     with pytest.raises(AttributeError, match="partial_fit"):
         TTClassifier(solver="als").partial_fit(*wine)
     assert hasattr(TTClassifier(solver=Adam()), "partial_fit")
+
+
+@pytest.mark.parametrize(
+    ("Format", "n_columns", "steps"),
+    [
+        (TTClassifier, 10, 4),
+        (TTClassifier, 11, 2),
+        (CPClassifier, 30, 2),
+        (TTRegressor, 30, 4),
+    ],
+)
+def test_auto_takes_fewer_steps_for_many_columns(Format, n_columns, steps, monkeypatch):
+    taken = set()
+    solve = ALS.solve
+    monkeypatch.setattr(
+        ALS, "solve", lambda self, local: (taken.add(self.local_iter), solve(self, local))[1]
+    )
+    X = np.random.default_rng(0).standard_normal((40, n_columns))
+    Format(rank=2, alpha=1.0, tol=1.0).fit(X, (X[:, 0] > 0).astype(int))
+    assert taken == {steps}

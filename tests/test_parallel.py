@@ -117,6 +117,32 @@ def test_few_results_wait(n_threads):
     assert sorted(started) == list(range(40))
 
 
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("n_items", [0, 1, 2, 7])
+def test_runs_give_all_results_in_order(n_items, n_threads):
+    with ChunkPool(n_threads) as pool:
+        assert pool.runs(lambda i: i * i, range(n_items)) == [i * i for i in range(n_items)]
+
+
+def test_a_run_of_neighbours_has_one_thread_and_the_first_is_the_callers():
+    at_once = threading.Barrier(2, timeout=PATIENCE)
+
+    def thread(item):
+        if item in (0, 2):
+            at_once.wait()
+        return threading.get_ident()
+
+    with ChunkPool(2) as pool:
+        first, second, third, fourth = pool.runs(thread, range(4))
+    assert first == second == threading.get_ident() != third == fourth
+
+
+@pytest.mark.parametrize("wrong", [0, 3])
+def test_errors_of_runs_come_through(wrong):
+    with ChunkPool(2) as pool, pytest.raises(ZeroDivisionError):
+        pool.runs(lambda item: 1 // (item - wrong), range(4))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sums_are_the_same_to_the_bit_for_any_number_of_threads(dtype):
     X = np.random.default_rng(0).standard_normal((1000, 7)).astype(dtype)

@@ -202,6 +202,33 @@ def test_sweeps_descend_where_nothing_is_truncated(tree, loss, setting, factored
         assert values[-1] < 0.9 * values[0]
 
 
+@each_tree
+@each_loss
+@pytest.mark.parametrize("options", [{}, {"leg_moves": False}, {"rank_tol": 0.1}])
+def test_what_a_local_problem_takes_over_is_what_it_would_compute(tree, loss, options):
+    if tree == "CP" and "rank_tol" in options:
+        return
+    setting = Setting(tree, LOSSES[loss], n_outputs=1)
+    problem = setting.make_problem(3)
+    problem.open(setting.network(3, np.random.default_rng(1)), **options)
+    taken_over = 0
+    for local in itertools.chain(problem.begin(), problem.sweep(), problem.sweep()):
+        state = local.start()
+        taken_over += local._known is not None
+        local._known = None
+        computed = local.start()
+        np.testing.assert_allclose(state.scores, computed.scores, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            state.score_gradient, computed.score_gradient, rtol=1e-7, atol=1e-12
+        )
+        assert state.objective == pytest.approx(computed.objective, rel=1e-9)
+        assert state.penalty == pytest.approx(computed.penalty, rel=1e-9)
+        assert state.value is local._block.value
+        found = local.search(state, -local.gradient(state))
+        local.finish(found)
+    assert (taken_over > 0) == (tree != "CP" and "rank_tol" not in options)
+
+
 @each_separate
 @each_tree
 def test_weight_is_repetition(tree, separate):

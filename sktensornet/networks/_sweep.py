@@ -132,6 +132,11 @@ class Sweep(ABC):
         """
 
     @property
+    def is_same(self) -> bool:
+        """Whether the network is as the block before left it, up to rounding."""
+        return False
+
+    @property
     @abstractmethod
     def truncation_loss(self) -> float:
         """Root of the sum of squares of the relative truncations of the last sweep."""

@@ -85,6 +85,7 @@ class TreeSweep(Sweep):
             self._neighbours, self._root, self._message, self._keeps_all
         )
         self._splits: dict[tuple[int, int], tuple[FloatArray, float]] = {}
+        self._is_same = False
 
     def begin(self) -> Iterator[CoreBlock]:
         self._environments.start()
@@ -112,6 +113,10 @@ class TreeSweep(Sweep):
             core = core.transpose(0, *(1 + order), core.ndim - 1)
             closed.append(np.expand_dims(core if place == self._root else core[..., 0], units))
         return close_cores(self._origin, closed)
+
+    @property
+    def is_same(self) -> bool:
+        return self._is_same
 
     @property
     def truncation_loss(self) -> float:
@@ -187,7 +192,9 @@ class TreeSweep(Sweep):
             tensor = tensor.swapaxes(2, 3).reshape(batch, rows * c, columns, 1)
         cap, tolerance = self._options.rank, self._options.rank_tol
         grows = self._options.two_site or tensor.shape[-1] > 1
-        if grows or tolerance > 0 or min(tensor.shape[1], columns) > cap:
+        truncates = grows or tolerance > 0 or min(tensor.shape[1], columns) > cap
+        self._is_same = not truncates
+        if truncates:
             grams: list = []
             if self._options.function_space and not stays:
                 merged = self._options.two_site
@@ -239,8 +246,7 @@ class TreeSweep(Sweep):
             result[:, rows] = raw
 
         width = math.prod(core.shape[1:3]) + rank * c
-        for _ in self._pool.map(chunk, self._chunks(width * batch)):
-            pass
+        self._pool.runs(chunk, self._chunks(width * batch))
         size = float(root_mean_square(result))
         shift = math.frexp(size)[1] if size > 0 else 0
         if abs(shift) > _SAFE_EXPONENT:
