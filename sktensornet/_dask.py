@@ -109,7 +109,7 @@ class Blocks:
         name = f"rows-{uuid4().hex}"
         bounds = np.cumsum([0, *self.array.chunks[0]])
         parts = {(name, k, 0): rows[a:b] for k, (a, b) in enumerate(pairwise(bounds))}
-        client = _client()
+        client = client_of_dask()
         data = parts if client is None else client.scatter(parts, hash=False)
         return da.Array(data, name, (self.array.chunks[0], rows.shape[1:]), meta=rows[:0])
 
@@ -154,10 +154,10 @@ def check_chunks(array: Any) -> None:
 def check_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Blocks, Any, Any]:
     """X as `Blocks`, and y and the weights as `fit` takes them from any other X."""
     solver = make_solver(estimator.solver, LBFGS)
-    if not solver.full_batch:
+    if not (solver.full_batch or solver.sweeps):
         raise ValueError(
             f"solver={estimator.solver!r} asks for single samples, but X is a dask array, whose "
-            "blocks give sums over all samples; use solver='lbfgs' or 'auto', or "
+            "blocks give sums over all samples; use solver='lbfgs', 'als' or 'auto', or "
             "partial_fit with solver='adam' on one block after the other."
         )
     if estimator.early_stopping:
@@ -293,11 +293,11 @@ def read(array: Any) -> Any:
     """A dask array as one of NumPy; without a cluster or a setting, one block at a time."""
     from dask import config
 
-    asked = _client() is not None or config.get("scheduler", None) is not None
+    asked = client_of_dask() is not None or config.get("scheduler", None) is not None
     return array.compute() if asked else array.compute(scheduler="synchronous")
 
 
-def _client() -> Any:
+def client_of_dask() -> Any:
     """The client of the present cluster, or None, also where a setting rules it out."""
     from dask import config
 
@@ -314,7 +314,7 @@ def _shared(value: Any, everywhere: bool = True) -> Any:
     """A value that the tasks of all blocks get; `everywhere` sends it once for many calls."""
     from dask import delayed
 
-    client = _client()
+    client = client_of_dask()
     if everywhere and client is not None:
         value = client.scatter(value, hash=False, broadcast=True)
     return delayed(value)

@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from ._assembly import automatic_solver, make_model, make_solver, sweeps
+from ._block_sweeps import BlockSweeps
 from ._columns import FLOATS, Columns, learn_columns
 from ._compression import CompressionMixin
 from ._conversion import ConversionMixin
@@ -268,9 +269,8 @@ class BaseTensorNetwork(
         )
 
     def _sweep_problem(self, model: Model, X, y, weight, alpha: float, pool: ChunkPool):
-        return SweepProblem(
-            model, self._loss(), X, y, weight, alpha=alpha, rank=self.rank, pool=pool
-        )
+        kind = partial(BlockSweeps, n_jobs=self.n_jobs) if isinstance(X, Blocks) else SweepProblem
+        return kind(model, self._loss(), X, y, weight, alpha=alpha, rank=self.rank, pool=pool)
 
     def _advance(self, model: Model, X, y, weight, theta: FloatArray, origin) -> None:
         """One pass over a batch of samples."""
@@ -379,8 +379,8 @@ class BaseTensorNetwork(
                 least_share=SHARE_OF_TOL * self.tol if self._searches(solver) else 0.0,
             )
             training.begin()
-            outcome = solver.minimize(
-                problem,
+            outcome = problem.minimize(
+                solver,
                 point,
                 max_iter=max_iter,
                 tol=self.tol,

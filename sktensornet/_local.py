@@ -65,6 +65,8 @@ class LocalProblem:
         Of mean one.
     alpha : float
     pool : ChunkPool
+    n_samples : int or None
+        Of all who hold samples; None is as many as there are here.
     known : State or None
         That of the block before, if the network has not changed since.
     """
@@ -78,6 +80,7 @@ class LocalProblem:
         weight: FloatArray,
         alpha: float,
         pool: ChunkPool,
+        n_samples: int | None = None,
         known: State | None = None,
     ) -> None:
         self._block = block
@@ -89,6 +92,7 @@ class LocalProblem:
         self._weight = weight
         self._alpha = alpha
         self._pool = pool
+        self._n_samples = len(weight) if n_samples is None else n_samples
         self._rows = self._chunks(block.n_intermediates)
         self._short = self._chunks(4 * n_outputs)
 
@@ -120,7 +124,7 @@ class LocalProblem:
         def chunk(rows: slice) -> FloatArray:
             return self._block.adjoint(state.score_gradient[rows], rows)
 
-        total = sum(self._over(chunk, self._rows))
+        total = self._pool.total(sum(self._over(chunk, self._rows)))
         return total + self._alpha * self._block.penalty(state.value)
 
     def preconditioner(self) -> tuple[Callable[[FloatArray], FloatArray], bool]:
@@ -152,13 +156,14 @@ class LocalProblem:
 
     def _cholesky(self) -> Callable[[FloatArray], FloatArray]:
         block = self._block
-        weight = self._weight * (1.0 / len(self._weight))
+        weight = self._weight * (1.0 / self._n_samples)
         size = block.n_unknowns
 
         def chunk(rows: slice) -> FloatArray:
             return block.normal(weight, rows, self._loss.shift_free)
 
         normal = sum(self._over(chunk, self._chunks(size * block.n_systems)))
+        normal = self._pool.total(normal)
         normal *= self._loss.curvature_bound(self._n_outputs)
         penalty = self._alpha * block.penalty_matrix()
         width = penalty.shape[-1]
@@ -177,12 +182,12 @@ class LocalProblem:
 
     def _kronecker(self) -> Callable[[FloatArray], FloatArray]:
         block = self._block
-        weight = self._weight * (1.0 / len(self._weight))
+        weight = self._weight * (1.0 / self._n_samples)
 
         def chunk(rows: slice) -> list[FloatArray]:
             return block.grams(weight, rows, self._loss.shift_free)
 
-        grams = [sum(parts) for parts in zip(*self._over(chunk, self._rows))]
+        grams = [self._pool.total(sum(g)) for g in zip(*self._over(chunk, self._rows))]
         scale = self._loss.curvature_bound(self._n_outputs)
         penalty = self._alpha * block.penalty_matrix()
         shape = block.value.shape
@@ -232,7 +237,7 @@ class LocalProblem:
         along = self.scores(direction)
         cross = self._penalty(state.value, direction)
         square = self._penalty(direction, direction)
-        slope = float(np.vdot(state.score_gradient, along)) + 2 * cross
+        slope = self._along(state.score_gradient, along) + 2 * cross
         if not slope < 0:
             return state
         low, high, step = 0.0, np.inf, 0.0
@@ -249,33 +254,35 @@ class LocalProblem:
             if loss + penalty < state.objective:
                 value = state.value + step * direction
                 return State(value, scores, loss + penalty, penalty, gradient)
-            slope = float(np.vdot(gradient, along)) + 2 * (cross + step * square)
+            slope = self._along(gradient, along) + 2 * (cross + step * square)
             low, high = (low, step) if slope > 0 else (step, high)
         return state
+
+    def _along(self, gradient: FloatArray, direction: FloatArray) -> float:
+        return self._pool.total(float(np.vdot(gradient, direction)))
 
     def _penalty(self, a: FloatArray, b: FloatArray) -> float:
         return 0.5 * self._alpha * float(np.vdot(a, self._block.penalty(b)))
 
     def _evaluate(self, scores: FloatArray) -> tuple[float, FloatArray]:
-        n = len(self._weight)
-
         def chunk(rows: slice) -> tuple[float, FloatArray]:
             values, gradient = self._loss.value_and_gradient(scores[rows], self._y[rows])
-            weight = self._weight[rows] / n
+            weight = self._weight[rows] / self._n_samples
             gradient *= weight[:, None]
             return float(weight @ values), gradient
 
         parts = self._over(chunk, self._short)
+        value = self._pool.total(sum(value for value, _ in parts))
         if len(parts) == 1:
-            return parts[0]
-        return sum(value for value, _ in parts), np.concatenate([g for _, g in parts])
+            return value, parts[0][1]
+        return value, np.concatenate([gradient for _, gradient in parts])
 
     def _curvature(self, scores: FloatArray, along: FloatArray) -> float:
         def chunk(rows: slice) -> float:
             second = self._loss.curvature(scores[rows], self._y[rows], along[rows])
             return float(self._weight[rows] @ second)
 
-        return sum(self._over(chunk, self._short)) / len(self._weight)
+        return self._pool.total(sum(self._over(chunk, self._short))) / self._n_samples
 
     def _over(self, function: Callable[[slice], Any], rows: list[slice]) -> list[Any]:
         """What a function gives for each chunk."""

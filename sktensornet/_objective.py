@@ -71,6 +71,10 @@ class Objective:
         """The point of a parameter vector of the model: itself."""
         return theta
 
+    def minimize(self, solver: Any, start: Any, **options: Any) -> Any:
+        """What ``solver.minimize`` gives."""
+        return solver.minimize(self, start, **options)
+
     def fitted(self, point: FloatArray) -> tuple[TensorNetwork, FittedMap]:
         """The network and the feature map at a point."""
         return self.model.network(point), self.model.fitted_map(point)

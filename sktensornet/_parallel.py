@@ -157,6 +157,10 @@ class ChunkPool:
             results += other.result()
         return results
 
+    def total(self, value: Any) -> Any:
+        """Sum of a value over all who hold samples: the value itself, where one holds all."""
+        return value
+
     def sum(self, function: Callable[[Item], Any], items: Iterable[Item]) -> Any:
         """Sum of ``function(item)`` over the items, in order."""
         return reduce(operator.add, self.map(function, items))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,8 @@ class SweepProblem:
         self._X = X
         self._y = y
         self._weight = sample_weight.astype(np.float64)
-        self._weight *= 1.0 / self._weight.mean()
+        self._n_samples = pool.total(len(self._weight))
+        self._weight *= 1.0 / (pool.total(self._weight.sum()) / self._n_samples)
         self._alpha = alpha
         self._rank = rank
         self._pool = pool
@@ -124,6 +126,10 @@ class SweepProblem:
     def start(self, theta: FloatArray) -> TensorNetwork:
         """The point of a parameter vector of the model."""
         return self._model.network(theta)
+
+    def minimize(self, solver: Any, start: Any, **options: Any) -> Any:
+        """What ``solver.minimize`` gives."""
+        return solver.minimize(self, start, **options)
 
     def fitted(self, point: TensorNetwork) -> tuple[TensorNetwork, FittedMap]:
         """The network and the feature map at a point."""
@@ -190,6 +196,7 @@ class SweepProblem:
                 self._weight,
                 self._alpha,
                 self._pool,
+                self._n_samples,
                 known if self._sweep.is_same else None,
             )
             yield local

@@ -53,7 +53,7 @@ class TuningMixin:
         solver = self._solver_for(model, X)
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
             chosen = selection.by_kernel(loss.typical_curvature, pool.map)
-            if solver.sweeps:
+            if solver.sweeps and isinstance(X, np.ndarray):
                 seed = random_state.randint(np.iinfo(np.int32).max)
 
                 def judge(

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_wine
 from sklearn.model_selection import GridSearchCV
 
-from sktensornet import CPClassifier, HTRegressor, TTClassifier, TTRegressor
+from sktensornet import CPClassifier, HTClassifier, HTRegressor, TTClassifier, TTRegressor
 from sktensornet._linalg import merged_rows
 from sktensornet.feature_maps import (
     AffineMap,
@@ -23,7 +23,7 @@ from sktensornet.feature_maps import (
     TrigonometricMap,
 )
 from sktensornet.patches import ImagePatches
-from sktensornet.solvers import LBFGS, Solver
+from sktensornet.solvers import ALS, LBFGS, Solver
 
 pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
@@ -216,6 +216,63 @@ def assert_same_fit(name, X, y, weight):
         )
 
 
+SWEPT = {
+    "two sites": TTClassifier(rank=4, solver=ALS(sweep="two_site", rank_tol=1e-3)),
+    "fixed leg": TTClassifier(rank=3, solver=ALS(class_leg="fixed"), loss="squared_error"),
+    "tree": HTClassifier(rank=3, class_tensors="separate"),
+    "sum": CPClassifier(rank=3),
+    "regressor": TTRegressor(rank=3, loss="huber"),
+    "patches": CPClassifier(rank=8, patches=ImagePatches((3, 4), (1, 2)), feature_map=PCAMap(2)),
+}
+
+
+def assert_same_sweeps(name, X, y, weight):
+    model = clone(SWEPT[name])
+    if name == "patches":
+        X = X[:, :12]
+    else:
+        model.set_params(feature_map="polynomial")
+    if name == "regressor":
+        X, y = X[:, 1:], X[:, 0]
+    if model.solver == "auto":
+        model.set_params(solver="als")
+    model.set_params(alpha=0.01, max_iter=2, tol=0, random_state=0)
+    array = da.from_array(X, (CHUNKS[0], X.shape[1:])).persist()
+    with pytest.warns(match="ALS stopped after max_iter=2"):
+        expected = clone(model).fit(X, y, weight)
+    with pytest.warns(match="ALS stopped after max_iter=2"):
+        model.fit(array, da.from_array(y, 50), da.from_array(weight, 50))
+    np.testing.assert_allclose(model.loss_curve_, expected.loss_curve_, rtol=1e-9)
+    assert model.sweeps_[-1].ranks == expected.sweeps_[-1].ranks
+    decision = getattr(expected, "decision_function", expected.predict)(X)
+    found = getattr(model, "decision_function", model.predict)(array)
+    np.testing.assert_allclose(found, decision, rtol=1e-5, atol=1e-6 * np.abs(decision).max())
+
+
+def test_sweeps_of_a_cluster_are_those_of_numpy(client, data):
+    assert_same_sweeps("patches", *data)
+
+
+@pytest.mark.parametrize("name", SWEPT)
+def test_sweeps_over_blocks_are_those_of_numpy(local, data, name):
+    assert_same_sweeps(name, *data)
+
+
+@quick
+def test_sweeps_over_blocks_choose_alpha_and_go_on(local, data):
+    X, y, _ = data
+    array = da.from_array(X, CHUNKS)
+    model = TTClassifier(
+        rank=3, solver="als", feature_map="polynomial", max_iter=1, warm_start=True, random_state=0
+    )
+    first = model.fit(array, y).loss_curve_[-1]
+    assert model.alpha_ > 0
+    model.fit(array, y)
+    assert model.loss_curve_[-1] < first
+    with pytest.raises(ValueError, match="Input X contains infinity"):
+        model.fit(da.where(array > 14, np.inf, array), y)
+
+
 @quick
 def test_predictions_stay_in_blocks(client, data):
     X, y, _ = data
@@ -323,7 +380,6 @@ class Batches(Solver):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"solver": "als"}, "solver='als' asks for single samples"),
         ({"solver": "adam"}, "solver='adam' asks for single samples.* partial_fit"),
         ({"solver": Batches()}, "rows must be None"),
         ({"early_stopping": True}, "early_stopping=True holds out"),
@@ -365,7 +421,7 @@ def test_grid_search_on_a_cluster_finds_the_same(client, data):
 
 
 def test_without_a_cluster_one_block_is_read_after_the_other(monkeypatch, data):
-    monkeypatch.setattr(_dask, "_client", lambda: None)
+    monkeypatch.setattr(_dask, "client_of_dask", lambda: None)
     threads = []
 
     def note(block):

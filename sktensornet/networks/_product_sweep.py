@@ -12,7 +12,7 @@ from ._blocks import Block, CoreBlock, FactorBlock
 from ._columnwise import linear
 from ._environments import Environments, tour
 from ._network import TensorNetwork
-from ._sweep import Sweep, root_mean_square
+from ._sweep import Sweep
 
 _SAFE_EXPONENT = 8
 _LARGEST_EXPONENT = 900
@@ -159,7 +159,7 @@ class ProductSweep(Sweep):
         for other in self._neighbours[a]:
             if other != b:
                 product = product * self._messages(other, a)
-        size = root_mean_square(product, axis=1)
+        size = self._root_mean_square(product, axis=1)
         shift = np.where(size > 0, np.frexp(size)[1], 0)
         if np.abs(shift).max() > _SAFE_EXPONENT:
             product = np.ldexp(product, -shift[:, None])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,12 +93,14 @@ class Sweep(ABC):
         self._origin = network
         self._features = [columnwise(np.asarray(feature)[None]) for feature in features]
         self._weight = weight
+        self._n_samples = pool.total(len(weight))
+        self._share = weight / pool.total(weight.sum())
         self._pool = pool
         self._options = options
         self._dtype = self._features[0].dtype
         n_messages = max(len(network.cores) - 1, 1)
         batch = network.n_outputs if network.batched or not options.leg_moves else 1
-        needed = n_messages * options.rank * batch * len(weight) * self._dtype.itemsize
+        needed = n_messages * options.rank * batch * self._n_samples * self._dtype.itemsize
         self._keeps_all = needed <= options.budget
 
     @abstractmethod
@@ -151,7 +153,8 @@ class Sweep(ABC):
         rows = _CHUNK_BYTES // (self._dtype.itemsize * max(1, entries))
         return chunks(len(self._weight), max(64, rows))
 
-
-def root_mean_square(message: FloatArray, axis: int | Sequence[int] | None = None):
-    """Root of the mean square, summed in float64."""
-    return np.sqrt(np.mean(np.square(message, dtype=np.float64), axis=axis))
+    def _root_mean_square(self, message: FloatArray, axis: int | None = None):
+        """Root of the mean square over all samples, summed in float64."""
+        squares = np.sum(np.square(message, dtype=np.float64), axis=axis)
+        count = self._n_samples * (message.size // len(self._weight)) / squares.size
+        return np.sqrt(self._pool.total(squares) / count)

@@ -15,7 +15,7 @@ from ._environments import Environments, tour
 from ._gauge import orthogonalise
 from ._network import TensorNetwork
 from ._split import truncated_split
-from ._sweep import Sweep, root_mean_square
+from ._sweep import Sweep
 from ._tree import OUT, UNIT, Tree
 
 _SITE, _BOND = 0, 1
@@ -211,7 +211,7 @@ class TreeSweep(Sweep):
 
     def _gram(self, messages: Sequence[FloatArray]) -> FloatArray:
         """Weighted Gram matrix of what some messages carry together."""
-        root = np.sqrt(self._weight / self._weight.sum())[:, None]
+        root = np.sqrt(self._share)[:, None]
         size = math.prod(message.shape[-1] for message in messages)
         batch = max(len(message) for message in messages)
 
@@ -221,7 +221,7 @@ class TreeSweep(Sweep):
                 design = pairs(design, message[:, rows])
             return np.matmul(design.mT, design)
 
-        total = self._pool.sum(chunk, self._chunks(size * batch))
+        total = self._pool.total(self._pool.sum(chunk, self._chunks(size * batch)))
         n_tensors = len(self._cores[0])
         return total.mean(axis=0, keepdims=True) if len(total) > n_tensors else total
 
@@ -247,7 +247,7 @@ class TreeSweep(Sweep):
 
         width = math.prod(core.shape[1:3]) + rank * c
         self._pool.runs(chunk, self._chunks(width * batch))
-        size = float(root_mean_square(result))
+        size = float(self._root_mean_square(result))
         shift = math.frexp(size)[1] if size > 0 else 0
         if abs(shift) > _SAFE_EXPONENT:
             result *= 2.0**-shift

@@ -1,0 +1,141 @@
+"""The same sweeps over several parts of the samples, which meet at every sum."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from copy import copy
+from functools import reduce
+from queue import Queue
+from threading import Thread
+from typing import Any, Protocol
+
+import numpy as np
+
+from ._parallel import ChunkPool
+
+SUM, MONITOR, END, ERROR = "sum", "monitor", "end", "error"
+Request = tuple[str, Any]
+
+
+class Stopped(BaseException):
+    """Ends the thread of a part that no one waits for any more."""
+
+
+class SharedPool(ChunkPool):
+    """Threads for the chunks of a part, whose sums are those of all parts.
+
+    Parameters
+    ----------
+    n_threads : int
+    ask : callable
+        ``ask(SUM, value)`` gives the sum of what all parts ask with.
+    """
+
+    def __init__(self, n_threads: int, ask: Callable[[str, Any], Any]) -> None:
+        super().__init__(n_threads)
+        self._ask = ask
+
+    def total(self, value):
+        return self._ask(SUM, value)
+
+
+class Part:
+    """Work on some samples in a thread, which waits at each question.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(ask)``, where ``ask(kind, value)`` gives the answer of `run`.
+    """
+
+    def __init__(self, work: Callable[[Callable[[str, Any], Any]], Any]) -> None:
+        self._requests: Queue[Request] = Queue()
+        self._answers: Queue = Queue()
+        self._thread = Thread(target=self._run, args=(work,), daemon=True)
+
+    def step(self, answer: Any) -> Request:
+        """Go on with an answer, up to the next question or the end."""
+        if self._thread.ident is None:
+            self._thread.start()
+        else:
+            self._answers.put(answer)
+        return self._requests.get()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._answers.put(Stopped())
+
+    def _run(self, work: Callable[[Callable[[str, Any], Any]], Any]) -> None:
+        try:
+            self._requests.put((END, work(self._ask)))
+        except Stopped:
+            pass
+        except Exception as error:
+            self._requests.put((ERROR, error))
+
+    def _ask(self, kind: str, value: Any) -> Any:
+        self._requests.put((kind, value))
+        answer = self._answers.get()
+        if isinstance(answer, Stopped):
+            raise answer
+        return answer
+
+
+class Steps(Protocol):
+    """Parts wherever they are."""
+
+    def step(self, answer: Any) -> Sequence[Request]: ...
+
+    def close(self) -> None: ...
+
+
+class LocalParts:
+    """Parts in this process, one after the other."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = parts
+
+    def step(self, answer: Any) -> list[Request]:
+        # Each may change what it is given.
+        return [part.step(copy(answer)) for part in self._parts]
+
+    def close(self) -> None:
+        for part in self._parts:
+            part.close()
+
+
+def run(parts: Steps, monitor: Callable[..., bool]) -> Any:
+    """Let parts work until their end, adding what they ask with in order.
+
+    Parameters
+    ----------
+    parts : Steps
+        They ask for the same at the same time, since all that they decide
+        follows from sums.
+    monitor : callable
+        What answers the question `MONITOR`, asked with its arguments.
+
+    Returns
+    -------
+    object
+        What the work on the first part gave.
+    """
+    answer = None
+    try:
+        while True:
+            kinds, values = zip(*parts.step(answer), strict=True)
+            if ERROR in kinds:
+                raise values[kinds.index(ERROR)]
+            asked = zip(kinds, values, strict=True)
+            if len({np.shape(value) if kind == SUM else kind for kind, value in asked}) > 1:
+                raise RuntimeError(
+                    "the parts of a dask array ask for different things at the same time: "
+                    "their workers round differently; use workers of one kind, or solver='lbfgs'."
+                )
+            kind = kinds[0]
+            if kind == END:
+                return values[0]
+            answer = reduce(operator.add, values) if kind == SUM else monitor(*values[0])
+    finally:
+        parts.close()
