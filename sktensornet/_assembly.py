@@ -32,9 +32,10 @@ WIDEST_SWEPT = 256
 MOST_SWEPT = 100_000_000
 """The largest number of features of all samples and sites for which "auto" takes ALS."""
 
-FEWER_STEPS, MANY_SITES = 2, 11
-"""Steps of a local solve, and from how many sites on, where "auto" takes ALS and the loss
-is not quadratic: with few sites a core is visited too seldom to make up for steps."""
+FEWER_STEPS, MANY_SITES, MANY_OUTPUTS = 2, 11, 8
+"""Steps of a local solve, from how many sites on and below how many scores, where "auto"
+takes ALS and the loss is not quadratic: with few sites a core is visited too seldom to make
+up for steps, and many classes need more of them."""
 
 
 def make_solver(solver: str | Solver, automatic: Callable[[], Solver]) -> Solver:
@@ -58,7 +59,9 @@ def automatic_solver(estimator: Any, model: Model, n_samples: int) -> Callable[[
         and max(sizes) <= WIDEST_SWEPT
         and n_samples * sum(sizes) <= MOST_SWEPT
     ):
-        few = len(sizes) >= MANY_SITES and not estimator._loss().is_quadratic
+        n_outputs = model.contraction.n_batch * model.message_sizes[-1]
+        few = len(sizes) >= MANY_SITES and n_outputs < MANY_OUTPUTS
+        few = few and not estimator._loss().is_quadratic
         return partial(ALS, local_iter=FEWER_STEPS) if few else ALS
     return LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
 

@@ -240,20 +240,21 @@ def test_takes_no_batches(wine):
 
 
 @pytest.mark.parametrize(
-    ("Format", "n_columns", "steps"),
+    ("Format", "n_columns", "n_classes", "steps"),
     [
-        (TTClassifier, 10, 4),
-        (TTClassifier, 11, 2),
-        (CPClassifier, 30, 2),
-        (TTRegressor, 30, 4),
+        (TTClassifier, 10, 2, 4),
+        (TTClassifier, 11, 2, 2),
+        (CPClassifier, 30, 7, 2),
+        (CPClassifier, 30, 8, 4),
+        (TTRegressor, 30, 2, 4),
     ],
 )
-def test_auto_takes_fewer_steps_for_many_columns(Format, n_columns, steps, monkeypatch):
+def test_auto_takes_fewer_steps_for_many_columns(Format, n_columns, n_classes, steps, monkeypatch):
     taken = set()
     solve = ALS.solve
     monkeypatch.setattr(
         ALS, "solve", lambda self, local: (taken.add(self.local_iter), solve(self, local))[1]
     )
     X = np.random.default_rng(0).standard_normal((40, n_columns))
-    Format(rank=2, alpha=1.0, tol=1.0).fit(X, (X[:, 0] > 0).astype(int))
+    Format(rank=2, alpha=1.0, tol=1.0).fit(X, np.arange(40) % n_classes)
     assert taken == {steps}
