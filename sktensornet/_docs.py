@@ -72,9 +72,10 @@ solver : {"auto", "lbfgs", "adam", "als"} or Solver, default="auto"
     needs a fixed feature map and the Frobenius penalty. "auto" takes "als" for
     single columns where no parameter and no very wide categories rule it out,
     with two steps of a local solve for more than ten columns and up to seven
-    classes unless the loss is quadratic, and for the rest "lbfgs" as long as n_samples * n_parameters is at
-    most {auto_limit} and "adam" above. A dask array takes "lbfgs", or "als" if
-    asked for, which need nothing but sums over all samples.
+    classes unless the loss is quadratic, and for the rest "lbfgs" as long as
+    n_samples * n_parameters is at most {auto_limit} and "adam" above. A dask
+    array takes "lbfgs", or "als" if asked for, which need nothing but sums over
+    all samples.
 max_iter : int or None, default=None
     Steps of "lbfgs" (None is 500), passes over the data of "adam" (30), sweeps
     of "als" (20){few_sweeps}.

@@ -256,5 +256,5 @@ def test_auto_takes_fewer_steps_for_many_columns(Format, n_columns, n_classes, s
         ALS, "solve", lambda self, local: (taken.add(self.local_iter), solve(self, local))[1]
     )
     X = np.random.default_rng(0).standard_normal((40, n_columns))
-    Format(rank=2, alpha=1.0, tol=1.0).fit(X, np.arange(40) % n_classes)
+    Format(rank=8, alpha=1.0, tol=1.0).fit(X, np.arange(40) % n_classes)
     assert taken == {steps}
