@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ._dask import Blocks, client_of_dask, read
-from ._lockstep import MONITOR, LocalParts, Part, Request, SharedPool, run
+from ._lockstep import ERROR, MONITOR, LocalParts, Part, Request, SharedPool, run
 from ._model import Model
 from ._parallel import ChunkPool, effective_threads
 from ._sweeps import SweepProblem
@@ -18,6 +20,9 @@ from .feature_maps import FittedMap
 from .losses import Loss
 from .networks import TensorNetwork
 from .solvers import Solver
+
+_ROUNDING = 1e-6
+"""Largest difference of cores between parts, in units of the largest entry."""
 
 
 class BlockSweeps:
@@ -79,7 +84,7 @@ class BlockSweeps:
             parts = LocalParts([BlockPart(read(X), y, weight, problem) for X, y, weight in own])
         else:
             parts = ActorParts(client, own, problem)
-        return run(parts, monitor)
+        return run(parts, monitor, _agree)
 
 
 class BlockPart(Part):
@@ -94,7 +99,8 @@ class BlockPart(Part):
     """
 
     def __init__(self, X: FloatArray, y: np.ndarray, weight: FloatArray, problem: tuple) -> None:
-        model, loss, alpha, rank, n_jobs, solver, start, options = problem
+        # Parts of one process must not draw from one random state.
+        model, loss, alpha, rank, n_jobs, solver, start, options = deepcopy(problem)
 
         def work(ask):
             with SharedPool(effective_threads(n_jobs), ask) as pool:
@@ -128,8 +134,28 @@ class ActorParts:
         self._actors = [future.result() for future in made]
 
     def step(self, answer: Any) -> list[Request]:
-        return [future.result() for future in [actor.step(answer) for actor in self._actors]]
+        asked = [actor.step(answer) for actor in self._actors]
+        found: list[Request] = []
+        for future in asked:
+            try:
+                found.append(future.result())
+            except Exception as error:
+                found.append((ERROR, error))
+        return found
 
     def close(self) -> None:
         for actor in self._actors:
-            actor.close().result()
+            # A worker may be lost; the others still have to end.
+            with suppress(Exception):
+                actor.close().result()
+
+
+def _agree(found: Sequence[tuple[TensorNetwork, float]]) -> bool:
+    """Whether networks are the same up to rounding, in their gauge too."""
+    (first, _), *others = found
+    scales = [np.abs(core).max() for core in first.cores]
+    return all(
+        core.shape == like.shape and np.allclose(core, like, rtol=0, atol=_ROUNDING * scale)
+        for network, _ in others
+        for core, like, scale in zip(network.cores, first.cores, scales, strict=True)
+    )

@@ -323,11 +323,11 @@ class BaseTensorNetwork(
             self.solver, LBFGS if in_blocks else automatic_solver(self, model, len(X))
         )
 
-    def _max_iter(self, solver: Solver, goes_on: bool) -> int:
+    def _max_iter(self, solver: Solver, X: Any, goes_on: bool) -> int:
         """As asked for; a fit that follows trials may take fewer sweeps, or go on from one."""
         if self.max_iter is not None:
             return self.max_iter
-        few = self._searched_sweeps if self._searches(solver) else None
+        few = self._searched_sweeps if self._searches(solver, X) else None
         return solver.default_max_iter if few is None else few - TRIAL_SWEEPS * goes_on
 
     def _train(
@@ -352,7 +352,7 @@ class BaseTensorNetwork(
         metadata.
         """
         solver = self._solver_for(model, X)
-        max_iter = self._max_iter(solver, isinstance(start, TensorNetwork))
+        max_iter = self._max_iter(solver, X, isinstance(start, TensorNetwork))
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
             problem: Any
             if solver.sweeps:
@@ -376,7 +376,7 @@ class BaseTensorNetwork(
                 snapshot=lambda point: self._fitted_attributes(model, *problem.fitted(point)),
                 start=point,
                 early_stopping=stopping,
-                least_share=SHARE_OF_TOL * self.tol if self._searches(solver) else 0.0,
+                least_share=SHARE_OF_TOL * self.tol if self._searches(solver, X) else 0.0,
             )
             training.begin()
             outcome = problem.minimize(

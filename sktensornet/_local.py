@@ -124,7 +124,7 @@ class LocalProblem:
         def chunk(rows: slice) -> FloatArray:
             return self._block.adjoint(state.score_gradient[rows], rows)
 
-        total = self._pool.total(sum(self._over(chunk, self._rows)))
+        total = self._pool.total(sum(self._over(chunk, self._rows)), "gradient")
         return total + self._alpha * self._block.penalty(state.value)
 
     def preconditioner(self) -> tuple[Callable[[FloatArray], FloatArray], bool]:
@@ -163,7 +163,7 @@ class LocalProblem:
             return block.normal(weight, rows, self._loss.shift_free)
 
         normal = sum(self._over(chunk, self._chunks(size * block.n_systems)))
-        normal = self._pool.total(normal)
+        normal = self._pool.total(normal, "normal matrices")
         normal *= self._loss.curvature_bound(self._n_outputs)
         penalty = self._alpha * block.penalty_matrix()
         width = penalty.shape[-1]
@@ -187,7 +187,8 @@ class LocalProblem:
         def chunk(rows: slice) -> list[FloatArray]:
             return block.grams(weight, rows, self._loss.shift_free)
 
-        grams = [self._pool.total(sum(g)) for g in zip(*self._over(chunk, self._rows))]
+        grams = [sum(parts) for parts in zip(*self._over(chunk, self._rows))]
+        grams = [self._pool.total(gram, "Gram matrix of a leg") for gram in grams]
         scale = self._loss.curvature_bound(self._n_outputs)
         penalty = self._alpha * block.penalty_matrix()
         shape = block.value.shape
@@ -259,7 +260,7 @@ class LocalProblem:
         return state
 
     def _along(self, gradient: FloatArray, direction: FloatArray) -> float:
-        return self._pool.total(float(np.vdot(gradient, direction)))
+        return self._pool.total(float(np.vdot(gradient, direction)), "slope")
 
     def _penalty(self, a: FloatArray, b: FloatArray) -> float:
         return 0.5 * self._alpha * float(np.vdot(a, self._block.penalty(b)))
@@ -272,7 +273,7 @@ class LocalProblem:
             return float(weight @ values), gradient
 
         parts = self._over(chunk, self._short)
-        value = self._pool.total(sum(value for value, _ in parts))
+        value = self._pool.total(sum(value for value, _ in parts), "loss")
         if len(parts) == 1:
             return value, parts[0][1]
         return value, np.concatenate([gradient for _, gradient in parts])
@@ -282,7 +283,7 @@ class LocalProblem:
             second = self._loss.curvature(scores[rows], self._y[rows], along[rows])
             return float(self._weight[rows] @ second)
 
-        return self._pool.total(sum(self._over(chunk, self._short))) / self._n_samples
+        return self._pool.total(sum(self._over(chunk, self._short)), "curvature") / self._n_samples
 
     def _over(self, function: Callable[[slice], Any], rows: list[slice]) -> list[Any]:
         """What a function gives for each chunk."""

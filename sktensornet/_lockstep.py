@@ -14,8 +14,9 @@ import numpy as np
 
 from ._parallel import ChunkPool
 
-SUM, MONITOR, END, ERROR = "sum", "monitor", "end", "error"
+MONITOR, END, ERROR = "monitor", "end", "error"
 Request = tuple[str, Any]
+"""What is asked for: one of the above, or else the name of what is to be added."""
 
 
 class Stopped(BaseException):
@@ -29,15 +30,15 @@ class SharedPool(ChunkPool):
     ----------
     n_threads : int
     ask : callable
-        ``ask(SUM, value)`` gives the sum of what all parts ask with.
+        ``ask(what, value)`` gives the sum of what all parts ask with.
     """
 
     def __init__(self, n_threads: int, ask: Callable[[str, Any], Any]) -> None:
         super().__init__(n_threads)
         self._ask = ask
 
-    def total(self, value):
-        return self._ask(SUM, value)
+    def total(self, value, what):
+        return self._ask(what, value)
 
 
 class Part:
@@ -71,7 +72,7 @@ class Part:
             self._requests.put((END, work(self._ask)))
         except Stopped:
             pass
-        except Exception as error:
+        except BaseException as error:
             self._requests.put((ERROR, error))
 
     def _ask(self, kind: str, value: Any) -> Any:
@@ -79,7 +80,8 @@ class Part:
         answer = self._answers.get()
         if isinstance(answer, Stopped):
             raise answer
-        return answer
+        # Parts of one process are given the same object, and may change it.
+        return copy(answer)
 
 
 class Steps(Protocol):
@@ -97,15 +99,18 @@ class LocalParts:
         self._parts = parts
 
     def step(self, answer: Any) -> list[Request]:
-        # Each may change what it is given.
-        return [part.step(copy(answer)) for part in self._parts]
+        return [part.step(answer) for part in self._parts]
 
     def close(self) -> None:
         for part in self._parts:
             part.close()
 
 
-def run(parts: Steps, monitor: Callable[..., bool]) -> Any:
+def run(
+    parts: Steps,
+    monitor: Callable[..., bool],
+    agree: Callable[[Sequence[Any]], bool] = lambda values: True,
+) -> Any:
     """Let parts work until their end, adding what they ask with in order.
 
     Parameters
@@ -115,11 +120,18 @@ def run(parts: Steps, monitor: Callable[..., bool]) -> Any:
         follows from sums.
     monitor : callable
         What answers the question `MONITOR`, asked with its arguments.
+    agree : callable
+        Whether what the parts ask the monitor with is the same.
 
     Returns
     -------
     object
         What the work on the first part gave.
+
+    Raises
+    ------
+    RuntimeError
+        If the parts do not do the same.
     """
     answer = None
     try:
@@ -127,15 +139,17 @@ def run(parts: Steps, monitor: Callable[..., bool]) -> Any:
             kinds, values = zip(*parts.step(answer), strict=True)
             if ERROR in kinds:
                 raise values[kinds.index(ERROR)]
-            asked = zip(kinds, values, strict=True)
-            if len({np.shape(value) if kind == SUM else kind for kind, value in asked}) > 1:
-                raise RuntimeError(
-                    "the parts of a dask array ask for different things at the same time: "
-                    "their workers round differently; use workers of one kind, or solver='lbfgs'."
-                )
             kind = kinds[0]
+            own = kind in (MONITOR, END)
+            asked = {(k, None if own else np.shape(v)) for k, v in zip(kinds, values, strict=True)}
+            if len(asked) > 1 or (kind == MONITOR and not agree(values)):
+                raise RuntimeError(
+                    f"the parts of a dask array no longer do the same at {sorted(set(kinds))!r}: "
+                    "their workers round differently, or a block changed meanwhile; use workers of "
+                    "one kind, or solver='lbfgs'."
+                )
             if kind == END:
                 return values[0]
-            answer = reduce(operator.add, values) if kind == SUM else monitor(*values[0])
+            answer = monitor(*values[0]) if kind == MONITOR else reduce(operator.add, values)
     finally:
         parts.close()

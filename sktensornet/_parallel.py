@@ -157,8 +157,11 @@ class ChunkPool:
             results += other.result()
         return results
 
-    def total(self, value: Any) -> Any:
-        """Sum of a value over all who hold samples: the value itself, where one holds all."""
+    def total(self, value: Any, what: str) -> Any:
+        """Sum of a value over all who hold samples: the value itself, where one holds all.
+
+        `what` names it. Whatever all are to decide alike must follow from totals.
+        """
         return value
 
     def sum(self, function: Callable[[Item], Any], items: Iterable[Item]) -> Any:

@@ -93,8 +93,9 @@ class SweepProblem:
         self._X = X
         self._y = y
         self._weight = sample_weight.astype(np.float64)
-        self._n_samples = pool.total(len(self._weight))
-        self._weight *= 1.0 / (pool.total(self._weight.sum()) / self._n_samples)
+        self._n_samples = pool.total(len(self._weight), "samples")
+        whole = pool.total(self._weight.sum(), "weight")
+        self._weight *= 1.0 / (whole / self._n_samples)
         self._alpha = alpha
         self._rank = rank
         self._pool = pool

@@ -28,10 +28,10 @@ class TuningMixin:
         self.alpha_ = default if self.alpha == "auto" else float(self.alpha)
         self.scale_ = self.trials_ = None
 
-    def _searches(self: Any, solver: Solver) -> bool:
+    def _searches(self: Any, solver: Solver, X: Any) -> bool:
         """Whether the fit is one with a penalty that short fits have chosen."""
         chooses = self.alpha == "auto" and self.patches is None and not self.early_stopping
-        return solver.sweeps and chooses
+        return solver.sweeps and chooses and isinstance(X, np.ndarray)
 
     def _tune(
         self: Any, model: Model, X: FloatArray, y: Any, weight, random_state

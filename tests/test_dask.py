@@ -10,6 +10,7 @@ from sklearn.datasets import load_wine
 from sklearn.model_selection import GridSearchCV
 
 from sktensornet import CPClassifier, HTClassifier, HTRegressor, TTClassifier, TTRegressor
+from sktensornet._block_sweeps import _agree
 from sktensornet._linalg import merged_rows
 from sktensornet.feature_maps import (
     AffineMap,
@@ -22,6 +23,7 @@ from sktensornet.feature_maps import (
     SplineMap,
     TrigonometricMap,
 )
+from sktensornet.networks import TensorNetwork, tensor_train
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import ALS, LBFGS, Solver
 
@@ -253,9 +255,26 @@ def test_sweeps_of_a_cluster_are_those_of_numpy(client, data):
     assert_same_sweeps("patches", *data)
 
 
+def test_parts_in_another_gauge_are_noticed():
+    cores = (np.ones((1, 2, 2)), np.ones((2, 2, 1, 1)))
+    network, flipped = (
+        TensorNetwork(tensor_train(2), tuple(sign * core for core in cores)) for sign in (1.0, -1.0)
+    )
+    assert _agree([(network, 0.5), (network, 0.5)])
+    assert not _agree([(network, 0.5), (flipped, 0.5)])
+
+
 @pytest.mark.parametrize("name", SWEPT)
 def test_sweeps_over_blocks_are_those_of_numpy(local, data, name):
     assert_same_sweeps(name, *data)
+
+
+@quick
+def test_a_fit_of_blocks_without_trials_takes_all_its_sweeps(local, data):
+    X, y, _ = data
+    model = TTClassifier(rank=2, solver="als", feature_map="polynomial", tol=0, random_state=0)
+    model.fit(da.from_array(X, CHUNKS), y)
+    assert model.n_iter_ > model._searched_sweeps
 
 
 @quick

@@ -81,9 +81,11 @@ class Multiply(Product):
                 prefix = scaled.mT
                 exponent = add_exponents(exponent, shift)
             steps.append((prefix, shift))
-            again = j > 2 and not wants_tape
-            own = steps[j - 2][0] if again else work.keep(prefix.shape, prefix.dtype)
-            prefix = work.run(np.multiply, prefix, message, out=own)
+            shape = np.broadcast_shapes(prefix.shape, message.shape)
+            # Without a tape nothing reads the prefix before last again.
+            reuses = j > 2 and not wants_tape and steps[j - 2][0].shape == shape
+            target = steps[j - 2][0] if reuses else work.keep(shape, prefix.dtype)
+            prefix = work.run(np.multiply, prefix, message, out=target)
         return prefix, steps, exponent
 
     def combine_adjoint(self, messages, steps, result, gradient, into, work):

@@ -93,8 +93,8 @@ class Sweep(ABC):
         self._origin = network
         self._features = [columnwise(np.asarray(feature)[None]) for feature in features]
         self._weight = weight
-        self._n_samples = pool.total(len(weight))
-        self._share = weight / pool.total(weight.sum())
+        self._n_samples = pool.total(len(weight), "samples")
+        self._share = weight / pool.total(weight.sum(), "weight")
         self._pool = pool
         self._options = options
         self._dtype = self._features[0].dtype
@@ -157,4 +157,4 @@ class Sweep(ABC):
         """Root of the mean square over all samples, summed in float64."""
         squares = np.sum(np.square(message, dtype=np.float64), axis=axis)
         count = self._n_samples * (message.size // len(self._weight)) / squares.size
-        return np.sqrt(self._pool.total(squares) / count)
+        return np.sqrt(self._pool.total(squares, "squares") / count)

@@ -221,7 +221,8 @@ class TreeSweep(Sweep):
                 design = pairs(design, message[:, rows])
             return np.matmul(design.mT, design)
 
-        total = self._pool.total(self._pool.sum(chunk, self._chunks(size * batch)))
+        total = self._pool.sum(chunk, self._chunks(size * batch))
+        total = self._pool.total(total, "Gram matrix of messages")
         n_tensors = len(self._cores[0])
         return total.mean(axis=0, keepdims=True) if len(total) > n_tensors else total
 

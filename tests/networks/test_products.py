@@ -257,3 +257,18 @@ def test_what_needs_a_weight_tensor_raises(act, name):
     assert network.product == "max"
     with pytest.raises(ValueError, match=r"needs product='multiply'.*product='max'"):
         act(network)
+
+
+@pytest.mark.parametrize("wants_tape", [True, False])
+def test_messages_of_one_tensor_and_of_several_meet(wants_tape):
+    rng = np.random.default_rng(0)
+    messages = [rng.standard_normal((batch, 2, 5)) for batch in (1, 3, 1, 3, 1)]
+    work = Workspace()
+    result, steps, _ = PRODUCTS["multiply"].combine(messages, work, wants_tape)
+    np.testing.assert_allclose(result, np.prod(np.broadcast_arrays(*messages), axis=0), rtol=1e-12)
+    if wants_tape:
+        gradient = rng.standard_normal(result.shape)
+        into = [np.empty_like(result) for _ in messages]
+        PRODUCTS["multiply"].combine_adjoint(messages, steps, result, gradient, into, work)
+        for message, found in zip(messages, into, strict=True):
+            np.testing.assert_allclose(found * message, gradient * result, rtol=1e-10)
