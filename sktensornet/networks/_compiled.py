@@ -19,7 +19,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from .._workspace import Calls, Workspace, next_node
-from ._steps import check_range, sum_batch
+from ._steps import by_core, by_messages, check_range, sum_batch, sum_products
 
 Row: TypeAlias = "list[int]"
 _Part: TypeAlias = "tuple[int, int]"
@@ -28,13 +28,20 @@ _LARGEST = 300_000
 """Bytes between the steps of a node above which they are taken for some samples at a time."""
 _TILE = 192
 """How many samples that is."""
+_FUSED = (sum_products, by_core, by_messages)
 _FLAGS = {False: ord("N"), True: ord("T")}
+
+
+@cache
+def can_compile() -> bool:
+    """Whether the extra is installed."""
+    return find_spec("numba") is not None
 
 
 @cache
 def _jit() -> Any:
     """The compiled code, or None."""
-    if find_spec("numba") is None:
+    if not can_compile():
         return None
     from . import _jit
 
@@ -81,12 +88,15 @@ class _Table:
         self._rows: list[Row] = []
         self._held: list[Any] = []
         self._dtype = np.dtype(np.float32)
+        self._memory = 8 * n
 
     def function(self) -> Callable[[], bool]:
         jit, numbers = self._jit, np.array([1, 0], self._dtype)
         table = np.array([row + [0] * (jit.WIDTH - len(row)) for row in self._rows], np.int64)
-        like = np.zeros(self._n, self._dtype)
-        run: Callable[[], bool] = partial(jit.execute, table, jit.GEMM[self._dtype], numbers, like)
+        memory = np.empty(self._memory // self._dtype.itemsize, self._dtype)
+        run: Callable[[], bool] = partial(
+            jit.execute, table, jit.GEMM[self._dtype], numbers, memory
+        )
         run.held = self._held  # type: ignore[attr-defined]
         return run
 
@@ -97,7 +107,9 @@ class _Table:
         if any(maker is None for maker in makers):
             return False
         spare = (a.nbytes for a in self._held[first:] if self._start_of_spare(_address(a)))
-        size = _TILE if max(spare, default=0) > _LARGEST else self._n
+        is_long = max(spare, default=0) > _LARGEST
+        is_fused = any(function in _FUSED for function, *_ in calls)
+        size = _TILE if is_long and not is_fused else self._n
         for start in range(0, self._n, size):
             part = start, min(size, self._n - start)
             self._rows += [maker(part) for maker in makers if maker is not None]
@@ -109,6 +121,8 @@ class _Table:
         """What gives the row of a call for some of the samples."""
         if function is check_range:
             arguments = (arguments[0].mT,)
+        if function in _FUSED:
+            return self._fused(function, arguments, out)
         arrays = [a for a in (*arguments, out) if isinstance(a, np.ndarray)]
         self._dtype = arrays[0].dtype
         if self._dtype not in self._jit.GEMM or any(a.dtype != self._dtype for a in arrays):
@@ -187,6 +201,48 @@ class _Table:
         x = x.transpose(0, first.index(result[1]), first.index(second[1]), 3)
         lengths = (len(out), *x.shape[1:3])
         return self._elementwise(self._jit.CONTRACT, lengths, out[:, :, None], x, y[:, None])
+
+    def _fused(
+        self, function: Callable[..., Any], arguments: Any, out: FloatArray
+    ) -> Callable[[_Part], Row] | None:
+        """A core with two children, or its adjoint, in one step."""
+        jit = self._jit
+        nothing = np.empty((1, 1, self._n), out.dtype)
+        if function is sum_products:
+            kind, (matrix, x, y, _, split) = jit.SUM_PRODUCTS, arguments
+            core = split.by_message(matrix, y.shape[1])
+            sampled = [x, y, out]
+        elif function is by_core:
+            kind, (gradient, x, y, _) = jit.BY_CORE, arguments
+            core = out.reshape(len(out), x.shape[1], y.shape[1], -1)
+            sampled = [gradient, x, y]
+        else:
+            kind, (matrix, gradient, x, y, *into) = jit.BY_MESSAGES, arguments
+            core = matrix.reshape(len(matrix), x.shape[1], y.shape[1], -1)
+            sampled = [gradient, x, y, *(nothing if a is None else a for a in into)]
+        arrays = [core, *sampled]
+        self._dtype = core.dtype
+        if self._dtype not in jit.GEMM or any(a.dtype != self._dtype for a in arrays):
+            return None
+        if any(a.shape[-1] != self._n or a.strides[-1] != a.itemsize for a in sampled):
+            return None
+        if self._n * core.itemsize < jit.TILE or core.strides[-1] != core.itemsize:
+            return None
+        self._held += arrays
+        n_batch = max(map(len, arrays))
+        n_x, n_y = x.shape[1], y.shape[1]
+        n_out = core.shape[2] if function is sum_products else core.shape[3]
+        self._memory = max(self._memory, jit.memory(n_out, n_y, self._n, n_x))
+        places = [self._placer(a, 0, 1) for a in sampled]
+        at_core = self._placer(core, 0, 1, 2)
+
+        def row(part: _Part) -> Row:
+            row = [kind, n_batch, n_out, n_y, part[1], n_x, *at_core((0, self._n))]
+            for place in places:
+                row += place(part)
+            return row
+
+        return row
 
     def _product(
         self, x: FloatArray, y: FloatArray, out: FloatArray

@@ -16,6 +16,7 @@ import numpy as np
 
 from .._typing import Features, FloatArray
 from .._workspace import Workspace
+from ._compiled import can_compile
 from ._kernels import CoreKernel
 from ._product_kernel import ProductKernel
 from ._products import PRODUCTS, Elementwise
@@ -116,7 +117,8 @@ class Contraction:
             kernel = ProductKernel(self.product, out, node.out_first)
         else:
             sizes = [self.message_sizes[child] for child in node.children]
-            kernel = CoreKernel(sizes, out, node.out_first)
+            fused = self._compiles and can_compile()
+            kernel = CoreKernel(sizes, out, node.out_first, fused)
         return Step(index, node.children, kernel, position, checked)
 
     def _axes(self, index: int) -> tuple[int, ...]:

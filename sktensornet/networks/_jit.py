@@ -15,10 +15,14 @@ from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import get_cython_function_address, intrinsic
 
-PRODUCT, MULTIPLY, CONTRACT, SUM, CHECK = range(5)
+from ._microkernels import TILE, memory, take_by_core, take_by_messages, take_sum_products
+
+__all__ = ["TILE", "memory"]
+
+PRODUCT, MULTIPLY, CONTRACT, SUM, CHECK, SUM_PRODUCTS, BY_CORE, BY_MESSAGES = range(8)
 """Kinds of steps."""
 
-WIDTH = 17
+WIDTH = 25
 """Integers of a step."""
 
 _BLAS_ARGUMENTS = 13
@@ -140,8 +144,8 @@ def execute(table: Any, gemm: int, numbers: Any, like: Any) -> bool:
         From `GEMM`.
     numbers : ndarray
         One and zero.
-    like : ndarray of shape (n_samples,)
-        Of the dtype of all arrays; memory for the search of the largest.
+    like : ndarray
+        Of the dtype of all arrays; memory for what a step needs meanwhile.
 
     Returns
     -------
@@ -170,6 +174,12 @@ def execute(table: Any, gemm: int, numbers: Any, like: Any) -> bool:
             _contract(t, n, like)
         elif t[0] == SUM:
             _sum(t, n, like)
+        elif t[0] == SUM_PRODUCTS:
+            take_sum_products(t, like)
+        elif t[0] == BY_CORE:
+            take_by_core(t, like)
+        elif t[0] == BY_MESSAGES:
+            take_by_messages(t, like)
         elif not _in_range(t, n, like, like):
             return False
     return True

@@ -16,6 +16,7 @@ import numpy as np
 
 from .._typing import FloatArray
 from .._workspace import Workspace
+from ._steps import by_core, by_messages, sum_products
 
 
 class _Split:
@@ -95,9 +96,13 @@ class CoreKernel:
         Length of the outgoing message.
     out_first : bool
         Whether cores are (b, out, \*sizes) and not (b, \*sizes, out).
+    fused : bool, default=False
+        Whether compiled code takes both passes of two children in one step each.
     """
 
-    def __init__(self, sizes: Sequence[int], out: int, out_first: bool) -> None:
+    def __init__(
+        self, sizes: Sequence[int], out: int, out_first: bool, fused: bool = False
+    ) -> None:
         k = len(sizes)
 
         def split(*first: int) -> _Split:
@@ -112,28 +117,30 @@ class CoreKernel:
 
         splits = [split(*first) for n in (1, 2) for first in combinations(range(k), n)]
         self._up = min(splits, key=lambda split: designed(split) + left(split))
-        self._down = self._up
         whole = split(*range(k)) if k <= 2 else self._up
         kept = 3 * left(self._up) + designed(self._up)
-        if whole.first != self._up.first and 3 * designed(whole) <= kept:
-            self._down = whole
-        self.keeps = self._down is self._up and bool(self._up.rest)
+        if fused and k == 2:
+            self._up, self._down = split(int(sizes[1] > sizes[0])), whole
+        else:
+            self._down = whole if 3 * designed(whole) <= kept else self._up
+        self.keeps = self._down.first == self._up.first and bool(self._up.rest)
         rest = [sizes[j] for j in self._up.rest]
         kept = sum(math.prod(rest[j:]) * out for j in range(len(rest))) if self.keeps else 0
+        self._shares = self._down.first == self._up.first and len(self._up.first) == 1
         self.entries = 2 * out + kept
         """Numbers per sample that both passes keep."""
 
     def matrices(self, core: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Copies of the core as the two passes use it."""
         up = np.array(self._up.matrix(core), order="C")
-        if self._down is self._up:
+        if self._shares:
             return up, up
-        return up, np.array(self._down.matrix(core), order="C")
+        return up, np.array(self._down.matrix(core).mT, order="C").mT
 
     def refresh(self, matrices: tuple[FloatArray, FloatArray], core: FloatArray) -> None:
         """Write another core into what `matrices` gave."""
         matrices[0][...] = self._up.matrix(core)
-        if self._down is not self._up:
+        if not self._shares:
             matrices[1][...] = self._down.matrix(core)
 
     def apply(
@@ -163,11 +170,15 @@ class CoreKernel:
         split, matrix = self._up, matrices[0]
         design = split.design(messages, work)
         n_batch, n = max(len(matrix), len(design)), design.shape[-1]
-        empty = work.keep if not split.rest or (self.keeps and wants_tape) else work.spare
-        result = work.run(
-            np.matmul, matrix, design, out=empty((n_batch, matrix.shape[1], n), matrix.dtype)
-        )
-        partial = []
+        wants_partial = self.keeps and wants_tape
+        empty = work.keep if not split.rest or wants_partial else work.spare
+        result = empty((n_batch, matrix.shape[1], n), matrix.dtype)
+        partial: list[FloatArray] = []
+        if len(split.rest) == 1 and not wants_partial:
+            y = messages[split.rest[0]]
+            out = work.keep((n_batch, matrix.shape[1] // y.shape[1], n), matrix.dtype)
+            return work.run(sum_products, matrix, design, y, result, split, out=out), partial
+        work.run(np.matmul, matrix, design, out=result)
         for j in split.rest:
             message = messages[j]
             each = split.by_message(result, message.shape[1])
@@ -207,28 +218,26 @@ class CoreKernel:
             if target is not None:
                 work.run(np.einsum, "bron,bon->brn", each, gradient, out=target)
             gradient = self._spread(split, messages[j], gradient, work)
-        design = split.design(messages, work)
-        by_matrix = _product_over_samples(gradient, design, work)
         if len(split.first) == 1:
-            (target,) = (into[j] for j in split.first)
+            (j,) = split.first
+            by_matrix = _product_over_samples(gradient, messages[j], work)
+            target = into[j]
             if target is not None:
                 work.run(np.matmul, matrix.mT, gradient, out=target)
             return split.core(by_matrix)
         i, j = split.first
-        if into[i] is not None or into[j] is not None:
+        x, y, to_x, to_y = messages[i], messages[j], into[i], into[j]
+        n_rows, n = matrix.shape[2], gradient.shape[2]
+        design = work.spare((max(len(x), len(y)), n_rows, n), matrix.dtype)
+        by_rows = work.keep((len(gradient), n_rows, matrix.shape[1]), matrix.dtype)
+        work.run(by_core, gradient, x, y, design, out=by_rows)
+        if to_x is not None or to_y is not None:
             # The design has done its work; its memory is in the cache.
             back = design
             if len(back) < len(matrix):
-                back = work.spare((len(matrix), *design.shape[1:]), matrix.dtype)
-            work.run(np.matmul, matrix.mT, gradient, out=back)
-            x, y = messages[i], messages[j]
-            back = back.reshape(len(back), x.shape[1], y.shape[1], -1)
-            to_x, to_y = into[i], into[j]
-            if to_x is not None:
-                work.run(np.einsum, "bijn,bjn->bin", back, y, out=to_x)
-            if to_y is not None:
-                work.run(np.einsum, "bijn,bin->bjn", back, x, out=to_y)
-        return split.core(by_matrix)
+                back = work.spare((len(matrix), n_rows, n), matrix.dtype)
+            work.run(by_messages, matrix.mT, gradient, x, y, to_x, to_y, out=back)
+        return split.core(by_rows.mT)
 
     def _spread(
         self, split: _Split, message: FloatArray, gradient: FloatArray, work: Workspace

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._typing import FloatArray, IntArray
@@ -35,3 +37,76 @@ def check_range(message: FloatArray, out: None) -> None:
 def sum_batch(gradient: FloatArray, out: FloatArray) -> None:
     """Sum over the tensors."""
     gradient.sum(axis=0, out=out)
+
+
+def sum_products(
+    matrix: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    between: FloatArray,
+    split: Any,
+    out: FloatArray,
+) -> None:
+    """A core applied to x in a matrix product, and to y sample by sample.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (b, rows, i)
+        The core, with rows for y and the result in the order of `split`.
+    x, y : ndarray of shape (b, i, n) and (b, j, n)
+    between : ndarray of shape (b, rows, n)
+        Memory.
+    split : object
+        Has a method `by_message`, which sorts rows as (b, j, o).
+    out : ndarray of shape (b, o, n)
+    """
+    np.matmul(matrix, x, out=between)
+    np.einsum("bron,brn->bon", split.by_message(between, y.shape[1]), y, out=out)
+
+
+def by_core(
+    gradient: FloatArray, x: FloatArray, y: FloatArray, design: FloatArray, out: FloatArray
+) -> None:
+    """The adjoint of `sum_products` by the core.
+
+    Parameters
+    ----------
+    gradient : ndarray of shape (b, o, n)
+    x, y : ndarray of shape (b, i, n) and (b, j, n)
+    design : ndarray of shape (b, i * j, n)
+        Memory.
+    out : ndarray of shape (b, i * j, o)
+    """
+    each = design.reshape(len(design), x.shape[1], y.shape[1], -1)
+    np.multiply(x[:, :, None], y[:, None], out=each)
+    np.matmul(design, gradient.mT, out=out)
+
+
+def by_messages(
+    matrix: FloatArray,
+    gradient: FloatArray,
+    x: FloatArray,
+    y: FloatArray,
+    to_x: FloatArray | None,
+    to_y: FloatArray | None,
+    out: FloatArray,
+) -> None:
+    """The adjoint of `sum_products` by x and y.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (b, i * j, o)
+        The core.
+    gradient : ndarray of shape (b, o, n)
+    x, y : ndarray of shape (b, i, n) and (b, j, n)
+    to_x, to_y : ndarray in the shape of x and y but for b, or None
+        Where to write the derivatives that are wanted.
+    out : ndarray of shape (b, i * j, n)
+        Memory.
+    """
+    np.matmul(matrix, gradient, out=out)
+    each = out.reshape(len(out), x.shape[1], y.shape[1], -1)
+    if to_x is not None:
+        np.einsum("bijn,bjn->bin", each, y, out=to_x)
+    if to_y is not None:
+        np.einsum("bijn,bin->bjn", each, x, out=to_y)

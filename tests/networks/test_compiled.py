@@ -1,12 +1,15 @@
 """Compiled passes against the calls that they stand for."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from sktensornet._workspace import Workspace
+from sktensornet._workspace import Workspace, replay
 from sktensornet.networks import (
     Contraction,
     _compiled,
+    _steps,
     _tape,
     canonical_polyadic,
     hierarchical_tucker,
@@ -67,7 +70,7 @@ def test_every_kind_of_step_in_both_precisions(tree, n_batch, dtype, passes, bot
     cores = [rng.standard_normal(shape).astype(dtype) for shape in contraction.core_shapes]
     prepared, work = contraction.prepare(cores), Workspace()
     for _ in range(3):
-        features = [rng.standard_normal((8, m)).astype(dtype) for m in contraction.mode_sizes]
+        features = [rng.standard_normal((26, m)).astype(dtype) for m in contraction.mode_sizes]
         for a, b in zip(*both_passes(contraction, cores, prepared, features, work), strict=True):
             assert a.dtype == dtype
             close(a, b, 100 * float(np.finfo(dtype).eps))
@@ -85,7 +88,7 @@ def test_messages_out_of_range_are_rescaled_all_the_same(tree, wants_tape, size,
     cores = identity_start(contraction, constants, np.zeros((1, 2)), rng, 0.1, 0.1)
     prepared, work = contraction.prepare(cores), Workspace()
     for scale in (1.0, size, 1.0):
-        features = [scale * np.column_stack([np.ones(4), rng.random(4)]) for _ in range(60)]
+        features = [scale * np.column_stack([np.ones(13), rng.random(13)]) for _ in range(60)]
         work.clear()
         scores, _ = contraction.forward(prepared, features, work, wants_tape)
         expected, _ = contraction.forward(cores, features)
@@ -102,3 +105,47 @@ def test_without_the_extra_nothing_is_compiled(monkeypatch):
 def test_a_call_without_code_leaves_the_pass_to_the_interpreter():
     x = np.ones((1, 2, 3))
     assert _compiled.compiled([(np.negative, (x,), x)], Workspace(), 3) is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("batches", [(1, 1, 1), (3, 1, 3), (3, 3, 1)])
+@pytest.mark.parametrize("n", [24, 25, 101])
+@pytest.mark.parametrize(
+    ("n_x", "n_y", "n_out"),
+    [(1, 1, 1), (3, 2, 4), (4, 7, 5), (5, 4, 9), (40, 9, 3), (2, 200, 6), (300, 2, 2)],
+)
+def test_a_core_with_two_children_is_as_in_the_interpreter(n_x, n_y, n_out, n, batches, dtype):
+    rng = np.random.default_rng(n_x * n_y)
+
+    def drawn(*shape):
+        return rng.standard_normal(shape).astype(dtype)
+
+    n_batch, b_x, b_y = batches
+    x, y, gradient = drawn(b_x, n_x, n), drawn(b_y, n_y, n), drawn(n_batch, n_out, n)
+    split = SimpleNamespace(by_message=lambda a, size: a.reshape(len(a), size, n_out, -1))
+    core, back = drawn(n_batch, n_y * n_out, n_x), drawn(n_batch, n_x * n_y, n_out)
+    between, design = drawn(n_batch, n_y * n_out, n), drawn(max(b_x, b_y), n_x * n_y, n)
+    out, by_core, memory = drawn(*gradient.shape), drawn(*back.shape), drawn(n_batch, n_x * n_y, n)
+    to_x, to_y = drawn(n_batch, n_x, n), drawn(n_batch, n_y, n)
+    for call, results in (
+        ((_steps.sum_products, (core, x, y, between, split), out), (out,)),
+        ((_steps.by_core, (gradient, x, y, design), by_core), (by_core,)),
+        ((_steps.by_messages, (back, gradient, x, y, to_x, to_y), memory), (to_x, to_y)),
+        ((_steps.by_messages, (back, gradient, x, y, None, to_y), memory), (to_y,)),
+        ((_steps.by_messages, (back, gradient, x, y, to_x, None), memory), (to_x,)),
+    ):
+        replay([call])
+        expected = [np.array(result) for result in results]
+        for result in results:
+            result[...] = np.nan
+        function = _compiled.compiled([call], Workspace(), n)
+        assert function is not None
+        assert function()
+        for found, wanted in zip(results, expected, strict=True):
+            close(found, wanted, 400 * float(np.finfo(dtype).eps))
+
+
+def test_too_few_samples_for_a_tile_are_left_to_the_interpreter():
+    x = np.ones((1, 2, 11))
+    call = (_steps.by_core, (x, x, x, np.ones((1, 4, 11))), np.ones((1, 4, 2)))
+    assert _compiled.compiled([call], Workspace(), 11) is None
