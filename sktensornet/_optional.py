@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 
@@ -16,3 +18,9 @@ def require(name: str, extra: str, caller: str) -> ModuleType:
             f"python -m pip install 'sktensornet[{extra}]' brings it, or '.[{extra}]' in a copy of "
             "the repository."
         ) from error
+
+
+@cache
+def can_compile() -> bool:
+    """Whether the extra ``numba`` is installed."""
+    return find_spec("numba") is not None

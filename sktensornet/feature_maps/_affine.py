@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .._checks import check_integer, check_option
 from .._linalg import positive_scale, weighted_moments
+from .._optional import can_compile
 from ._base import FeatureMap, FittedMap, empty_features, standardise, unit_covectors
 
 
@@ -28,6 +30,21 @@ ACTIVATIONS = {
     "tanh": (lambda h: np.tanh(h, out=h), _tanh_adjoint),
     "identity": (lambda h: h, lambda f, gradient: gradient),
 }
+
+_LEAST = {"relu": 0.0, "identity": -np.inf}
+"""The least feature, for activations that compiled code knows."""
+
+_WORTH_COMPILING = 50_000
+"""How many numbers make compiled code worth its import."""
+
+
+def _compiled_for(*arrays: np.ndarray) -> Any:
+    """The compiled code for arrays (d, n, any), or None."""
+    if arrays[0].size < _WORTH_COMPILING or not can_compile():
+        return None
+    from . import _compiled_affine
+
+    return _compiled_affine if _compiled_affine.fits(*arrays) else None
 
 
 class AffineMap(FeatureMap):
@@ -110,24 +127,38 @@ class FittedAffineMap(FittedMap):
             missing = np.isnan(sites)
             sites = np.where(missing, self.column_means, sites)
             silent = np.nonzero(missing[..., 0]) if sites.shape[2] == 1 else None
-        site_size = sites.shape[2]
-        # With an input 1 one matrix product gives the constant and the offset too.
-        z = empty_features(sites.shape, site_size + 1, sites.dtype)
-        standardise(sites, self.mean, self.scale, z[..., :-1], is_complete=True)
-        z[..., -1] = 1
-        whole = np.zeros((site_size + 1, len(offset) + 1), z.dtype)
-        whole[:-1, 1:], whole[-1, 0], whole[-1, 1:] = matrix, 1, offset
+        z = empty_features(sites.shape, sites.shape[2] + 1, sites.dtype)
         features = empty_features(sites.shape, len(offset) + 1, z.dtype)
-        np.matmul(whole.T, z.mT, out=features.mT)
-        ACTIVATIONS[self.activation][0](features[..., 1:])
+        self._affine(matrix, offset, sites, z, features)
         if silent is not None:
             features[silent[0], silent[1], 1:] = 0
         return features, (z, features, silent)
+
+    def _affine(self, matrix, offset, sites, z, features) -> None:
+        """Write standardised inputs with a one at the end, and the features."""
+        with np.errstate(over="ignore"):
+            factor = 1 / self.scale
+        compiled = _compiled_for(sites) if np.isfinite(factor).all() else None
+        if compiled is not None and self.activation in _LEAST:
+            least = _LEAST[self.activation]
+            compiled.affine(sites, self.mean, factor, matrix, offset, least, z, features)
+            return
+        standardise(sites, self.mean, self.scale, z[..., :-1], is_complete=True)
+        z[..., -1] = 1
+        # With an input 1 one matrix product gives the constant and the offset too.
+        whole = np.zeros((z.shape[2], features.shape[2]), z.dtype)
+        whole[:-1, 1:], whole[-1, 0], whole[-1, 1:] = matrix, 1, offset
+        np.matmul(whole.T, z.mT, out=features.mT)
+        ACTIVATIONS[self.activation][0](features[..., 1:])
 
     def backward(self, parameters, saved, gradient):
         z, features, silent = saved
         if not isinstance(gradient, np.ndarray):
             gradient = np.stack(gradient)
+        compiled = _compiled_for(z, features, gradient) if silent is None else None
+        if compiled is not None and self.activation in _LEAST:
+            whole = compiled.affine_adjoint(z, features, gradient, _LEAST[self.activation] == 0)
+            return [whole[:-1], whole[-1]]
         hidden = ACTIVATIONS[self.activation][1](features[..., 1:], gradient[..., 1:])
         if silent is not None:
             hidden = hidden.copy()

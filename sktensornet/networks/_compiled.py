@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from .._optional import can_compile
 from .._typing import FloatArray
 from .._workspace import Calls, Workspace, next_node
 from ._steps import by_core, by_messages, check_range, sum_batch, sum_products
@@ -30,12 +30,6 @@ _TILE = 192
 """How many samples that is."""
 _FUSED = (sum_products, by_core, by_messages)
 _FLAGS = {False: ord("N"), True: ord("T")}
-
-
-@cache
-def can_compile() -> bool:
-    """Whether the extra is installed."""
-    return find_spec("numba") is not None
 
 
 @cache

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from .._optional import can_compile
 from .._typing import Features, FloatArray
 from .._workspace import Workspace
-from ._compiled import can_compile
 from ._kernels import CoreKernel
 from ._product_kernel import ProductKernel
 from ._products import PRODUCTS, Elementwise

@@ -15,7 +15,8 @@ from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import get_cython_function_address, intrinsic
 
-from ._microkernels import TILE, memory, take_by_core, take_by_messages, take_sum_products
+from .._lanes import TILE
+from ._microkernels import memory, take_by_core, take_by_messages, take_sum_products
 
 __all__ = ["TILE", "memory"]
 
