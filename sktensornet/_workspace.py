@@ -78,20 +78,26 @@ class Workspace:
         return self._spare.empty(shape, dtype)
 
     def run(self, function: Callable[..., Any], *arguments: Any, out: FloatArray) -> FloatArray:
-        """Call a function that writes into `out`, and record the call if asked to."""
-        function(*arguments, out=out)
-        if self._record is not None:
+        """Call a function that writes into `out`, or record the call."""
+        if self._record is None:
+            function(*arguments, out=out)
+        else:
             self._record.append((function, arguments, out))
         return out
 
     def note(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Record a call that writes nothing, without making it."""
+        """Record a call that writes nothing."""
         if self._record is not None:
             self._record.append((function, arguments, None))
 
+    @property
+    def records(self) -> bool:
+        """Whether calls are recorded and not made."""
+        return self._record is not None
+
     @contextmanager
     def recording(self, calls: Calls) -> Iterator[None]:
-        """Append the calls that `run` makes to a list."""
+        """Append calls to a list and do not make them: what is in memory has no meaning yet."""
         self._record = calls
         try:
             yield

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sktensornet._parallel import ChunkPool
-from sktensornet._workspace import Workspace
+from sktensornet._workspace import Workspace, replay
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -74,3 +74,17 @@ def test_memory_goes_with_the_pool():
     with pool:
         inside = pool.workspace
     assert pool.workspace is not inside
+
+
+def test_recorded_calls_are_made_when_they_are_replayed():
+    work, calls = Workspace(), []
+    x, out = np.array([1.0, 2.0]), np.zeros(2)
+    with work.recording(calls):
+        assert work.records
+        assert work.run(np.multiply, x, x, out=out) is out
+    assert not work.records
+    np.testing.assert_array_equal(out, 0)
+    replay(calls)
+    np.testing.assert_array_equal(out, [1.0, 4.0])
+    work.run(np.add, x, x, out=out)
+    np.testing.assert_array_equal(out, [2.0, 4.0])

@@ -20,7 +20,7 @@ from .._workspace import Workspace
 from ._kernels import CoreKernel
 from ._product_kernel import ProductKernel
 from ._products import PRODUCTS, Elementwise
-from ._steps import add_exponents, check_range, rescale, sum_batch
+from ._steps import add_exponents, in_range, sum_batch
 from ._tape import (
     SCORE_EXPONENT,
     BackwardProgram,
@@ -31,7 +31,6 @@ from ._tape import (
     by_site,
     copy_features,
     nodes_to_check,
-    saturate,
 )
 from ._tree import UNIT, Tree
 
@@ -200,32 +199,36 @@ class Contraction:
         matrices = cores if isinstance(cores, Matrices) else self.prepare(cores)
         key = (id(matrices), len(features[0]), wants_tape)
         program = work.programs.get(key)
-        if program is not None:
-            copy_features(features, self.mode_sizes, program.rows)
-            if not program.run():
-                return self._forward(matrices, program.rows, work, wants_tape)
-            tape = program.tape
-            return saturate(tape.messages[-1].mT, None), tape
-        own = Workspace() if matrices is cores and self.product.is_multilinear else work
-        rows = own.keep((sum(self.mode_sizes), len(features[0])), features[0].dtype)
-        copy_features(features, self.mode_sizes, rows)
-        if own is work:
-            return self._forward(matrices, rows, work, wants_tape)
-        program = Program(matrices, rows, own, self._compiles)
-        with own.recording(program.calls):
-            scores, tape = self._forward(matrices, rows, own, wants_tape)
-        if not tape.exponent:
-            program.tape, tape.program = tape, program
-            program.compile(program)
-            scores = saturate(tape.messages[-1].mT, None)
+        if program is None and matrices is cores and self.product.is_multilinear:
             if len(work.programs) >= _MOST_PROGRAMS:
                 work.programs.clear()
+            program = self._record(matrices, features[0], wants_tape)
             work.programs[key] = program
-        return scores, tape
+        if program is None:
+            rows = work.keep((sum(self.mode_sizes), len(features[0])), features[0].dtype)
+            copy_features(features, self.mode_sizes, rows)
+        else:
+            rows = program.rows
+            copy_features(features, self.mode_sizes, rows)
+            if program.run():
+                return program.tape.scores(self.tree.root), program.tape
+        tape = self._forward(matrices, rows, work, wants_tape)
+        return tape.scores(self.tree.root), tape
+
+    def _record(self, matrices: Matrices, like: FloatArray, wants_tape: bool) -> Program:
+        """The pass for as many samples as some features have, not yet made."""
+        work = Workspace()
+        rows = work.keep((sum(self.mode_sizes), len(like)), like.dtype)
+        program = Program(matrices, rows, work, self._compiles)
+        with work.recording(program.calls):
+            program.tape = self._forward(matrices, rows, work, wants_tape)
+        program.tape.program = program
+        program.compile(program)
+        return program
 
     def _forward(
         self, matrices: Matrices, rows: FloatArray, work: Workspace, wants_tape: bool
-    ) -> tuple[FloatArray, Tape]:
+    ) -> Tape:
         tape = Tape([np.empty(0)] * len(self.tree.nodes))
         messages, exponents = tape.messages, tape.exponent
         for site, index in self._site_nodes.items():
@@ -242,18 +245,15 @@ class Contraction:
                     matrices[position], own, work, wants_tape
                 )
             if checked:
-                scaled, shift = rescale(message.mT)
-                work.note(check_range, message.mT)
+                message, shift = in_range(message, work)
                 if shift is not None:
-                    message = scaled.mT
                     tape.shift[index] = exponents[index] = shift
             messages[index] = message
             for child in children if exponents else ():
                 inner = add_exponents(exponents.get(index), exponents.get(child))
                 if inner is not None:
                     exponents[index] = inner
-        root = self.tree.root
-        return saturate(messages[root].mT, exponents.get(root)), tape
+        return tape
 
     def backward(
         self,
@@ -321,17 +321,16 @@ class Contraction:
         if program is None or program.matrices is not matrices:
             return self._backward(matrices, tape, score_gradient, wants_features, work)
         known = program.backward.get(wants_features)
-        if known is not None:
-            known.score_gradient[...] = score_gradient.mT
-            known.run()
-            return known.result
-        known = BackwardProgram(np.array(score_gradient.mT, order="C"))
-        with program.work.recording(known.calls):
-            known.result = self._backward(
-                matrices, tape, known.score_gradient.mT, wants_features, program.work
-            )
-        known.compile(program)
-        program.backward[wants_features] = known
+        if known is None:
+            known = BackwardProgram(np.empty_like(score_gradient.mT, order="C"))
+            with program.work.recording(known.calls):
+                known.result = self._backward(
+                    matrices, tape, known.score_gradient.mT, wants_features, program.work
+                )
+            known.compile(program)
+            program.backward[wants_features] = known
+        known.score_gradient[...] = score_gradient.mT
+        known.run()
         return known.result
 
     def _backward(

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._typing import FloatArray, IntArray
 from .._workspace import Workspace
-from ._steps import add_exponents, check_range, rescale
+from ._steps import add_exponents, in_range
 
 _FACTORS_BETWEEN_CHECKS = 8
 
@@ -76,9 +76,7 @@ class Multiply(Product):
         for j, message in enumerate(messages[1:], start=1):
             shift = None
             if j % _FACTORS_BETWEEN_CHECKS == 0:
-                work.note(check_range, prefix.mT)
-                scaled, shift = rescale(prefix.mT)
-                prefix = scaled.mT
+                prefix, shift = in_range(prefix, work)
                 exponent = add_exponents(exponent, shift)
             steps.append((prefix, shift))
             shape = np.broadcast_shapes(prefix.shape, message.shape)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import FloatArray, IntArray
+from .._workspace import Workspace
 
 _SAFE_EXPONENT = 16
 
@@ -32,6 +33,15 @@ def check_range(message: FloatArray, out: None) -> None:
     """Raise if a message of shape (b, n, r) has to be rescaled."""
     if rescale(message)[1] is not None:
         raise OutOfRangeError
+
+
+def in_range(message: FloatArray, work: Workspace) -> tuple[FloatArray, IntArray | None]:
+    """A message (b, r, n), rescaled if need be; a pass that is recorded checks that none is."""
+    if work.records:
+        work.note(check_range, message.mT)
+        return message, None
+    scaled, exponent = rescale(message.mT)
+    return scaled.mT, exponent
 
 
 def sum_batch(gradient: FloatArray, out: FloatArray) -> None:

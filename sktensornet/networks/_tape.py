@@ -40,6 +40,10 @@ class Tape:
     exponent: dict[int, IntArray] = field(default_factory=dict)
     program: Program | None = None
 
+    def scores(self, root: int) -> FloatArray:
+        """What arrives at the root, (b, n, n_outputs)."""
+        return saturate(self.messages[root].mT, self.exponent.get(root))
+
 
 class Pass:
     """Recorded calls, to be made again on new contents of the same memory."""
@@ -49,14 +53,9 @@ class Pass:
         self._compiled: Callable[[], bool] | None = None
 
     def compile(self, program: Program) -> None:
-        """From now on in compiled code, where it is worth loading that and there is any.
-
-        What was computed is so again, so that results do not depend on who was first.
-        """
+        """From now on in compiled code, where it is worth loading that and there is any."""
         if program.compiles and program.rows.size >= _WORTH_COMPILING:
             self._compiled = compiled(self.calls, program.work, program.rows.shape[1])
-        if self._compiled is not None:
-            self._compiled()
 
     def run(self) -> bool:
         """Whether all messages stayed in range."""
