@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..networks import TensorNetwork
 from ._drawing import BLUE, GREY, BaseDisplay, tidy
 from ._fitted import fitted_network
 
@@ -66,14 +67,20 @@ class ParetoDisplay(BaseDisplay):
 
     @classmethod
     def from_estimators(
-        cls, estimators: Mapping[str, Any], X: ArrayLike, y: ArrayLike, *, ax: Any = None
+        cls,
+        estimators: Mapping[str, Any] | Sequence[Any],
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        ax: Any = None,
     ) -> Self:
         """Score fitted estimators and draw them.
 
         Parameters
         ----------
-        estimators : dict of str to object
-            Fitted estimators of the package by their names.
+        estimators : dict of str to object, or list of object
+            Fitted estimators of the package, by their names. Those of a list are named by
+            format and largest rank.
         X : array-like of shape (n_samples, n_features)
             Samples to score on, preferably not those of the training.
         y : array-like of shape (n_samples,)
@@ -86,9 +93,12 @@ class ParetoDisplay(BaseDisplay):
         ParetoDisplay
             The display, drawn.
         """
-        sizes = [fitted_network(one).n_parameters for one in estimators.values()]
-        scores = [one.score(X, y) for one in estimators.values()]
-        return cls(sizes, scores, list(estimators)).plot(ax)
+        named = isinstance(estimators, Mapping)
+        models = list(estimators.values() if named else estimators)
+        networks = [fitted_network(one) for one in models]
+        names = estimators if named else [_name(network) for network in networks]
+        scores = [one.score(X, y) for one in models]
+        return cls([network.n_parameters for network in networks], scores, names).plot(ax)
 
     def _size(self):
         return 6.4, 4.2
@@ -113,3 +123,8 @@ class ParetoDisplay(BaseDisplay):
         self.ax_.xaxis.set_minor_formatter("")
         self.ax_.margins(0.12)
         tidy(self.ax_, "bottom", "left", grid="both")
+
+
+def _name(network: TensorNetwork) -> str:
+    """Format and largest rank."""
+    return f"{network.format}, rank {max(network.ranks, default=1)}"
