@@ -107,14 +107,16 @@ class ParetoDisplay(BaseDisplay):
         best = np.flatnonzero(self.best)
         best = best[np.argsort(self.sizes[best], kind="stable")]
         self.ax_.plot(self.sizes[best], self.scores[best], color=BLUE, lw=1.2, zorder=1)
+        smallest = self.sizes.min()
         colours = [BLUE if own else GREY for own in self.best]
         self.ax_.scatter(self.sizes, self.scores, c=colours, s=45, zorder=2)
-        middle = np.sqrt(float(self.sizes.min()) * float(self.sizes.max()))
-        for size, score, name, colour in zip(
-            self.sizes, self.scores, self.names, colours, strict=True
+        for size, score, name, own, colour in zip(
+            self.sizes, self.scores, self.names, self.best, colours, strict=True
         ):
-            # Beside a rising line there is room below on the right and above on the left.
-            place, align = ((7, -11), "left") if size <= middle else ((-7, 6), "right")
+            # The line rises: above it on the left there is room for what lies on it, and below
+            # it on the right for the others and for the smallest, left of which is the axis.
+            above = own and size > smallest
+            place, align = ((-7, 6), "right") if above else ((7, -11), "left")
             options = {"xytext": place, "textcoords": "offset points", "ha": align}
             self.ax_.annotate(name, (size, score), color=colour, fontsize=9, **options)
         self.ax_.set(xscale="log", xlabel="parameters of the network", ylabel="score")
