@@ -93,12 +93,14 @@ class ParetoDisplay(BaseDisplay):
         ParetoDisplay
             The display, drawn.
         """
-        named = isinstance(estimators, Mapping)
-        models = list(estimators.values() if named else estimators)
-        networks = [fitted_network(one) for one in models]
-        names = estimators if named else [_name(network) for network in networks]
+        if isinstance(estimators, Mapping):
+            names, models = list(estimators), list(estimators.values())
+        else:
+            models = list(estimators)
+            names = [_name(fitted_network(one)) for one in models]
+        sizes = [fitted_network(one).n_parameters for one in models]
         scores = [one.score(X, y) for one in models]
-        return cls([network.n_parameters for network in networks], scores, names).plot(ax)
+        return cls(sizes, scores, names).plot(ax)
 
     def _size(self):
         return 6.4, 4.2
