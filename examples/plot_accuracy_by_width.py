@@ -31,7 +31,6 @@ are 0.45 (TT) and 0.20 (CP); in practice TT is "only polynomially" better.
 # it.
 
 import argparse
-import csv
 import io
 import os
 import time
@@ -41,6 +40,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -160,13 +160,8 @@ for kind in arguments.formats:
                     flush=True,
                 )
 
-table = Path(arguments.output).with_suffix(".csv")
-with table.open("w", newline="") as file:
-    writer = csv.writer(file)
-    writer.writerow(
-        ["format", "class_tensors", "rank", "seed", "n_parameters", "train", "test", "seconds"]
-    )
-    writer.writerows(rows)
+columns = ["format", "class_tensors", "rank", "seed", "n_parameters", "train", "test", "seconds"]
+pd.DataFrame(rows, columns=columns).to_csv(Path(arguments.output).with_suffix(".csv"), index=False)
 
 # %%
 # What came out

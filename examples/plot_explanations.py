@@ -1,4 +1,5 @@
 """
+==================================
 What a model of a table has learnt
 ==================================
 
@@ -9,8 +10,15 @@ no surrogate, no background data set.
 
 The table is made, so that the truth is known. The price of a ticket has a base,
 a part that depends on the distance, a surcharge on Fridays for first class, and
-a discount that takes three columns at once.
+a discount that takes three columns at once. Run it with::
+
+    python examples/plot_explanations.py
 """
+
+# %%
+# Settings
+# --------
+# ``--quick`` makes fewer samples, ``--output`` says where the picture goes.
 
 import argparse
 

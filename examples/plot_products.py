@@ -31,7 +31,6 @@ operation.
 # it.
 
 import argparse
-import csv
 import os
 import sys
 import time
@@ -39,6 +38,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -145,11 +145,9 @@ for name, (X_train, y_train, X_test, y_test) in sets.items():
                     flush=True,
                 )
 
+columns = ["set", "format", "product", "seed", "train", "test", "seconds"]
 table = Path(arguments.output).with_suffix(".csv")
-with table.open("w", newline="") as file:
-    writer = csv.writer(file)
-    writer.writerow(["set", "format", "product", "seed", "train", "test", "seconds"])
-    writer.writerows(rows)
+pd.DataFrame(rows, columns=columns).to_csv(table, index=False)
 
 # %%
 # What came out

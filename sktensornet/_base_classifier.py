@@ -198,9 +198,9 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         if len(classes) < 2:
             raise ValueError(
                 f"{type(self).__name__} needs samples of at least two classes; y has one class: "
-                f"{classes[0]!r}. If y is a part of more data, take a part that has all classes, "
-                "as train_test_split(..., stratify=y) and StratifiedKFold do; for partial_fit, "
-                "pass all of them as classes."
+                f"{classes.tolist()[0]!r}. If y is a part of more data, take a part that has all "
+                "classes, as train_test_split(..., stratify=y) and StratifiedKFold do; for "
+                "partial_fit, pass all of them as classes."
             )
         if keep and not np.array_equal(classes, self.classes_):
             raise ValueError(

@@ -198,7 +198,7 @@ class SweepProblem:
                 self._alpha,
                 self._pool,
                 self._n_samples,
-                known if self._sweep.is_same else None,
+                known if self._sweep.keeps_scores else None,
             )
             yield local
             known = local.final

@@ -206,7 +206,7 @@ def with_column(value):
         ({"X": with_column("red").tolist()}, ["columns [2]", "categorical_features=[2]"]),
         ({"X": with_column(np.datetime64("2024-05-01"))[:, 2:3].astype("M8[D]")}, ["dates", "[0]"]),
         ({"y": Y[:-1]}, ["inconsistent numbers of samples", "30", "29"]),
-        ({"y": np.zeros(30)}, ["one class", "0", "at least two classes", "stratify=y"]),
+        ({"y": np.zeros(30)}, ["one class: 0.0.", "at least two classes", "stratify=y"]),
         ({"y": np.full(30, "cat")}, ["one class", "'cat'", "at least two classes"]),
         ({"y": Y + 0.5}, ["Unknown label type: continuous"]),
         ({"y": np.where(Y == 1, np.nan, Y)}, ["NaN"]),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..networks import TensorNetwork
 from ._drawing import BLUE, GREY, BaseDisplay, tidy
 from ._fitted import fitted_network
 
@@ -66,14 +67,20 @@ class ParetoDisplay(BaseDisplay):
 
     @classmethod
     def from_estimators(
-        cls, estimators: Mapping[str, Any], X: ArrayLike, y: ArrayLike, *, ax: Any = None
+        cls,
+        estimators: Mapping[str, Any] | Sequence[Any],
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        ax: Any = None,
     ) -> Self:
         """Score fitted estimators and draw them.
 
         Parameters
         ----------
-        estimators : dict of str to object
-            Fitted estimators of the package by their names.
+        estimators : dict of str to object, or list of object
+            Fitted estimators of the package, by their names. Those of a list are named by
+            format and largest rank.
         X : array-like of shape (n_samples, n_features)
             Samples to score on, preferably not those of the training.
         y : array-like of shape (n_samples,)
@@ -86,9 +93,14 @@ class ParetoDisplay(BaseDisplay):
         ParetoDisplay
             The display, drawn.
         """
-        sizes = [fitted_network(one).n_parameters for one in estimators.values()]
-        scores = [one.score(X, y) for one in estimators.values()]
-        return cls(sizes, scores, list(estimators)).plot(ax)
+        if isinstance(estimators, Mapping):
+            names, models = list(estimators), list(estimators.values())
+        else:
+            models = list(estimators)
+            names = [_name(fitted_network(one)) for one in models]
+        sizes = [fitted_network(one).n_parameters for one in models]
+        scores = [one.score(X, y) for one in models]
+        return cls(sizes, scores, names).plot(ax)
 
     def _size(self):
         return 6.4, 4.2
@@ -97,14 +109,16 @@ class ParetoDisplay(BaseDisplay):
         best = np.flatnonzero(self.best)
         best = best[np.argsort(self.sizes[best], kind="stable")]
         self.ax_.plot(self.sizes[best], self.scores[best], color=BLUE, lw=1.2, zorder=1)
+        smallest = self.sizes.min()
         colours = [BLUE if own else GREY for own in self.best]
         self.ax_.scatter(self.sizes, self.scores, c=colours, s=45, zorder=2)
-        middle = np.sqrt(float(self.sizes.min()) * float(self.sizes.max()))
-        for size, score, name, colour in zip(
-            self.sizes, self.scores, self.names, colours, strict=True
+        for size, score, name, own, colour in zip(
+            self.sizes, self.scores, self.names, self.best, colours, strict=True
         ):
-            # Beside a rising line there is room below on the right and above on the left.
-            place, align = ((7, -11), "left") if size <= middle else ((-7, 6), "right")
+            # The line rises: above it on the left there is room for what lies on it, and below
+            # it on the right for the others and for the smallest, left of which is the axis.
+            above = own and size > smallest
+            place, align = ((-7, 6), "right") if above else ((7, -11), "left")
             options = {"xytext": place, "textcoords": "offset points", "ha": align}
             self.ax_.annotate(name, (size, score), color=colour, fontsize=9, **options)
         self.ax_.set(xscale="log", xlabel="parameters of the network", ylabel="score")
@@ -113,3 +127,8 @@ class ParetoDisplay(BaseDisplay):
         self.ax_.xaxis.set_minor_formatter("")
         self.ax_.margins(0.12)
         tidy(self.ax_, "bottom", "left", grid="both")
+
+
+def _name(network: TensorNetwork) -> str:
+    """Format and largest rank."""
+    return f"{network.format}, rank {max(network.ranks, default=1)}"

@@ -134,8 +134,8 @@ class Sweep(ABC):
         """
 
     @property
-    def is_same(self) -> bool:
-        """Whether the network is as the block before left it, up to rounding."""
+    def keeps_scores(self) -> bool:
+        """Whether the scores are those that the block before left, up to rounding."""
         return False
 
     @property

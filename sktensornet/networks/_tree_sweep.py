@@ -85,7 +85,7 @@ class TreeSweep(Sweep):
             self._neighbours, self._root, self._message, self._keeps_all
         )
         self._splits: dict[tuple[int, int], tuple[FloatArray, float]] = {}
-        self._is_same = False
+        self._keeps_scores = False
 
     def begin(self) -> Iterator[CoreBlock]:
         self._environments.start()
@@ -115,8 +115,8 @@ class TreeSweep(Sweep):
         return close_cores(self._origin, closed)
 
     @property
-    def is_same(self) -> bool:
-        return self._is_same
+    def keeps_scores(self) -> bool:
+        return self._keeps_scores
 
     @property
     def truncation_loss(self) -> float:
@@ -193,7 +193,7 @@ class TreeSweep(Sweep):
         cap, tolerance = self._options.rank, self._options.rank_tol
         grows = self._options.two_site or tensor.shape[-1] > 1
         truncates = grows or tolerance > 0 or min(tensor.shape[1], columns) > cap
-        self._is_same = not truncates
+        self._keeps_scores = not truncates
         if truncates:
             grams: list = []
             if self._options.function_space and not stays:

@@ -212,6 +212,9 @@ def test_models_against_their_size():
     assert display.sizes.tolist() == [one.network_.n_parameters for one in models.values()]
     assert display.scores.tolist() == [one.score(X, y) for one in models.values()]
     assert [text.get_text() for text in display.ax_.texts] == ["small", "large"]
+    other = ParetoDisplay.from_estimators(list(models.values()), X, y)
+    assert other.names == ["TT, rank 2", "CP, rank 30"]
+    np.testing.assert_array_equal(other.scores, display.scores)
 
 
 def test_a_model_is_best_unless_another_beats_it():
