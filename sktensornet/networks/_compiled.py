@@ -204,6 +204,8 @@ class _Table:
         nothing = np.empty((1, 1, self._n), out.dtype)
         if function is sum_products:
             kind, (matrix, x, y, _, split) = jit.SUM_PRODUCTS, arguments
+            if not split.rest_is_last:
+                return None
             core = split.by_message(matrix, y.shape[1])
             sampled = [x, y, out]
         elif function is by_core:

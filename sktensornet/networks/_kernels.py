@@ -34,6 +34,9 @@ class _Split:
     out : int
     out_first : bool
         As for `CoreKernel`.
+    rest_is_last : bool
+        Whether rows are sorted by the result before the rest, as they also are where
+        the result is first.
     """
 
     def __init__(
@@ -43,10 +46,11 @@ class _Split:
         sizes: Sequence[int],
         out_size: int,
         out_first: bool,
+        rest_is_last: bool,
     ) -> None:
         n_children = len(sizes)
         self.first, self.rest = first, rest
-        self.rest_is_last = out_first and len(rest) < 2
+        self.rest_is_last = len(rest) < 2 and (out_first or rest_is_last)
         out = 1 if out_first else n_children + 1
         legs = [1 + j + out_first for j in range(n_children)]
         others = [legs[j] for j in rest]
@@ -107,7 +111,7 @@ class CoreKernel:
 
         def split(*first: int) -> _Split:
             rest = tuple(j for j in range(k) if j not in first)
-            return _Split(first, rest, sizes, out, out_first)
+            return _Split(first, rest, sizes, out, out_first, fused)
 
         def designed(split: _Split) -> int:
             return math.prod(sizes[j] for j in split.first) if len(split.first) > 1 else 0

@@ -55,18 +55,16 @@ def _multiply_all(lanes, builder, x, n_x, y, y_step, n_y, out):
 
 
 @generated
-def _sum_all(lanes, builder, core, by_out, n_out, by_y, products, n_y, n_x, out):
-    """out[o] += sum over i, j of core[o, j, i] products[j, i]; products and out are packed."""
+def _sum_all(lanes, builder, core, by_out, n_out, products, n, out):
+    """out[o] += sum over k of core[o, k] products[k]; products and out are packed."""
     for n_rows, o in lanes.blocks(n_out):
         sums = lanes.sums(n_rows, VECTORS)
         own = lanes.at(core, (o, by_out))
-        with lanes.loop(n_y) as outer:
-            start = builder.mul(outer.index, n_x)
-            with lanes.loop(n_x) as inner:
-                x = lanes.load_tile(lanes.at(products, (builder.add(start, inner.index), TILE)))
-                at = lanes.at(own, (outer.index, by_y), (inner.index, lanes.size))
-                for row, places in enumerate(sums):
-                    lanes.add(places, lanes.spread(lanes.at(at, (row, by_out))), x)
+        with lanes.loop(n) as inner:
+            x = lanes.load_tile(lanes.at(products, (inner.index, TILE)))
+            at = lanes.at(own, (inner.index, lanes.size))
+            for row, places in enumerate(sums):
+                lanes.add(places, lanes.spread(lanes.at(at, (row, by_out))), x)
         for row, places in enumerate(sums):
             place = lanes.at(out, (o, TILE), (row, TILE))
             before, found = lanes.load_tile(place), lanes.values(places)
@@ -127,7 +125,7 @@ def memory(n_out: int, n_y: int, n: int, n_x: int) -> int:
 
 @njit(nogil=True, cache=True)
 def take_sum_products(t, memory):
-    """out[o] = sum over i, j of core[j, o, i] y[j] x[i]; the core's steps are by j and o."""
+    """out[o] = sum over i, j of core[o, j, i] y[j] x[i]; the core's steps are by j and o."""
     n_out, n_y, n, n_x, by_y, by_out = t[2], t[3], t[4], t[5], t[8], t[9]
     size = memory.itemsize
     most = max(1, _PRODUCTS // (n_x * TILE))
@@ -144,7 +142,7 @@ def take_sum_products(t, memory):
             for j in range(0, n_y, most):
                 rows = min(most, n_y - j)
                 _multiply_all((own, n_x, y + j * t[15] + at, t[15], rows, products), memory)
-                _sum_all((core + j * by_y, by_out, n_out, by_y, products, rows, n_x, sums), memory)
+                _sum_all((core + j * by_y, by_out, n_out, products, rows * n_x, sums), memory)
             _copy_rows((sums, TILE, n_out, out + at, t[18]), memory)
 
 

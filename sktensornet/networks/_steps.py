@@ -62,7 +62,8 @@ def sum_products(
     Parameters
     ----------
     matrix : ndarray of shape (b, rows, i)
-        The core, with rows for y and the result in the order of `split`.
+        The core, with rows for y and the result in the order of `split`; compiled
+        code wants the result first, so that a row of it is one sum.
     x, y : ndarray of shape (b, i, n) and (b, j, n)
     between : ndarray of shape (b, rows, n)
         Memory.

@@ -122,7 +122,10 @@ def test_a_core_with_two_children_is_as_in_the_interpreter(n_x, n_y, n_out, n, b
 
     n_batch, b_x, b_y = batches
     x, y, gradient = drawn(b_x, n_x, n), drawn(b_y, n_y, n), drawn(n_batch, n_out, n)
-    split = SimpleNamespace(by_message=lambda a, size: a.reshape(len(a), size, n_out, -1))
+    split = SimpleNamespace(
+        rest_is_last=True,
+        by_message=lambda a, size: a.reshape(len(a), n_out, size, -1).swapaxes(1, 2),
+    )
     core, back = drawn(n_batch, n_y * n_out, n_x), drawn(n_batch, n_x * n_y, n_out)
     between, design = drawn(n_batch, n_y * n_out, n), drawn(max(b_x, b_y), n_x * n_y, n)
     out, by_core, memory = drawn(*gradient.shape), drawn(*back.shape), drawn(n_batch, n_x * n_y, n)
