@@ -16,7 +16,7 @@ import numpy as np
 
 from .._typing import Features, FloatArray
 from .._workspace import Workspace
-from ._kernels import CoreKernel
+from ._kernels import CoreKernel, core_kernel
 from ._product_kernel import ProductKernel
 from ._products import PRODUCTS, Elementwise
 from ._steps import add_exponents, check_range, rescale, sum_batch
@@ -115,8 +115,8 @@ class Contraction:
         if isinstance(self.product, Elementwise):
             kernel = ProductKernel(self.product, out, node.out_first)
         else:
-            sizes = [self.message_sizes[child] for child in node.children]
-            kernel = CoreKernel(sizes, out, node.out_first)
+            sizes = tuple(self.message_sizes[child] for child in node.children)
+            kernel = core_kernel(sizes, out, node.out_first)
         return Step(index, node.children, kernel, position, checked)
 
     def _axes(self, index: int) -> tuple[int, ...]:
