@@ -37,6 +37,10 @@ FEWER_STEPS, MANY_SITES, MANY_OUTPUTS = 2, 11, 8
 takes ALS and the loss is not quadratic: with few sites a core is visited too seldom to make
 up for steps, and many classes need more of them."""
 
+LOCAL_SHARE_OF_TOL = 10
+"""Where "auto" takes ALS, the loss is quadratic and alpha is "auto", a local solve ends before a
+step that gains less than this times tol of the objective: a tenth of what a sweep must gain."""
+
 
 def make_solver(solver: str | Solver, automatic: Callable[[], Solver]) -> Solver:
     """The solver that a parameter means; `automatic` is "auto"."""
@@ -61,8 +65,11 @@ def automatic_solver(estimator: Any, model: Model, n_samples: int) -> Callable[[
     ):
         n_outputs = model.contraction.n_batch * model.message_sizes[-1]
         few = len(sizes) >= MANY_SITES and n_outputs < MANY_OUTPUTS
-        few = few and not estimator._loss().is_quadratic
-        return partial(ALS, local_iter=FEWER_STEPS) if few else ALS
+        if not estimator._loss().is_quadratic:
+            return partial(ALS, local_iter=FEWER_STEPS) if few else ALS
+        if estimator.alpha == "auto":
+            return partial(ALS, local_tol=min(LOCAL_SHARE_OF_TOL * estimator.tol, 0.1))
+        return ALS
     return LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
 
 

@@ -354,9 +354,8 @@ class BaseTensorNetwork(
         solver = self._solver_for(model, X)
         max_iter = self._max_iter(solver, X, isinstance(start, TensorNetwork))
         with ChunkPool(effective_threads(self.n_jobs)) as pool:
-            problem: Any
             if solver.sweeps:
-                problem = self._sweep_problem(model, X, y, weight, self.alpha_, pool)
+                problem: Any = self._sweep_problem(model, X, y, weight, self.alpha_, pool)
             else:
                 problem = self._objective(model, X, y, weight, origin(), pool)
             point = start if isinstance(start, TensorNetwork) else problem.start(start)
@@ -377,6 +376,7 @@ class BaseTensorNetwork(
                 start=point,
                 early_stopping=stopping,
                 least_share=SHARE_OF_TOL * self.tol if self._searches(solver, X) else 0.0,
+                opening=lambda: problem.opening,
             )
             training.begin()
             outcome = problem.minimize(

@@ -15,7 +15,7 @@ from ._typing import FloatArray
 from .losses import Loss
 from .networks import Block
 
-_CHUNK_BYTES = 1_000_000
+_CHUNK_BYTES = 3_000_000
 _LINE_EVALUATIONS = 8
 _DAMPING = 2.0**-52
 """Share of its mean that is added to the diagonal of a matrix before it is factored."""
@@ -193,8 +193,8 @@ class LocalProblem:
         penalty = self._alpha * block.penalty_matrix()
         shape = block.value.shape
         # (x) G_j + H = B^-T (kron of diagonals + 1) B^-1 with H = L L^T on the last leg.
-        level = np.trace(penalty, axis1=1, axis2=2)[:, None, None] / penalty.shape[-1]
-        top = scale * np.prod([np.trace(g, axis1=1, axis2=2).mean() for g in grams])
+        level = np.einsum("bii->b", penalty)[:, None, None] / penalty.shape[-1]
+        top = scale * math.prod(float(np.einsum("bii->", g)) / len(g) for g in grams)
         floor = 1e-12 * level + max(1e-10 * top, np.finfo(np.float64).tiny)
         plain = block.has_plain_penalty
         if plain:

@@ -18,7 +18,8 @@ TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
 """Sweeps of every trial, and of the fit with what they have found, the trial's included."""
 
 SHARE_OF_TOL = 100
-"""The fit ends with a sweep that lowered the objective by no more than this times tol of it."""
+"""The fit ends where another sweep would lower the objective by no more than this times tol of it,
+if the decreases go on as a geometric series."""
 
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
@@ -28,7 +29,7 @@ _KERNEL_ROWS = 600
 _TRIAL_ROWS = 2_000
 _FOLDS, _FOLDED_ROWS = 3, 1_000
 _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
-_MOST_SOLVES = 4_000
+_MOST_SOLVES = 500
 _LARGEST_KERNEL = 1e12
 _FEWEST_ROWS = 10
 
@@ -102,8 +103,8 @@ class Selection:
     these a walk over held-out losses of the estimator itself goes on, first to
     smaller penalties, then to other scales: what a limit on the ranks allows.
     A step that gains nothing on the first folds is not tried on the others. The
-    walk is as long as eight trials, or shorter for many sites, so that it costs
-    no more than a few sweeps of the final fit.
+    walk is as long as eight trials, or shorter for many sites and folds; where it
+    would be shorter than three there is none.
 
     The samples that are used are the first by a hash of their values, with equal
     ones merged, so that weights are repetitions and no random numbers are used.

@@ -74,6 +74,11 @@ class SweepProblem:
     rank : int
         Cap of every rank.
     pool : ChunkPool
+
+    Attributes
+    ----------
+    opening : list of float
+        The objective before the first sweep, where something is solved before it.
     """
 
     def __init__(
@@ -99,6 +104,7 @@ class SweepProblem:
         self._alpha = alpha
         self._rank = rank
         self._pool = pool
+        self.opening: list[float] = []
         self._norms = [float(np.linalg.norm(u)) for u in model.feature_map.constants]
         self._features = model.features(X)
         for feature, norm in zip(self._features, self._norms, strict=True):
@@ -138,7 +144,9 @@ class SweepProblem:
 
     def scores(self, point: TensorNetwork, X: FloatArray) -> FloatArray:
         """Scores of other samples at a point."""
-        model = Model.from_fitted(self._model.sites, self._model.feature_map, point)
+        model = self._model
+        if point.message_sizes != model.message_sizes:
+            model = Model.from_fitted(model.sites, model.feature_map, point)
         return model.scores(model.theta_of(point, model.feature_map), X, 1)
 
     def objective(self, network: TensorNetwork) -> float:
@@ -171,7 +179,9 @@ class SweepProblem:
 
     def begin(self) -> Iterator[LocalProblem]:
         """The local problems before the first sweep."""
-        return self._locals(self._sweep.begin())
+        for local in self._locals(self._sweep.begin()):
+            yield local
+            self.opening = [] if local.final is None else [local.final.objective]
 
     def sweep(self) -> Iterator[LocalProblem]:
         """The local problems of the next sweep; each must be finished in turn."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,8 +74,10 @@ class Training:
         The point before the first iteration.
     early_stopping : EarlyStopping or None
     least_share : float
-        Stop once an iteration has lowered the objective by no more than this
-        share of it; 0 goes on.
+        Stop once the next iteration is expected to lower the objective by no
+        more than this share of it; 0 goes on.
+    opening : callable
+        Objectives before the first iteration, as far as they are known.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Training:
         start: Any,
         early_stopping: EarlyStopping | None,
         least_share: float = 0.0,
+        opening: Callable[[], Sequence[float]] = tuple,
     ) -> None:
         self._estimator = estimator
         self._data = data
@@ -97,6 +101,7 @@ class Training:
         self._start = start
         self.early_stopping = early_stopping
         self._least_share = least_share
+        self._opening = opening
         self.loss_curve: list[float] = []
         self.stopped = False
 
@@ -119,7 +124,8 @@ class Training:
         self.loss_curve.append(value)
         stop = self.early_stopping is not None and self.early_stopping.update(point)
         if self._least_share > 0 and len(self.loss_curve) > 1:
-            stop |= self.loss_curve[-2] - value <= self._least_share * abs(value)
+            decrease = expected_decrease([*self._opening(), *self.loss_curve])
+            stop |= decrease <= self._least_share * abs(value)
         if self._iteration is not None:
             stop |= self._iteration.call_on_fit_task_end(
                 estimator=self._estimator,
@@ -149,3 +155,17 @@ class Training:
                 ConvergenceWarning,
                 stacklevel=_USER_FRAME,
             )
+
+
+def expected_decrease(values: Sequence[float]) -> float:
+    r"""By how much the next value will be less than the last one.
+
+    .. math:: \frac{\delta_t^2}{\delta_{t-1}}, \qquad \delta_t = F_{t-1} - F_t
+
+    if decreases go on as a geometric series; as much as the last one where there
+    is no other before, or where they do not become less.
+    """
+    *earlier, last = [before - after for before, after in pairwise(values[-3:])]
+    if earlier and 0 < last < earlier[0]:
+        return last * last / earlier[0]
+    return last

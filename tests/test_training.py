@@ -9,6 +9,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils import compute_class_weight
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
+from sktensornet._training import Training, expected_decrease
 from sktensornet.feature_maps import AffineMap
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import LBFGS, Adam
@@ -413,3 +414,53 @@ class TestDropout:
             for rate in (0.0, 0.9)
         ]
         np.testing.assert_allclose(curves[1], curves[0], rtol=1e-12)
+
+
+class TestExpectedDecrease:
+    @pytest.mark.parametrize(
+        ("values", "expected"),
+        [
+            ((5.0, 4.0), 1.0),
+            ((9.0, 5.0, 3.0), 1.0),
+            # Only the last two count,
+            ((90.0, 7.0, 5.0, 4.0), 0.5),
+            # which need not become less,
+            ((6.0, 5.0, 3.0), 2.0),
+            ((5.0, 5.0, 3.0), 2.0),
+            ((4.0, 5.0, 3.0), 2.0),
+            # nor be there.
+            ((5.0, 3.0, 3.0), 0.0),
+            ((5.0, 3.0, 4.0), -1.0),
+        ],
+    )
+    def test_goes_on_as_a_geometric_series(self, values, expected):
+        assert expected_decrease(values) == expected
+
+    @pytest.mark.parametrize(
+        ("opening", "values", "n_iter"),
+        [
+            # Decreases of 8, 4 and 2, of which the next would be 1.
+            ((), (116.0, 108.0, 104.0, 102.0, 101.0), 4),
+            ((132.0,), (116.0, 108.0, 104.0, 102.0, 101.0), 4),
+            # What came before the first iteration counts, but not that iteration alone.
+            ((200.0,), (110.0, 101.0, 100.0), 2),
+            ((100.5,), (100.0, 99.9), 2),
+            ((), (110.0, 101.0, 100.0), 3),
+        ],
+    )
+    def test_ends_before_an_iteration_that_would_gain_little(self, opening, values, n_iter):
+        training = Training(
+            TTClassifier(),
+            {"X": None, "y": None, "metadata": None},
+            max_iter=9,
+            iteration_name="sweep",
+            snapshot=lambda point: {},
+            start=None,
+            early_stopping=None,
+            least_share=0.0101,
+            opening=lambda: opening,
+        )
+        training.begin()
+        stopped = [training(None, value) for value in values[:n_iter]]
+        training.finish()
+        assert stopped == [False] * (n_iter - 1) + [True]

@@ -134,4 +134,4 @@ class FittedSplineMap(FittedMap):
 def _basis(values, knots, degree):
     """All B-splines at values limited to the range of the knots."""
     inside = np.clip(values.astype(np.float64), knots[0], knots[-1])
-    return BSpline(knots, np.eye(len(knots) - degree - 1), degree)(inside)
+    return BSpline.construct_fast(knots, np.eye(len(knots) - degree - 1), degree)(inside)

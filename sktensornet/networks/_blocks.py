@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from .._typing import FloatArray
-from ._columnwise import contract, first_legs, linear, pairs
+from ._columnwise import contract, first_legs, linear, over_samples, pairs
 
 _KEPT = 100_000_000
 """Bytes of a design up to which it is kept for all products with a block."""
@@ -194,6 +194,7 @@ class CoreBlock(Block):
         super().__init__(value)
         self.messages = messages
         self.ridge = ridge
+        self._is_plain = np.ndim(ridge) == 0
         n_batch = max(len(value), *map(len, messages))
         lengths = [leg.shape[-1] for leg in messages]
         width = math.prod(lengths[:2])
@@ -234,7 +235,7 @@ class CoreBlock(Block):
         g = g[None] if n_batch == 1 else g.T[..., None]
         for message in reversed(others):
             g = pairs(message, g)
-        result = np.matmul(design.mT, g).astype(np.float64, copy=False)
+        result = over_samples(design, g).astype(np.float64, copy=False)
         if len(result) > len(self.value):
             result = result.sum(axis=0, keepdims=True)
         return result.reshape(self.value.shape)
@@ -262,16 +263,16 @@ class CoreBlock(Block):
 
     @property
     def has_plain_penalty(self) -> bool:
-        return np.ndim(self.ridge) == 0
+        return self._is_plain
 
     def penalty(self, value):
-        if self.has_plain_penalty:
+        if self._is_plain:
             return self.ridge * value
         flat = value.reshape(len(value), -1, self.ridge.shape[-1], value.shape[-1])
         return np.matmul(self.ridge[:, None], flat).reshape(value.shape)
 
     def penalty_matrix(self):
-        if self.has_plain_penalty:
+        if self._is_plain:
             return self.ridge * np.eye(self.value.shape[-2])[None]
         return self.ridge
 

@@ -7,6 +7,7 @@ samples. Arrays in another order are as right, only slower.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -29,6 +30,13 @@ def linear(x: FloatArray, matrix: FloatArray) -> FloatArray:
     return np.matmul(matrix.mT, x.mT).mT
 
 
+def over_samples(x: FloatArray, y: FloatArray) -> FloatArray:
+    """The product of (b, n, i) transposed and (b, n, j), with fewer rows than columns."""
+    if y.shape[-1] < x.shape[-1]:
+        return np.matmul(y.mT, x).mT
+    return np.matmul(x.mT, y)
+
+
 def contract(core: FloatArray, design: FloatArray, messages: Sequence[FloatArray]) -> FloatArray:
     """Contract a core with a design of its first legs and a message at each other.
 
@@ -49,6 +57,17 @@ def contract(core: FloatArray, design: FloatArray, messages: Sequence[FloatArray
         each = result.reshape(len(result), message.shape[-1], -1, result.shape[-1])
         result = np.einsum("bron,brn->bon", each, message.mT)
     return result.mT
+
+
+def moved(x: np.ndarray, source: int, to: int) -> np.ndarray:
+    """What `numpy.moveaxis` gives, whose checks take as long as a product of short legs."""
+    return x.transpose(_order(x.ndim, source % x.ndim, to % x.ndim))
+
+
+@cache
+def _order(ndim: int, source: int, to: int) -> tuple[int, ...]:
+    axes = [axis for axis in range(ndim) if axis != source]
+    return (*axes[:to], source, *axes[to:])
 
 
 def first_legs(messages: Sequence[FloatArray]) -> FloatArray:

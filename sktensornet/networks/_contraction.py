@@ -17,7 +17,7 @@ import numpy as np
 from .._optional import can_compile
 from .._typing import Features, FloatArray
 from .._workspace import Workspace
-from ._kernels import CoreKernel
+from ._kernels import CoreKernel, core_kernel
 from ._product_kernel import ProductKernel
 from ._products import PRODUCTS, Elementwise
 from ._steps import add_exponents, in_range, sum_batch
@@ -115,9 +115,9 @@ class Contraction:
         if isinstance(self.product, Elementwise):
             kernel = ProductKernel(self.product, out, node.out_first)
         else:
-            sizes = [self.message_sizes[child] for child in node.children]
+            sizes = tuple(self.message_sizes[child] for child in node.children)
             fused = self._compiles and can_compile()
-            kernel = CoreKernel(sizes, out, node.out_first, fused)
+            kernel = core_kernel(sizes, out, node.out_first, fused)
         return Step(index, node.children, kernel, position, checked)
 
     def _axes(self, index: int) -> tuple[int, ...]:

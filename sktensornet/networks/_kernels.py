@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -269,3 +270,9 @@ def _product_over_samples(x: FloatArray, y: FloatArray, work: Workspace) -> Floa
         return _product_over_samples(y, x, work).mT
     result = work.keep((max(len(x), len(y)), x.shape[1], y.shape[1]), x.dtype)
     return work.run(np.matmul, x, y.mT, out=result)
+
+
+@lru_cache(maxsize=1024)
+def core_kernel(sizes: tuple[int, ...], out: int, out_first: bool, fused: bool) -> CoreKernel:
+    """A `CoreKernel`, which many nodes of a tree may share, since it keeps nothing."""
+    return CoreKernel(sizes, out, out_first, fused)

@@ -68,6 +68,17 @@ def truncated_split(
 
 def _half(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
     """A with A^T A equal to the Gram matrix, slightly damped, and its inverse."""
+    size = gram.shape[-1]
+    level = np.einsum("bii->b", gram)[:, None, None] * _FLOOR + np.finfo(np.float64).tiny
+    try:
+        half = np.linalg.cholesky(gram + level * np.eye(size)).mT
+        return half, np.linalg.inv(half)
+    except np.linalg.LinAlgError:
+        return _half_by_spectrum(gram)
+
+
+def _half_by_spectrum(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The same where rounding has made eigenvalues negative."""
     values, vectors = np.linalg.eigh(gram)
     floor = np.maximum(_FLOOR * values[:, -1:], np.finfo(np.float64).tiny)
     roots = np.sqrt(np.maximum(values, 0.0) + floor)

@@ -14,7 +14,7 @@ from ._blocks import Block
 from ._columnwise import columnwise
 from ._network import TensorNetwork
 
-_CHUNK_BYTES = 2_000_000
+_CHUNK_BYTES = 3_000_000
 
 
 @dataclass(frozen=True)

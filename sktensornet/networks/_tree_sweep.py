@@ -10,7 +10,7 @@ import numpy as np
 from .._typing import FloatArray
 from ._algebra import close_cores, open_axes, open_core
 from ._blocks import CoreBlock
-from ._columnwise import contract, first_legs, pairs
+from ._columnwise import contract, first_legs, moved, pairs
 from ._environments import Environments, tour
 from ._gauge import orthogonalise
 from ._network import TensorNetwork
@@ -151,8 +151,8 @@ class TreeSweep(Sweep):
     def _visit_pair(self, a: int, b: int) -> Iterator[CoreBlock]:
         """Visit the centre and a neighbour as one core, then make that the centre."""
         self._environments.enter(a, b)
-        left = np.moveaxis(self._cores[a], self._axis(a, b), -1)
-        right = np.moveaxis(self._cores[b], self._axis(b, a), 1)
+        left = moved(self._cores[a], self._axis(a, b), -1)
+        right = moved(self._cores[b], self._axis(b, a), 1)
         outer = (*left.shape[1:-2], *right.shape[2:-1])
         product = _join(left.reshape(len(left), -1, *left.shape[-2:]), right)
         rows, columns, c = product.shape[1:]
@@ -164,16 +164,16 @@ class TreeSweep(Sweep):
         yield block
         factor = self._split(a, b, block.value.reshape(-1, rows, columns, c))
         core = factor.reshape(*factor.shape[:2], *right.shape[2:-1], -1)
-        self._arrive(a, b, np.moveaxis(core, 1, self._axis(b, a)))
+        self._arrive(a, b, moved(core, 1, self._axis(b, a)))
 
     def _step(self, a: int, b: int) -> None:
         """Make a neighbour the centre; the class leg goes along if it may."""
-        moved = np.moveaxis(self._cores[a], self._axis(a, b), -2)
-        factor = self._split(a, b, moved.reshape(len(moved), -1, *moved.shape[-2:]))
-        right = np.moveaxis(self._cores[b], self._axis(b, a), 1)
+        left = moved(self._cores[a], self._axis(a, b), -2)
+        factor = self._split(a, b, left.reshape(len(left), -1, *left.shape[-2:]))
+        right = moved(self._cores[b], self._axis(b, a), 1)
         product = _join(factor.swapaxes(2, 3), right)
         core = product.reshape(*product.shape[:2], *right.shape[2:-1], -1)
-        self._arrive(a, b, np.moveaxis(core, 1, self._axis(b, a)))
+        self._arrive(a, b, moved(core, 1, self._axis(b, a)))
 
     def _arrive(self, a: int, b: int, core: FloatArray) -> None:
         self._cores[b] = np.ascontiguousarray(core)
@@ -206,7 +206,7 @@ class TreeSweep(Sweep):
             q, r = np.linalg.qr(tensor[..., 0])
             factor = r[..., None]
         core = q.reshape(*shape, c if stays else 1, q.shape[-1])
-        self._cores[a] = np.ascontiguousarray(np.moveaxis(core, -1, axis))
+        self._cores[a] = np.ascontiguousarray(moved(core, -1, axis))
         return factor
 
     def _gram(self, messages: Sequence[FloatArray]) -> FloatArray:
@@ -233,7 +233,7 @@ class TreeSweep(Sweep):
         the two cores take over.
         """
         messages = self._incoming(a, b)
-        core = np.moveaxis(self._cores[a], self._axis(a, b), -2).astype(self._dtype)
+        core = moved(self._cores[a], self._axis(a, b), -2).astype(self._dtype)
         rank, c = core.shape[-2:]
         core = np.ascontiguousarray(core).reshape(*core.shape[:-2], rank * c)
         batch = c if c > 1 else max(len(core), *(len(message) for message in messages))

@@ -8,8 +8,6 @@ from .._checks import check_integer, check_option, check_real
 from .._typing import FloatArray
 from ._base import LocalProblem, Outcome, Solver
 
-_LEAST_DECREASE = 1e-8
-
 
 class ALS(Solver):
     r"""Alternating sweeps: each core in turn is optimised with all others fixed.
@@ -65,6 +63,9 @@ class ALS(Solver):
     local_iter : int, default=4
         Most steps of a local solve; one is exact where a squared error's system
         is factored.
+    local_tol : float, default=1e-8
+        A local solve ends before a step that is expected to lower the objective
+        by less than about this share of it.
     memory : float, default=2.0
         Gigabytes of messages, about n_samples times the sum of all ranks, above
         which checkpoints at about the root of the number of cores are kept
@@ -102,6 +103,7 @@ class ALS(Solver):
         truncation: str = "function",
         class_leg: str = "moving",
         local_iter: int = 4,
+        local_tol: float = 1e-8,
         memory: float = 2.0,
     ) -> None:
         self.sweep = sweep
@@ -109,6 +111,7 @@ class ALS(Solver):
         self.truncation = truncation
         self.class_leg = class_leg
         self.local_iter = local_iter
+        self.local_tol = local_tol
         self.memory = memory
 
     def check(self) -> None:
@@ -117,6 +120,7 @@ class ALS(Solver):
         check_option("truncation", self.truncation, ("function", "frobenius"))
         check_option("class_leg", self.class_leg, ("moving", "fixed"))
         check_integer("local_iter", self.local_iter, 1)
+        check_real("local_tol", self.local_tol, 0, 1, low_allowed=True)
         check_real("memory", self.memory, 0)
 
     def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
@@ -173,7 +177,7 @@ class ALS(Solver):
             gradient = local.gradient(state)
             step = precondition(gradient)
             decrease = float(np.vdot(gradient, step))
-            if not decrease > _LEAST_DECREASE * abs(state.objective):
+            if not decrease > self.local_tol * abs(state.objective):
                 break
             beta = 0.0
             if before is not None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sktensornet.networks._split import truncated_split
+from sktensornet.networks._split import _half, truncated_split
 
 
 def draw(shape, seed=0):
@@ -82,3 +82,14 @@ def test_singular_gram_matrices_and_zeros(rank):
     assert q.shape == (1, 6, 1)
     assert not f.any()
     assert loss == 0
+
+
+@pytest.mark.parametrize("least", [0.5, 0.0, -1e-7])
+def test_half_of_a_gram_matrix_and_its_inverse(least):
+    """Rounding in float32 leaves eigenvalues that are negative, which count as zero."""
+    basis = np.linalg.qr(draw((5, 5)))[0]
+    given = (basis * [least, 1.0, 2.0, 3.0, 4.0]) @ basis.T
+    (half,), (inverse,) = _half(given[None])
+    kept = (basis * [max(least, 0.0), 1.0, 2.0, 3.0, 4.0]) @ basis.T
+    np.testing.assert_allclose(half.T @ half, kept, atol=1e-8)
+    np.testing.assert_allclose(half @ inverse, np.eye(5), atol=1e-8)

@@ -288,6 +288,15 @@ def test_a_decrease_below_rounding_is_not_worth_a_search(share, searches):
     assert local.searches == searches
 
 
+@pytest.mark.parametrize(("share", "searches"), [(0.01, 0), (0.5, 1)])
+def test_a_step_below_the_tolerance_is_not_taken(share, searches):
+    """The decrease that is expected is twice that of a quadratic."""
+    local = Quadratic(np.eye(1), least=1.0)
+    local.value = local.optimum + np.sqrt(share)
+    ALS(local_tol=0.1).solve(local)
+    assert local.searches == searches
+
+
 def test_a_search_that_finds_nothing_ends_the_solve():
     class Stuck(Quadratic):
         def search(self, state, direction):
@@ -353,6 +362,8 @@ def test_directions_are_those_of_polak_and_ribiere(first, second, direction):
         ({"local_iter": 0}, "local_iter=0 must be an integer >= 1"),
         ({"local_iter": 1.5}, r"local_iter=1\.5 must be an integer"),
         ({"local_iter": True}, "local_iter=True must be an integer"),
+        ({"local_tol": -1e-9}, r"local_tol=-1e-09 must be a number in \[0, 1\)"),
+        ({"local_tol": 1.0}, r"local_tol=1\.0 must be a number in \[0, 1\)"),
         ({"memory": 0}, r"memory=0 must be a number in \(0, inf\)"),
         ({"memory": np.inf}, "memory=inf must be a number"),
     ],
