@@ -19,6 +19,9 @@ VECTOR = 32
 VECTORS, _ROWS = 3, 4
 """Vectors of samples, or columns, by rows: their sums and one operand fill 16 registers."""
 
+_LINE = 64
+"""Bytes of a line of the cache."""
+
 TILE = VECTOR * VECTORS
 """Bytes of a row of the samples that are taken at a time."""
 INT, _LANE = ir.IntType(64), ir.IntType(32)
@@ -65,6 +68,16 @@ class Lanes:
     def load_tile(self, address: Any) -> list[Any]:
         """The vectors of a row of a tile."""
         return [self.load(self.at(address, (k, VECTOR))) for k in range(VECTORS)]
+
+    def stream_tile(self, address: Any) -> list[Any]:
+        """As `load_tile`, while the samples after these are fetched into the cache."""
+        pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, flag, flag, flag])
+        prefetch = self._builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
+        for line in range(0, TILE, _LINE):
+            ahead = self._builder.inttoptr(self.at(address, (1, TILE + line)), pointer)
+            self._builder.call(prefetch, [ahead, flag(0), flag(3), flag(1)])
+        return self.load_tile(address)
 
     def store_tile(self, values: list[Any], address: Any) -> None:
         for k, value in enumerate(values):

@@ -22,7 +22,7 @@ def _standardise(lanes, builder, x, x_step, mean, factor, limits, n, out, out_st
         place = rows.index, lanes.size
         centre, by = (lanes.spread(lanes.at(address, place)) for address in (mean, factor))
         tile = []
-        for value in lanes.load_tile(lanes.at(x, (rows.index, x_step))):
+        for value in lanes.stream_tile(lanes.at(x, (rows.index, x_step))):
             z = builder.fmul(builder.fsub(value, centre), by)
             tile.append(lanes.larger(lanes.smaller(z, high), low))
         lanes.store_tile(tile, lanes.at(out, (rows.index, out_step)))

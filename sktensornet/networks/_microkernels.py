@@ -23,7 +23,7 @@ _PRODUCTS = 24_576
 def _copy_rows(lanes, builder, x, x_step, n, out, out_step):
     """out[i] = x[i]."""
     with lanes.loop(n) as rows:
-        tile = lanes.load_tile(lanes.at(x, (rows.index, x_step)))
+        tile = lanes.stream_tile(lanes.at(x, (rows.index, x_step)))
         lanes.store_tile(tile, lanes.at(out, (rows.index, out_step)))
 
 
@@ -46,7 +46,7 @@ def _clear_numbers(lanes, builder, out, n):
 def _multiply_all(lanes, builder, x, n_x, y, y_step, n_y, out):
     """out[j, i] = y[j] x[i], where x and out are packed."""
     with lanes.loop(n_y) as rows:
-        first = lanes.load_tile(lanes.at(y, (rows.index, y_step)))
+        first = lanes.stream_tile(lanes.at(y, (rows.index, y_step)))
         start = builder.mul(rows.index, n_x)
         with lanes.loop(n_x) as columns:
             second = lanes.load_tile(lanes.at(x, (columns.index, TILE)))
