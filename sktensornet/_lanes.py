@@ -2,6 +2,9 @@
 """Vectors of numbers in compiled code, which needs numba.
 
 What is done to a few samples at a time stays in the registers of the processor.
+
+Numba keeps compiled functions beside the modules that define them, and does not
+see a change here: remove their ``__pycache__`` after one.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from numba.extending import intrinsic
 
 VECTOR = 32
 """Bytes of a vector."""
-VECTORS, _ROWS = 3, 4
+VECTORS, _ROWS = 3, (4, 2, 1)
 """Vectors of samples, or columns, by rows: their sums and one operand fill 16 registers."""
 
 _LINE = 64
@@ -140,18 +143,17 @@ class Lanes:
         return cgutils.for_range(self._builder, n)
 
     def blocks(self, n: Any) -> Iterator[tuple[int, Any]]:
-        """Write code for some rows at a time and again for those that are left, one by one.
+        """Write code for four rows at a time, and again for two and for one that are left.
 
         Yields how many and the index of the first.
         """
-        builder, size = self._builder, INT(_ROWS)
-        n_left = builder.srem(n, size)
-        for n_rows, times, start in (
-            (_ROWS, builder.sdiv(n, size), INT(0)),
-            (1, n_left, builder.sub(n, n_left)),
-        ):
+        builder = self._builder
+        start: Any = INT(0)
+        for n_rows in _ROWS:
+            times = builder.sdiv(builder.sub(n, start), INT(n_rows))
             with self.loop(times) as loop:
                 yield n_rows, builder.add(start, builder.mul(loop.index, INT(n_rows)))
+            start = builder.add(start, builder.mul(times, INT(n_rows)))
 
     def columns(self, n: Any) -> Iterator[tuple[int, Any]]:
         """As `blocks`, three at a time, without one alone at the end if there are more."""
