@@ -11,12 +11,12 @@ if what lies between its steps would leave the cache otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._optional import can_compile
+from .._optional import compiled_module
 from .._typing import FloatArray
 from .._workspace import Calls, Workspace, next_node
 from ._steps import by_core, by_messages, check_range, sum_batch, sum_products
@@ -32,14 +32,9 @@ _FUSED = (sum_products, by_core, by_messages)
 _FLAGS = {False: ord("N"), True: ord("T")}
 
 
-@cache
 def _jit() -> Any:
     """The compiled code, or None."""
-    if not can_compile():
-        return None
-    from . import _jit
-
-    return _jit
+    return compiled_module(f"{__package__}._jit")
 
 
 def compiled(calls: Calls, work: Workspace, n: int) -> Callable[[], bool] | None:
