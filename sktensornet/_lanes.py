@@ -40,7 +40,7 @@ class Lanes:
         self.vector = ir.VectorType(self.number, VECTOR // self.size)
         self._fma = {
             kind: cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fma.{name}"
+                builder.module, ir.FunctionType(kind, [kind] * 3), f"llvm.fmuladd.{name}"
             )
             for kind, name in (
                 (self.number, f"f{dtype.bitwidth}"),
@@ -109,15 +109,18 @@ class Lanes:
         return self._builder.extract_element(vector, _LANE(0))
 
     def fma(self, x: Any, y: Any, total: Any) -> Any:
+        """The sum of x y and total, rounded once where the processor does so in one step."""
         return self._builder.call(self._fma[x.type], [x, y, total])
 
     def zero(self, kind: Any) -> Any:
         return ir.Constant(kind, 0.0 if kind is self.number else None)
 
     def larger(self, x: Any, y: Any) -> Any:
+        """The larger one; y where either is not a number."""
         return self._builder.select(self._builder.fcmp_ordered(">", x, y), x, y)
 
     def smaller(self, x: Any, y: Any) -> Any:
+        """The smaller one; y where either is not a number."""
         return self._builder.select(self._builder.fcmp_ordered("<", x, y), x, y)
 
     def multiply(self, x: list[Any], y: list[Any]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,3 +25,23 @@ def require(name: str, extra: str, caller: str) -> ModuleType:
 def can_compile() -> bool:
     """Whether the extra ``numba`` is installed."""
     return find_spec("numba") is not None
+
+
+@cache
+def compiled_module(name: str) -> ModuleType | None:
+    """A module that needs numba; None where that is not installed or does not load.
+
+    A numba that is older than NumPy allows, or that finds no place for what it has
+    compiled, is met by whoever has it for other packages.
+    """
+    if not can_compile():
+        return None
+    try:
+        return import_module(name)
+    except Exception as error:
+        warnings.warn(
+            f"numba is installed but does not load, so that the passes take longer: {error}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None

@@ -1,5 +1,7 @@
 """Helpers that several test files share."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,26 @@ def assert_derivative():
             )
 
     return check
+
+
+@pytest.fixture
+def guarded():
+    """Arrays with contiguous last axes in memory of NaN, which must be left as it is."""
+    made = []
+
+    def make(values, gap):
+        *outer, n = values.shape
+        whole = np.full((math.prod(outer) + 2, n + gap), np.nan, values.dtype)
+        guards = np.ones(whole.shape, bool)
+        guards[1:-1, :n] = False
+        made.append((whole, guards))
+        array = whole[1:-1].reshape(*outer, n + gap)[..., :n]
+        array[...] = values
+        return array
+
+    yield make
+    for whole, guards in made:
+        assert np.isnan(whole[guards]).all()
 
 
 TREES = {

@@ -52,3 +52,15 @@ def test_tensorly_is_loaded_on_use():
         "to_tensorly(network); print('tensorly' in sys.modules)"
     )
     assert run(code).strip() == "True"
+
+
+def test_a_numba_that_does_not_load_is_not_used(tmp_path):
+    (tmp_path / "numba.py").write_text("raise ImportError('NumPy is too new')\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        "import warnings, numpy as np, sktensornet; X = np.random.rand(2000, 60); "
+        "warnings.simplefilter('ignore'); "
+        "warnings.filterwarnings('always', category=RuntimeWarning); sys.stderr = sys.stdout; "
+        "sktensornet.TTRegressor(rank=2, solver='lbfgs', max_iter=1).fit(X, X[:, 0])"
+    )
+    assert run(code).count("NumPy is too new") == 1

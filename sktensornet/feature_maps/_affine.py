@@ -9,7 +9,7 @@ import numpy as np
 
 from .._checks import check_integer, check_option
 from .._linalg import positive_scale, weighted_moments
-from .._optional import can_compile
+from .._optional import compiled_module
 from ._base import FeatureMap, FittedMap, empty_features, standardise, unit_covectors
 
 
@@ -40,11 +40,10 @@ _WORTH_COMPILING = 50_000
 
 def _compiled_for(*arrays: np.ndarray) -> Any:
     """The compiled code for arrays (d, n, any), or None."""
-    if arrays[0].size < _WORTH_COMPILING or not can_compile():
+    if arrays[0].size < _WORTH_COMPILING:
         return None
-    from . import _compiled_affine
-
-    return _compiled_affine if _compiled_affine.fits(*arrays) else None
+    module: Any = compiled_module(f"{__package__}._compiled_affine")
+    return None if module is None or not module.fits(*arrays) else module
 
 
 class AffineMap(FeatureMap):

@@ -24,7 +24,7 @@ def _standardise(lanes, builder, x, x_step, mean, factor, limits, n, out, out_st
         tile = []
         for value in lanes.stream_tile(lanes.at(x, (rows.index, x_step))):
             z = builder.fmul(builder.fsub(value, centre), by)
-            tile.append(lanes.larger(lanes.smaller(z, high), low))
+            tile.append(lanes.larger(low, lanes.smaller(high, z)))
         lanes.store_tile(tile, lanes.at(out, (rows.index, out_step)))
         lanes.store_tile(tile, lanes.at(packed, (rows.index, TILE)))
 
@@ -44,7 +44,7 @@ def _apply(lanes, builder, matrix, by_row, offset, least, x, n, out, out_step, n
         for row, places in enumerate(sums):
             constant = lanes.spread(lanes.at(offset, (o, lanes.size), (row, lanes.size)))
             tile = [
-                lanes.larger(builder.fadd(value, constant), least) for value in lanes.values(places)
+                lanes.larger(least, builder.fadd(value, constant)) for value in lanes.values(places)
             ]
             lanes.store_tile(tile, lanes.at(out, (o, out_step), (row, out_step)))
 

@@ -11,12 +11,12 @@ if what lies between its steps would leave the cache otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._optional import can_compile
+from .._optional import compiled_module
 from .._typing import FloatArray
 from .._workspace import Calls, Workspace, next_node
 from ._steps import by_core, by_messages, check_range, sum_batch, sum_products
@@ -32,14 +32,9 @@ _FUSED = (sum_products, by_core, by_messages)
 _FLAGS = {False: ord("N"), True: ord("T")}
 
 
-@cache
 def _jit() -> Any:
     """The compiled code, or None."""
-    if not can_compile():
-        return None
-    from . import _jit
-
-    return _jit
+    return compiled_module(f"{__package__}._jit")
 
 
 def compiled(calls: Calls, work: Workspace, n: int) -> Callable[[], bool] | None:
@@ -203,18 +198,18 @@ class _Table:
         jit = self._jit
         nothing = np.empty((1, 1, self._n), out.dtype)
         if function is sum_products:
-            kind, (matrix, x, y, _, split) = jit.SUM_PRODUCTS, arguments
+            kind, (packed, x, y, _, split) = jit.SUM_PRODUCTS, arguments
             if not split.rest_is_last:
                 return None
-            core = split.by_message(matrix, y.shape[1])
+            core = split.by_message(packed, y.shape[1])
             sampled = [x, y, out]
         elif function is by_core:
-            kind, (gradient, x, y, _) = jit.BY_CORE, arguments
-            core = out.reshape(len(out), x.shape[1], y.shape[1], -1)
+            kind, packed, (gradient, x, y, _) = jit.BY_CORE, out, arguments
+            core = packed.reshape(len(packed), x.shape[1], y.shape[1], -1)
             sampled = [gradient, x, y]
         else:
-            kind, (matrix, gradient, x, y, *into) = jit.BY_MESSAGES, arguments
-            core = matrix.reshape(len(matrix), x.shape[1], y.shape[1], -1)
+            kind, (packed, gradient, x, y, *into) = jit.BY_MESSAGES, arguments
+            core = packed.reshape(len(packed), x.shape[1], y.shape[1], -1)
             sampled = [gradient, x, y, *(nothing if a is None else a for a in into)]
         arrays = [core, *sampled]
         self._dtype = core.dtype
@@ -222,7 +217,7 @@ class _Table:
             return None
         if any(a.shape[-1] != self._n or a.strides[-1] != a.itemsize for a in sampled):
             return None
-        if self._n * core.itemsize < jit.TILE or core.strides[-1] != core.itemsize:
+        if self._n * core.itemsize < jit.TILE or not packed.flags.c_contiguous:
             return None
         self._held += arrays
         n_batch = max(map(len, arrays))

@@ -10,7 +10,6 @@ All addresses and steps are in bytes, the samples are contiguous.
 
 from __future__ import annotations
 
-from llvmlite import ir
 from numba import njit
 
 from .._lanes import TILE, VECTORS, generated
@@ -31,15 +30,15 @@ def _copy_rows(lanes, builder, x, x_step, n, out, out_step):
 def _clear_rows(lanes, builder, n, out):
     """out[i] = 0, packed."""
     with lanes.loop(n) as rows:
-        zero = [ir.Constant(lanes.vector, None)] * VECTORS
-        lanes.store_tile(zero, lanes.at(out, (rows.index, TILE)))
+        zero = lanes.zero(lanes.vector)
+        lanes.store_tile([zero] * VECTORS, lanes.at(out, (rows.index, TILE)))
 
 
 @generated
 def _clear_numbers(lanes, builder, out, n):
     """out[i] = 0 for single numbers."""
     with lanes.loop(n) as numbers:
-        lanes.store(ir.Constant(lanes.number, 0.0), lanes.at(out, (numbers.index, lanes.size)))
+        lanes.store(lanes.zero(lanes.number), lanes.at(out, (numbers.index, lanes.size)))
 
 
 @generated

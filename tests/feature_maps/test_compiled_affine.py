@@ -57,6 +57,44 @@ def test_compiled_features_and_derivatives(n, m, activation, dtype, missing, com
         np.testing.assert_allclose(found, wanted, rtol, rtol * np.abs(wanted).max())
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("d", "p", "m"), [(1, 1, 2), (3, 4, 9), (2, 13, 6)])
+@pytest.mark.parametrize("n", [24, 25, 101])
+def test_nothing_is_written_or_used_beyond_the_arrays(n, d, p, m, dtype, guarded):
+    module = _affine.compiled_module("sktensornet.feature_maps._compiled_affine")
+    rng = np.random.default_rng(n + m)
+    shapes = [(d, p, n), (d, p + 1, n), (d, m, n), (d, m, n)]
+    sites, z, features, gradient = (
+        guarded(rng.standard_normal(shape).astype(dtype), gap).mT
+        for gap, shape in enumerate(shapes)
+    )
+    matrix, offset = rng.standard_normal((p, m - 1)), rng.standard_normal(m - 1)
+    mean, factor = np.zeros(p), np.ones(p)
+    module.affine(sites, mean, factor, matrix, offset, 0.0, z, features)
+    whole = module.affine_adjoint(z, features, gradient, True)
+    inputs = np.clip(sites, -4, 4)
+    rtol = 200 * float(np.finfo(dtype).eps)
+    np.testing.assert_array_equal(z[..., :-1], inputs)
+    hidden = np.maximum(inputs @ matrix + offset, 0)
+    np.testing.assert_allclose(features[..., 1:], hidden, rtol, rtol)
+    wanted = np.matmul(z.mT, gradient[..., 1:] * (features[..., 1:] > 0)).sum(axis=0)
+    np.testing.assert_allclose(whole, wanted, rtol, rtol * np.abs(wanted).max())
+    assert (z[..., -1] == 1).all()
+    assert (features[..., 0] == 1).all()
+
+
+@pytest.mark.parametrize("activation", ["relu", "identity"])
+def test_a_parameter_that_is_not_a_number_shows(activation, compiled):
+    X = np.random.default_rng(0).standard_normal((30, 2))
+    fitted = AffineMap(4, activation).fit(X, np.array([[0], [1]]), None, np.random.RandomState(0))
+    matrix, offset = (np.array(parameter) for parameter in fitted.parameters)
+    matrix[0, 1] = np.nan
+    features, _ = fitted.forward((matrix, offset), np.asfortranarray(X).T[:, :, None])
+    assert compiled == [True]
+    assert np.isnan(features[..., 2]).all()
+    assert np.isfinite(features[..., [0, 1, 3]]).all()
+
+
 def test_what_compiled_code_cannot_take_is_left_to_numpy(compiled):
     both_ways(np.float64, "relu", 11, 3)
     assert compiled == [False, False]

@@ -108,34 +108,37 @@ def test_a_call_without_code_leaves_the_pass_to_the_interpreter():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("batches", [(1, 1, 1), (3, 1, 3), (3, 3, 1)])
+@pytest.mark.parametrize("batches", [(1, 1, 1), (3, 1, 1), (3, 1, 3), (3, 3, 1)])
 @pytest.mark.parametrize("n", [24, 25, 101])
 @pytest.mark.parametrize(
     ("n_x", "n_y", "n_out"),
     [(1, 1, 1), (3, 2, 4), (4, 7, 5), (5, 4, 9), (40, 9, 3), (2, 200, 6), (300, 2, 2)],
 )
-def test_a_core_with_two_children_is_as_in_the_interpreter(n_x, n_y, n_out, n, batches, dtype):
+def test_a_core_with_two_children_is_as_in_the_interpreter(
+    n_x, n_y, n_out, n, batches, dtype, guarded
+):
     rng = np.random.default_rng(n_x * n_y)
 
-    def drawn(*shape):
-        return rng.standard_normal(shape).astype(dtype)
+    def drawn(*shape, gap=0):
+        return guarded(rng.standard_normal(shape).astype(dtype), gap)
 
     n_batch, b_x, b_y = batches
-    x, y, gradient = drawn(b_x, n_x, n), drawn(b_y, n_y, n), drawn(n_batch, n_out, n)
+    x, y = drawn(b_x, n_x, n, gap=1), drawn(b_y, n_y, n, gap=2)
+    gradient, out = (drawn(n_batch, n_out, n, gap=gap) for gap in (3, 0))
     split = SimpleNamespace(
         rest_is_last=True,
         by_message=lambda a, size: a.reshape(len(a), n_out, size, -1).swapaxes(1, 2),
     )
     core, back = drawn(n_batch, n_y * n_out, n_x), drawn(n_batch, n_x * n_y, n_out)
     between, design = drawn(n_batch, n_y * n_out, n), drawn(max(b_x, b_y), n_x * n_y, n)
-    out, by_core, memory = drawn(*gradient.shape), drawn(*back.shape), drawn(n_batch, n_x * n_y, n)
-    to_x, to_y = drawn(n_batch, n_x, n), drawn(n_batch, n_y, n)
+    by_core, products = drawn(*back.shape), drawn(n_batch, n_x * n_y, n)
+    to_x, to_y = drawn(n_batch, n_x, n, gap=4), drawn(n_batch, n_y, n, gap=5)
     for call, results in (
         ((_steps.sum_products, (core, x, y, between, split), out), (out,)),
         ((_steps.by_core, (gradient, x, y, design), by_core), (by_core,)),
-        ((_steps.by_messages, (back, gradient, x, y, to_x, to_y), memory), (to_x, to_y)),
-        ((_steps.by_messages, (back, gradient, x, y, None, to_y), memory), (to_y,)),
-        ((_steps.by_messages, (back, gradient, x, y, to_x, None), memory), (to_x,)),
+        ((_steps.by_messages, (back, gradient, x, y, to_x, to_y), products), (to_x, to_y)),
+        ((_steps.by_messages, (back, gradient, x, y, None, to_y), products), (to_y,)),
+        ((_steps.by_messages, (back, gradient, x, y, to_x, None), products), (to_x,)),
     ):
         replay([call])
         expected = [np.array(result) for result in results]
@@ -143,9 +146,19 @@ def test_a_core_with_two_children_is_as_in_the_interpreter(n_x, n_y, n_out, n, b
             result[...] = np.nan
         function = _compiled.compiled([call], Workspace(), n)
         assert function is not None
-        assert function()
+        *table, memory = function.args
+        assert function.func(*table, guarded(memory, 0))
         for found, wanted in zip(results, expected, strict=True):
             close(found, wanted, 400 * float(np.finfo(dtype).eps))
+
+
+def test_a_core_whose_rows_lie_apart_is_left_to_the_interpreter():
+    x = np.ones((1, 2, 24))
+    apart = np.ones((1, 4, 3))[..., :2]
+    by_core = (_steps.by_core, (x, x, x, np.ones((1, 4, 24))), apart)
+    by_messages = (_steps.by_messages, (apart, x, x, x, x, None), np.ones((1, 4, 24)))
+    for call in (by_core, by_messages):
+        assert _compiled.compiled([call], Workspace(), 24) is None
 
 
 def test_too_few_samples_for_a_tile_are_left_to_the_interpreter():
