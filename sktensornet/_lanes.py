@@ -2,15 +2,14 @@
 """Vectors of numbers in compiled code, which needs numba.
 
 What is done to a few samples at a time stays in the registers of the processor.
-
-Numba keeps compiled functions beside the modules that define them, and does not
-see a change here: remove their ``__pycache__`` after one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from llvmlite import ir
 from numba import types
@@ -28,6 +27,15 @@ _LINE = 64
 TILE = VECTOR * VECTORS
 """Bytes of a row of the samples that are taken at a time."""
 INT, _LANE = ir.IntType(64), ir.IntType(32)
+
+
+def revision(*files: str) -> int:
+    """A number that is another when one of some files is.
+
+    Numba keeps compiled functions beside their module and looks whether that has changed,
+    not at the modules of what they call; but also at the numbers that a function closes over.
+    """
+    return crc32(b"".join(Path(file).read_bytes() for file in files))
 
 
 class Lanes:

@@ -6,10 +6,13 @@ All addresses and steps are in bytes, the samples are contiguous.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
-from .._lanes import TILE, VECTORS, generated
+from .. import _lanes
+from .._lanes import TILE, VECTORS, generated, revision
 from .._typing import FloatArray
 from ._base import LIMIT
 
@@ -67,41 +70,50 @@ def _mask(lanes, builder, g, f, n, out):
         lanes.store(kept, lanes.at(out, *here))
 
 
-@njit(nogil=True, cache=True)
-def _take(lengths, sites, z, features, mean, factor, limits, matrix, offset, least, memory):
-    n_sites, n_in, n, n_out = lengths
-    size = memory.itemsize
-    packed = memory.ctypes.data
-    for start in range(0, n, TILE // size):
-        # The last tile reaches back over samples that are done, with the same result.
-        at = min(start, n - TILE // size) * size
+def _keyed(revision: int) -> Any:
+    """The functions that numba keeps; see `revision`."""
+
+    @njit(nogil=True, cache=True)
+    def take(lengths, sites, z, features, mean, factor, limits, matrix, offset, least, memory):
+        n_sites, n_in, n, n_out = lengths
+        size = memory.itemsize
+        packed = memory.ctypes.data
+        for start in range(0, n, TILE // size):
+            # The last tile reaches back over samples that are done, with the same result.
+            at = min(start, n - TILE // size) * size
+            for k in range(n_sites):
+                x, to, out = (
+                    sites[0] + k * sites[1] + at,
+                    z[0] + k * z[1] + at,
+                    features[0] + k * features[1] + features[2] + at,
+                )
+                _standardise((x, sites[2], mean, factor, limits, n_in, to, z[2], packed), memory)
+                _apply(
+                    (matrix, n_in * size, offset, least, packed, n_in, out, features[2], n_out),
+                    memory,
+                )
+        return revision
+
+    @njit(nogil=True, cache=True)
+    def take_adjoint(lengths, z, features, gradient, is_rectified, out, memory):
+        n_sites, n_in, n, n_out = lengths
+        size = memory.itemsize
         for k in range(n_sites):
-            x, to, out = (
-                sites[0] + k * sites[1] + at,
-                z[0] + k * z[1] + at,
-                features[0] + k * features[1] + features[2] + at,
-            )
-            _standardise((x, sites[2], mean, factor, limits, n_in, to, z[2], packed), memory)
-            _apply(
-                (matrix, n_in * size, offset, least, packed, n_in, out, features[2], n_out),
-                memory,
-            )
+            inputs = (z[0] + k * z[1], z[2], n_in, n, out, n_out * size)
+            g, step = gradient[0] + k * gradient[1] + gradient[2], gradient[2]
+            if is_rectified:
+                f, kept = features[0] + k * features[1] + features[2], memory.ctypes.data
+                for row in range(n_out):
+                    _mask((g + row * step, f + row * features[2], n, kept + row * n * size), memory)
+                _reduce((kept, n * size, n_out, *inputs), memory)
+            else:
+                _reduce((g, step, n_out, *inputs), memory)
+        return revision
+
+    return take, take_adjoint
 
 
-@njit(nogil=True, cache=True)
-def _take_adjoint(lengths, z, features, gradient, is_rectified, out, memory):
-    n_sites, n_in, n, n_out = lengths
-    size = memory.itemsize
-    for k in range(n_sites):
-        inputs = (z[0] + k * z[1], z[2], n_in, n, out, n_out * size)
-        g, step = gradient[0] + k * gradient[1] + gradient[2], gradient[2]
-        if is_rectified:
-            f, kept = features[0] + k * features[1] + features[2], memory.ctypes.data
-            for row in range(n_out):
-                _mask((g + row * step, f + row * features[2], n, kept + row * n * size), memory)
-            _reduce((kept, n * size, n_out, *inputs), memory)
-        else:
-            _reduce((g, step, n_out, *inputs), memory)
+_take, _take_adjoint = _keyed(revision(__file__, _lanes.__file__))
 
 
 def fits(*arrays: FloatArray) -> bool:

@@ -15,7 +15,9 @@ from llvmlite import ir
 from numba import carray, njit, types
 from numba.extending import get_cython_function_address, intrinsic
 
-from .._lanes import TILE
+from .. import _lanes
+from .._lanes import TILE, revision
+from . import _microkernels
 from ._microkernels import memory, take_by_core, take_by_messages, take_sum_products
 
 __all__ = ["TILE", "memory"]
@@ -66,7 +68,7 @@ def _row(address, n, like):
     return carray(_pointer(address, like), (n,))
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(nogil=True, fastmath={"contract"})
 def _multiply(t, n, like):
     """out[b, p, q] = x[b, p, q] y[b, p, q], row by row."""
     for b in range(t[1]):
@@ -79,7 +81,7 @@ def _multiply(t, n, like):
                     out[k] = x[k] * y[k]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+@njit(nogil=True, fastmath={"contract"})
 def _contract(t, n, like):
     """out[b, p] = sum over q of x[b, p, q] y[b, q], row by row."""
     for b in range(t[1]):
@@ -105,7 +107,7 @@ def _contract(t, n, like):
                     out[k] += (xa[k] * ya[k] + xb[k] * yb[k]) + (xc[k] * yc[k] + xd[k] * yd[k])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _sum(t, n, like):
     """out[p] = sum over b of x[b, p], row by row."""
     for p in range(t[2]):
@@ -117,7 +119,7 @@ def _sum(t, n, like):
                 out[k] += x[k]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def _in_range(t, n, like, largest):
     """Whether no sample of x[b, p] is far from one in all p."""
     largest = largest[:n]
@@ -133,54 +135,62 @@ def _in_range(t, n, like, largest):
     return True
 
 
-@njit(nogil=True, cache=True)
-def execute(table: Any, gemm: int, numbers: Any, like: Any) -> bool:
-    """Take the steps of a table; False as soon as a message has to be rescaled.
+def _keyed(revision: int) -> Any:
+    """The function that numba keeps; see `revision`."""
 
-    Parameters
-    ----------
-    table : ndarray of int64, shape (n_steps, WIDTH)
-        The steps. Lengths and flags of a matrix product are read where they are.
-    gemm : int
-        From `GEMM`.
-    numbers : ndarray
-        One and zero.
-    like : ndarray
-        Of the dtype of all arrays; memory for what a step needs meanwhile.
+    @njit(nogil=True, cache=True)
+    def execute(table: Any, gemm: int, numbers: Any, like: Any) -> bool:
+        """Take the steps of a table; False as soon as a message has to be rescaled.
 
-    Returns
-    -------
-    bool
-        Whether all steps were taken.
-    """
-    number = numbers.ctypes.data
-    for k in range(len(table)):
-        t = table[k]
-        n = t[4]
-        if t[0] == PRODUCT:
-            at = t.ctypes.data
-            beta = number + (1 - t[14]) * numbers.itemsize
-            for b in range(t[1]):
-                y, x, out = t[10] + b * t[3], t[12] + b * t[2], t[15] + b * t[4]
-                _call(
-                    gemm,
-                    (
-                        at + 40, at + 48, at + 56, at + 64, at + 72,
-                        number, y, at + 88, x, at + 104, beta, out, at + 128,
-                    ),
-                )  # fmt: skip
-        elif t[0] == MULTIPLY:
-            _multiply(t, n, like)
-        elif t[0] == CONTRACT:
-            _contract(t, n, like)
-        elif t[0] == SUM:
-            _sum(t, n, like)
-        elif t[0] == SUM_PRODUCTS:
-            take_sum_products(t, like)
-        elif t[0] == BY_CORE:
-            take_by_core(t, like)
-        elif t[0] == BY_MESSAGES:
-            take_by_messages(t, like)
-        elif not _in_range(t, n, like, like):
-            return False
-    return True
+        Parameters
+        ----------
+        table : ndarray of int64, shape (n_steps, WIDTH)
+            The steps. Lengths and flags of a matrix product are read where they are.
+        gemm : int
+            From `GEMM`.
+        numbers : ndarray
+            One and zero.
+        like : ndarray
+            Of the dtype of all arrays; memory for what a step needs meanwhile.
+
+        Returns
+        -------
+        bool
+            Whether all steps were taken.
+        """
+        number = numbers.ctypes.data
+        for k in range(len(table)):
+            t = table[k]
+            n = t[4]
+            if t[0] == PRODUCT:
+                at = t.ctypes.data
+                beta = number + (1 - t[14]) * numbers.itemsize
+                for b in range(t[1]):
+                    y, x, out = t[10] + b * t[3], t[12] + b * t[2], t[15] + b * t[4]
+                    _call(
+                        gemm,
+                        (
+                            at + 40, at + 48, at + 56, at + 64, at + 72,
+                            number, y, at + 88, x, at + 104, beta, out, at + 128,
+                        ),
+                    )  # fmt: skip
+            elif t[0] == MULTIPLY:
+                _multiply(t, n, like)
+            elif t[0] == CONTRACT:
+                _contract(t, n, like)
+            elif t[0] == SUM:
+                _sum(t, n, like)
+            elif t[0] == SUM_PRODUCTS:
+                take_sum_products(t, like)
+            elif t[0] == BY_CORE:
+                take_by_core(t, like)
+            elif t[0] == BY_MESSAGES:
+                take_by_messages(t, like)
+            elif not _in_range(t, n, like, like):
+                return False
+        return revision >= 0
+
+    return execute
+
+
+execute = _keyed(revision(__file__, _lanes.__file__, _microkernels.__file__))

@@ -122,7 +122,7 @@ def memory(n_out: int, n_y: int, n: int, n_x: int) -> int:
 # tensor and entry.
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def take_sum_products(t, memory):
     """out[o] = sum over i, j of core[o, j, i] y[j] x[i]; the core's steps are by j and o."""
     n_out, n_y, n, n_x, by_y, by_out = t[2], t[3], t[4], t[5], t[8], t[9]
@@ -145,7 +145,7 @@ def take_sum_products(t, memory):
             _copy_rows((sums, TILE, n_out, out + at, t[18]), memory)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def take_by_messages(t, memory):
     """The adjoint by x and y, given g, that by out; the core is core[i, j, o]."""
     n_out, n_y, n, n_x, by_x, by_y = t[2], t[3], t[4], t[5], t[8], t[9]
@@ -176,7 +176,7 @@ def take_by_messages(t, memory):
             _copy_rows((to_other, TILE, n_y, to_y + at, t[24]), memory)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True)
 def take_by_core(t, memory):
     """The adjoint by the core, core[i, j, o]: the sum over the samples of x[i] y[j] g[o]."""
     n_out, n_y, n, n_x, by_x, by_y = t[2], t[3], t[4], t[5], t[8], t[9]
