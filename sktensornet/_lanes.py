@@ -147,6 +147,18 @@ class Lanes:
         for place, a in zip(places, x, strict=True):
             self._builder.store(self.fma(factor, a, self._builder.load(place)), place)
 
+    def row_products(
+        self, matrix: Any, by_row: Any, n_rows: int, x: Any, n: Any
+    ) -> list[list[Any]]:
+        """Sum over k < n of matrix[row, k] x[k] for some rows; x is packed."""
+        sums = self.sums(n_rows, VECTORS)
+        with self.loop(n) as inner:
+            tile = self.load_tile(self.at(x, (inner.index, TILE)))
+            at = self.at(matrix, (inner.index, self.size))
+            for row, places in enumerate(sums):
+                self.add(places, self.spread(self.at(at, (row, by_row))), tile)
+        return [self.values(places) for places in sums]
+
     def values(self, places: list[Any]) -> list[Any]:
         return [self._builder.load(place) for place in places]
 

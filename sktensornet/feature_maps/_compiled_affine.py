@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from .. import _lanes
-from .._lanes import TILE, VECTORS, generated, revision
+from .._lanes import TILE, generated, revision
 from .._typing import FloatArray
 from ._base import LIMIT
 
@@ -37,18 +37,10 @@ def _apply(lanes, builder, matrix, by_row, offset, least, x, n, out, out_step, n
     """out[o] = max(least, offset[o] + sum over p of matrix[o, p] x[p]), where x is packed."""
     least = lanes.spread(least)
     for n_rows, o in lanes.blocks(n_out):
-        sums = lanes.sums(n_rows, VECTORS)
-        own = lanes.at(matrix, (o, by_row))
-        with lanes.loop(n) as inner:
-            tile = lanes.load_tile(lanes.at(x, (inner.index, TILE)))
-            at = lanes.at(own, (inner.index, lanes.size))
-            for row, places in enumerate(sums):
-                lanes.add(places, lanes.spread(lanes.at(at, (row, by_row))), tile)
-        for row, places in enumerate(sums):
+        sums = lanes.row_products(lanes.at(matrix, (o, by_row)), by_row, n_rows, x, n)
+        for row, found in enumerate(sums):
             constant = lanes.spread(lanes.at(offset, (o, lanes.size), (row, lanes.size)))
-            tile = [
-                lanes.larger(least, builder.fadd(value, constant)) for value in lanes.values(places)
-            ]
+            tile = [lanes.larger(least, builder.fadd(value, constant)) for value in found]
             lanes.store_tile(tile, lanes.at(out, (o, out_step), (row, out_step)))
 
 

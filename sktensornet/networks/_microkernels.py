@@ -57,16 +57,10 @@ def _multiply_all(lanes, builder, x, n_x, y, y_step, n_y, out):
 def _sum_all(lanes, builder, core, by_out, n_out, products, n, out):
     """out[o] += sum over k of core[o, k] products[k]; products and out are packed."""
     for n_rows, o in lanes.blocks(n_out):
-        sums = lanes.sums(n_rows, VECTORS)
-        own = lanes.at(core, (o, by_out))
-        with lanes.loop(n) as inner:
-            x = lanes.load_tile(lanes.at(products, (inner.index, TILE)))
-            at = lanes.at(own, (inner.index, lanes.size))
-            for row, places in enumerate(sums):
-                lanes.add(places, lanes.spread(lanes.at(at, (row, by_out))), x)
-        for row, places in enumerate(sums):
+        sums = lanes.row_products(lanes.at(core, (o, by_out)), by_out, n_rows, products, n)
+        for row, found in enumerate(sums):
             place = lanes.at(out, (o, TILE), (row, TILE))
-            before, found = lanes.load_tile(place), lanes.values(places)
+            before = lanes.load_tile(place)
             lanes.store_tile([builder.fadd(a, b) for a, b in zip(before, found)], place)
 
 
@@ -77,16 +71,9 @@ def _spread_all(lanes, builder, core, by_y, gradient, n_out, x, y, n_y, to_x, to
     Rows are packed, and o is contiguous in the core.
     """
     for n_rows, j in lanes.blocks(n_y):
-        sums = lanes.sums(n_rows, VECTORS)
-        own = lanes.at(core, (j, by_y))
-        with lanes.loop(n_out) as outer:
-            g = lanes.load_tile(lanes.at(gradient, (outer.index, TILE)))
-            at = lanes.at(own, (outer.index, lanes.size))
-            for row, places in enumerate(sums):
-                lanes.add(places, lanes.spread(lanes.at(at, (row, by_y))), g)
+        sums = lanes.row_products(lanes.at(core, (j, by_y)), by_y, n_rows, gradient, n_out)
         factor, total = lanes.load_tile(x), lanes.load_tile(to_x)
-        for row, places in enumerate(sums):
-            z = lanes.values(places)
+        for row, z in enumerate(sums):
             other = lanes.load_tile(lanes.at(y, (j, TILE), (row, TILE)))
             total = [lanes.fma(a, b, c) for a, b, c in zip(z, other, total)]
             place = lanes.at(to_y, (j, TILE), (row, TILE))
