@@ -164,8 +164,11 @@ def test_extreme_columns(Format):
 
 @unfinished
 @each_format
-@pytest.mark.parametrize("loss", ["log_loss", "squared_error"])
-@pytest.mark.parametrize("feature_map", [PolynomialMap(), TrigonometricMap(0.1)], ids=repr)
+@pytest.mark.parametrize(
+    ("loss", "feature_map"),
+    [("log_loss", PolynomialMap()), ("squared_error", TrigonometricMap(0.1))],
+    ids=repr,
+)
 def test_a_thousand_sites(Format, loss, feature_map):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, 1000)).astype(np.float32)

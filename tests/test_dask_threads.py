@@ -26,7 +26,7 @@ def test_sweeps_are_those_of_numpy(n_workers):
                 solver="als",
                 feature_map="polynomial",
                 alpha=1e-2,
-                max_iter=2,
+                max_iter=1,
                 random_state=0,
             )
             expected = clone(model).fit(X, y).loss_curve_

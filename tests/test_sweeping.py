@@ -296,8 +296,7 @@ def test_degenerate_data(tree, loss, alpha):
 
 
 @pytest.mark.parametrize("tree", ["TT", "HT", "CP"])
-@pytest.mark.parametrize("scale", [0.05, 3.0])
-@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize(("scale", "separate"), [(0.05, False), (3.0, True)])
 def test_a_thousand_sites_stay_near_one(tree, scale, separate, monkeypatch):
     """Features far from one in norm would overflow without the powers of two."""
     feature_map = PolynomialMap(degree=2, scale=scale)
