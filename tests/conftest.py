@@ -17,6 +17,12 @@ from sktensornet.networks import (
 from sktensornet.patches import ImagePatches, SingleColumns
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """Fits without a ``random_state`` draw from the global generator: the same in every run."""
+    np.random.seed(0)  # noqa: NPY002
+
+
 @pytest.fixture(scope="session")
 def assert_derivative():
     """Check a gradient against central differences along random directions."""
