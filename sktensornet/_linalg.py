@@ -6,10 +6,12 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from scipy.linalg import lapack
 
 from ._parallel import sum_rows
 from ._typing import FloatArray, IntArray
 
+_LAPACK_BLOCK = 32
 _HASHED_ROWS = 16_384
 """Many, since a column of them is short work."""
 
@@ -41,6 +43,17 @@ class ReadOnlyArrays(FieldState):
     def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
         ReadOnlyArrays.__post_init__(self)
+
+
+def thin_qr(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Q and R of each of a few matrices in double precision, with less overhead than NumPy's."""
+    qs, rs = [], []
+    for matrix in matrices:
+        size = min(matrix.shape)
+        packed, tau, *_ = lapack.dgeqrf(matrix, lwork=_LAPACK_BLOCK * matrix.shape[1])
+        rs.append(np.triu(packed[:size]))
+        qs.append(lapack.dorgqr(packed[:, :size], tau, lwork=_LAPACK_BLOCK * size)[0])
+    return np.stack(qs), np.stack(rs)
 
 
 def _hashes(array: np.ndarray) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import lapack
 
+from .._linalg import thin_qr
 from .._typing import FloatArray
 
 _FLOOR = 1e-10
@@ -58,7 +60,7 @@ def truncated_split(
     rank, loss = _kept(values, cap, tolerance)
     u, f = u[..., :rank], values[:, :rank, None] * vt[:, :rank]
     if row_gram is not None:
-        u, r = np.linalg.qr(left_inverse @ u)
+        u, r = thin_qr(left_inverse @ u)
         f = r @ f
     f = f.reshape(batch, rank, columns, c)
     if column_gram is not None:
@@ -68,13 +70,18 @@ def truncated_split(
 
 def _half(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
     """A with A^T A equal to the Gram matrix, slightly damped, and its inverse."""
-    size = gram.shape[-1]
-    level = np.einsum("bii->b", gram)[:, None, None] * _FLOOR + np.finfo(np.float64).tiny
-    try:
-        half = np.linalg.cholesky(gram + level * np.eye(size)).mT
-        return half, np.linalg.inv(half)
-    except np.linalg.LinAlgError:
-        return _half_by_spectrum(gram)
+    level = np.einsum("bii->b", gram) * _FLOOR + np.finfo(np.float64).tiny
+    halves = np.empty(gram.shape)
+    inverses = np.empty(gram.shape)
+    for matrix, floor, half, inverse in zip(gram, level, halves, inverses):
+        damped = matrix.copy()
+        damped.flat[:: len(damped) + 1] += floor
+        factor, info = lapack.dpotrf(damped)
+        if info != 0:
+            return _half_by_spectrum(gram)
+        half[...] = factor
+        inverse[...] = lapack.dtrtri(factor)[0]
+    return halves, inverses
 
 
 def _half_by_spectrum(gram: FloatArray) -> tuple[FloatArray, FloatArray]:

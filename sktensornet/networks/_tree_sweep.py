@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from .._linalg import thin_qr
 from .._typing import FloatArray
 from ._algebra import close_cores, open_axes, open_core
 from ._blocks import CoreBlock
@@ -203,7 +204,7 @@ class TreeSweep(Sweep):
             q, factor, spectrum, loss = truncated_split(tensor, cap, tolerance, *grams)
             self._splits[a, b] = spectrum, loss
         else:
-            q, r = np.linalg.qr(tensor[..., 0])
+            q, r = thin_qr(tensor[..., 0])
             factor = r[..., None]
         core = q.reshape(*shape, c if stays else 1, q.shape[-1])
         self._cores[a] = np.ascontiguousarray(moved(core, -1, axis))
