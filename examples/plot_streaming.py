@@ -18,7 +18,6 @@ from a generator as they would come from a file or a database. Run it with::
 # ``--output`` says where the picture goes.
 
 import argparse
-import resource
 import sys
 import time
 
@@ -30,6 +29,11 @@ from sklearn.linear_model import SGDClassifier
 from sktensornet import TTClassifier
 from sktensornet.feature_maps import PolynomialMap
 from sktensornet.solvers import Adam
+
+try:
+    import resource
+except ImportError:  # On Windows, where memory is shown as 0.
+    resource = None
 
 parser = argparse.ArgumentParser(description="Train on a stream of rows.")
 parser.add_argument("--quick", action="store_true", help="fewer rows")
@@ -84,6 +88,8 @@ linear = SGDClassifier(loss="log_loss", random_state=0)
 
 def memory():
     """Peak memory of this process in megabytes."""
+    if resource is None:
+        return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
@@ -122,7 +128,8 @@ left.plot(rows, of_linear, "s--", ms=4, color="0.5", label="SGDClassifier, linea
 left.set(xscale="log", xlabel="rows seen", ylabel="test accuracy", ylim=(0.45, 1.0))
 left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 right.plot(rows, peak, "o-", ms=4, color="tab:green")
-right.set(xscale="log", xlabel="rows seen", ylabel="peak memory in MB", ylim=(0, 1.25 * max(peak)))
+highest = 1.25 * max(peak) or 1.0
+right.set(xscale="log", xlabel="rows seen", ylabel="peak memory in MB", ylim=(0, highest))
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 figure.savefig(arguments.output, dpi=120)
