@@ -99,13 +99,14 @@ def sweeps(solver: str | Solver) -> bool:
 def make_feature_map(estimator: Any, columns: Columns, n_columns: int) -> FeatureMap:
     """The feature map that the parameters of an estimator ask for.
 
-    Categories are one-hot, and other columns take ``feature_map``, which may
-    be another one for each column.
+    Categories are one-hot, by ``feature_map`` if that is a `OneHotMap`, and other
+    columns take ``feature_map``, which may be another one for each column.
     """
     asked = estimator.feature_map
     if estimator.patches is not None:
         return _patch_map(estimator, columns)
-    by_column: dict[int, FeatureMap] = dict.fromkeys(columns.categorical, OneHotMap())
+    one_hot = asked if isinstance(asked, OneHotMap) else OneHotMap()
+    by_column: dict[int, FeatureMap] = dict.fromkeys(columns.categorical, one_hot)
     other: FeatureMap = estimator._column_map()
     if isinstance(asked, dict):
         for name, one in asked.items():

@@ -13,9 +13,9 @@ patches : ImagePatches, SequencePatches or None, default=None
 feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "quantile", \
 "spline", "trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
     Map from a site to its local features; a name takes its default settings.
-    For single columns, those with categories are one-hot, and "auto" is
-    ``{columns}`` for the others: a constant, the standardised column and
-    splines. ``alpha="auto"`` chooses the scale of maps that leave it free. A
+    For single columns, those with categories are one-hot, by a ``OneHotMap`` of
+    your own if you pass one, and "auto" is ``{columns}`` for the others: a
+    constant, the standardised column and splines. ``alpha="auto"`` chooses the scale of maps that leave it free. A
     dict ``{{column: map}}``, by name or index, gives single columns another map
     than "auto". For patches "auto" is ``AffineMap()``, which is
     trained, or, where the solver needs a fixed map, ``PCAMap()``.

@@ -30,6 +30,8 @@ _TRIAL_ROWS = 2_000
 _FOLDS, _FOLDED_ROWS = 3, 1_000
 _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
 _MOST_SOLVES = 500
+_FEW_SITES = 10
+"""Up to which a limit on the ranks takes too little for a larger penalty to make up for it."""
 _LARGEST_KERNEL = 1e12
 _FEWEST_ROWS = 10
 
@@ -102,6 +104,7 @@ class Selection:
     all alpha; of six s, four are tried, those above 0.2 or those below 0.4. From the best of
     these a walk over held-out losses of the estimator itself goes on, first to
     smaller penalties, then to other scales: what a limit on the ranks allows.
+    With more than ten sites a larger scale comes with a larger penalty.
     A step that gains nothing on the first folds is not tried on the others. The
     walk is as long as eight trials, or shorter for many sites and folds; where it
     would be shorter than three there is none.
@@ -281,7 +284,8 @@ class Selection:
                 place = narrow
         place = climb(place, exponent=-2)
         if self._free:
-            wider = climb(place, scale=1)
+            many = self._model.sites.n_sites > _FEW_SITES
+            wider = climb(place, scale=1, exponent=2 if many else 0)
             place = wider if wider != place else climb(place, scale=-1)
         for setting, found in tried.items():
             self._keep(setting, held(setting, len(found.losses)))

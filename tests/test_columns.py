@@ -386,3 +386,18 @@ def test_alpha_and_scale_give_about_the_chosen_fit_again(Estimator):
     scores, limit = chosen._raw_scores(X), 0.05 * np.abs(chosen._raw_scores(X)).max()
     assert np.abs(again._raw_scores(X) - scores).max() < limit
     assert np.abs(alone._raw_scores(X) - scores).max() > limit
+
+
+def test_a_one_hot_map_is_taken_for_categories_too():
+    X, _ = pandas_table(80)
+    words = OneHotMap(scale=0.1)
+    numbers = X["size"]
+    X = X[["colour", "sold", "shape"]]
+    maps = ("auto", words, dict.fromkeys(X.columns, words), {"colour": words})
+    usual, one, each, mixed = (
+        TTRegressor(rank=2, alpha=1e-3, feature_map=feature_map, random_state=0).fit(X, numbers)
+        for feature_map in maps
+    )
+    np.testing.assert_array_equal(one.predict(X), each.predict(X))
+    for other in (usual, mixed):
+        assert np.abs(one.predict(X) - other.predict(X)).max() > 1e-3

@@ -242,6 +242,14 @@ class TestWalk:
         assert len(trials) <= _MOST_TRIALS
         assert chosen.scale == scale
 
+    @pytest.mark.parametrize(("n_columns", "factor"), [(3, 1), (10, 1), (11, 10), (14, 10)])
+    def test_many_columns_take_a_larger_penalty_with_a_larger_scale(self, n_columns, factor):
+        X, y = data(90, n_columns)
+        start, trials, *_ = self.walk(lambda alpha, scale: 1.0, X, y)
+        (wider,) = (trial for trial in trials if trial.scale > start.scale)
+        expected = factor * (wider.scale / start.scale) ** 2
+        assert wider.alpha / start.alpha == pytest.approx(expected)
+
     def test_penalties_end_at_the_edge(self):
         _, trials, chosen, _ = self.walk(lambda alpha, scale: 10**alpha)
         assert chosen.alpha == min(trial.alpha for trial in trials)
