@@ -15,10 +15,11 @@ feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "q
     Map from a site to its local features; a name takes its default settings.
     For single columns, those with categories are one-hot, by a ``OneHotMap`` of
     your own if you pass one, and "auto" is ``{columns}`` for the others: a
-    constant, the standardised column and splines. ``alpha="auto"`` chooses the scale of maps that leave it free. A
-    dict ``{{column: map}}``, by name or index, gives single columns another map
-    than "auto". For patches "auto" is ``AffineMap()``, which is
-    trained, or, where the solver needs a fixed map, ``PCAMap()``.
+    constant, the standardised column and splines. ``alpha="auto"`` chooses the
+    scale of maps that leave it free. A dict ``{{column: map}}``, by name or
+    index, gives single columns another map than "auto". For patches "auto" is
+    ``AffineMap()``, which is trained, or, where the solver needs a fixed map,
+    ``PCAMap()``.
 categorical_features : "from_dtype", array-like or None, default="from_dtype"
     The columns that hold categories. "from_dtype" takes those of a DataFrame
     whose type is categorical, string or boolean. A boolean mask, indices or

@@ -104,7 +104,7 @@ class Selection:
     all alpha; of six s, four are tried, those above 0.2 or those below 0.4. From the best of
     these a walk over held-out losses of the estimator itself goes on, first to
     smaller penalties, then to other scales: what a limit on the ranks allows.
-    With more than ten sites a larger scale comes with a larger penalty.
+    For classes and more than ten sites a larger scale comes with a larger penalty.
     A step that gains nothing on the first folds is not tried on the others. The
     walk is as long as eight trials, or shorter for many sites and folds; where it
     would be shorter than three there is none.
@@ -147,6 +147,7 @@ class Selection:
     ) -> None:
         self._model = model
         self._free = model.feature_map.has_free_scale
+        self._has_classes = y.ndim == 1
         rows, weights = merged_rows(X, y, weight / weight.max())
         self._total = weights.sum()
         rows, self._weight = rows[:_TRIAL_ROWS], weights[:_TRIAL_ROWS]
@@ -284,8 +285,8 @@ class Selection:
                 place = narrow
         place = climb(place, exponent=-2)
         if self._free:
-            many = self._model.sites.n_sites > _FEW_SITES
-            wider = climb(place, scale=1, exponent=2 if many else 0)
+            with_penalty = self._has_classes and self._model.sites.n_sites > _FEW_SITES
+            wider = climb(place, scale=1, exponent=2 if with_penalty else 0)
             place = wider if wider != place else climb(place, scale=-1)
         for setting, found in tried.items():
             self._keep(setting, held(setting, len(found.losses)))
@@ -295,7 +296,7 @@ class Selection:
     def _folds(self) -> list[tuple[IntArray, IntArray]]:
         """Rows to train on and to judge by; the kernel's samples are among them."""
         n = len(self._X)
-        order = np.argsort(self._y, kind="stable") if self._y.ndim == 1 else np.arange(n)
+        order = np.argsort(self._y, kind="stable") if self._has_classes else np.arange(n)
         n_folds = _FOLDS if n <= _FOLDED_ROWS else _FOLDS + 1
         fold = np.empty(n, np.intp)
         fold[order] = np.arange(n) % n_folds

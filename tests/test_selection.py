@@ -250,6 +250,12 @@ class TestWalk:
         expected = factor * (wider.scale / start.scale) ** 2
         assert wider.alpha / start.alpha == pytest.approx(expected)
 
+    def test_real_targets_do_not(self):
+        X, y = data(90, 11)
+        start, trials, *_ = self.walk(lambda alpha, scale: 1.0, X, y[:, None])
+        (wider,) = (trial for trial in trials if trial.scale > start.scale)
+        assert wider.alpha / start.alpha == pytest.approx((wider.scale / start.scale) ** 2)
+
     def test_penalties_end_at_the_edge(self):
         _, trials, chosen, _ = self.walk(lambda alpha, scale: 10**alpha)
         assert chosen.alpha == min(trial.alpha for trial in trials)
