@@ -46,7 +46,10 @@ class ReadOnlyArrays(FieldState):
 
 
 def thin_qr(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Q and R of each of a few matrices in double precision, with less overhead than NumPy's."""
+    """Q (b, m, k) and R (b, k, n) of matrices (b, m, n), k = min(m, n), in double precision.
+
+    For few and small ones, with less overhead than NumPy's.
+    """
     qs, rs = [], []
     for matrix in matrices:
         size = min(matrix.shape)

@@ -50,7 +50,7 @@ CONFIGURATIONS = [
     HTClassifier(class_tensors="separate", rank=1, max_iter=3),
     CPClassifier(class_tensors="separate", loss="squared_error", rank=5, max_iter=3),
     TTClassifier(solver=FULL_BATCH, feature_map="affine", penalty="start", alpha=1e-3),
-    CPClassifier(solver=Adam(2e-2, batch_size=40, dropout=0.05), rank=6, max_iter=8),
+    CPClassifier(solver=Adam(2e-2, batch_size=14, dropout=0.05), rank=6, max_iter=10),
     HTClassifier(early_stopping=True, validation_fraction=0.3, alpha=1e-3, max_iter=3),
     TTClassifier(solver="als", max_iter=3),
     CPClassifier(solver="als", loss="squared_error", rank=4, max_iter=2),
