@@ -1,8 +1,8 @@
 """Tensor networks that fit and predict like scikit-learn estimators."""
 
-from ._classifiers import CPClassifier, HTClassifier, TTClassifier
-from ._regressors import CPRegressor, HTRegressor, TTRegressor
-from ._version import __version__
+from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
+from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
+from ._support._version import __version__
 
 __all__ = [
     "CPClassifier",

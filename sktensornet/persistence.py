@@ -25,12 +25,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ._classifiers import CPClassifier, HTClassifier, TTClassifier
-from ._columns import Columns
-from ._regressors import CPRegressor, HTRegressor, TTRegressor
-from ._selection import Trial
-from ._sweeps import SweepRecord
-from ._version import InconsistentVersionWarning
+from ._data._columns import Columns
+from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
+from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
+from ._fitting._selection import Trial
+from ._problems._sweep_problem import SweepRecord
+from ._support._version import InconsistentVersionWarning
 from .feature_maps import FeatureMap, FittedMap
 from .networks import TensorNetwork, Tree
 from .networks._topologies import FAMILIES

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sktensornet._model import Model
+from sktensornet._problems._model import Model
 from sktensornet.feature_maps import AffineMap, OneHotMap, PolynomialMap, TrigonometricMap
 from sktensornet.networks import (
     balanced,

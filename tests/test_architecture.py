@@ -53,8 +53,8 @@ def test_import_contracts_are_kept():
     ("module", "line"),
     [
         ("losses/_log.py", "from ..networks import Tree"),
-        ("solvers/_adam.py", "from .._model import Model"),
-        ("networks/_tree.py", "from .._objective import Objective"),
+        ("solvers/_adam.py", "from .._problems._model import Model"),
+        ("networks/_tree.py", "from .._problems._objective import Objective"),
     ],
 )
 def test_the_linter_sees_a_broken_contract(copy, module, line):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sktensornet._checks import check_integer, check_option, check_real
+from sktensornet._support._checks import check_integer, check_option, check_real
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])

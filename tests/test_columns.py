@@ -10,7 +10,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sktensornet import CPClassifier, CPRegressor, HTClassifier, TTClassifier, TTRegressor
-from sktensornet._columns import learn_columns
+from sktensornet._data._columns import learn_columns
 from sktensornet.feature_maps import FourierMap, OneHotMap, PolynomialMap, SplineMap
 from sktensornet.patches import ImagePatches
 

@@ -6,8 +6,8 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.model_selection import train_test_split
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
-from sktensornet._objective import Objective
-from sktensornet._parallel import ChunkPool
+from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._problems._objective import Objective
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import ALS, Adam
 

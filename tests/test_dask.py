@@ -10,8 +10,8 @@ from sklearn.datasets import load_wine
 from sklearn.model_selection import GridSearchCV
 
 from sktensornet import CPClassifier, HTClassifier, HTRegressor, TTClassifier, TTRegressor
-from sktensornet._block_sweeps import _agree
-from sktensornet._linalg import merged_rows
+from sktensornet._arrays._samples import merged_rows
+from sktensornet._distributed._block_sweeps import _agree
 from sktensornet.feature_maps import (
     AffineMap,
     EmbeddingMap,
@@ -32,8 +32,9 @@ dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 from distributed import Client, LocalCluster  # noqa: E402
 
-from sktensornet import _dask  # noqa: E402
-from sktensornet._dask import BlockObjective, Blocks, is_dask_array  # noqa: E402
+from sktensornet._distributed import _blocks as _dask  # noqa: E402
+from sktensornet._distributed._block_objective import BlockObjective  # noqa: E402
+from sktensornet._distributed._blocks import Blocks, is_dask_array  # noqa: E402
 
 CHUNKS = ((50, 1, 60, 0, 67), (13,))
 quick = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
-from sktensornet._columns import learn_columns
-from sktensornet._init import check_network
+from sktensornet._data._columns import learn_columns
+from sktensornet._fitting._start import check_network
 from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
 from sktensornet.networks import from_tensorly, tensor_train, to_tensorly
 from sktensornet.solvers import Adam

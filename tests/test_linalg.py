@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sktensornet._linalg import positive_scale, weighted_moments, weighted_range
+from sktensornet._arrays._samples import positive_scale, weighted_moments, weighted_range
 
 
 def data(n=50, seed=0):

@@ -5,7 +5,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_html_repr
 
 from sktensornet import HTRegressor, TTClassifier
-from sktensornet._links import DOCS_VARIABLE
+from sktensornet._support._documentation_links import DOCS_VARIABLE
 from sktensornet.feature_maps import SplineMap
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import ALS

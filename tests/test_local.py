@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.linalg import block_diag
 
-from sktensornet._local import LocalProblem
-from sktensornet._parallel import ChunkPool
-from sktensornet._sweeps import SweepProblem
+from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._problems._local_problem import LocalProblem
+from sktensornet._problems._sweep_problem import SweepProblem
 from sktensornet.losses import LogLoss, SquaredError, SquaredHinge
-from sktensornet.networks._blocks import CoreBlock, FactorBlock
+from sktensornet.networks._sweeps._blocks import CoreBlock, FactorBlock
 
 RNG = np.random.default_rng()
 N = 50

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sktensornet._lockstep import MONITOR, LocalParts, Part, SharedPool, run
+from sktensornet._distributed._lockstep import MONITOR, LocalParts, Part, SharedPool, run
 
 
 def parts_of(*works):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sktensornet._model import Model
+from sktensornet._problems._model import Model
 from sktensornet.networks import identity_start
 
 TREES = ["TT", "HT", "CP"]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sktensornet._objective import PENALTIES, Objective
-from sktensornet._parallel import ChunkPool
+from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._problems._objective import PENALTIES, Objective
 from sktensornet.losses import LogLoss, SquaredError, SquaredHinge
 
 TREES = ["TT", "HT", "CP"]

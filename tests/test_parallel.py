@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sktensornet._parallel import (
+from sktensornet._arrays._parallel import (
     ChunkPool,
     chunks,
     effective_threads,

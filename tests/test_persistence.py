@@ -26,9 +26,9 @@ from sktensornet import (
     HTRegressor,
     TTClassifier,
     TTRegressor,
-    _version,
     persistence,
 )
+from sktensornet._support import _version
 from sktensornet.feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, FittedMap, PCAMap
 from sktensornet.patches import ImagePatches, Patches, SequencePatches
 from sktensornet.persistence import TRUSTED_TYPES, InconsistentVersionWarning

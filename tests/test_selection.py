@@ -18,15 +18,15 @@ from sktensornet import (
     TTClassifier,
     TTRegressor,
 )
-from sktensornet._linalg import merged_rows, merged_samples
-from sktensornet._model import Model
-from sktensornet._selection import (
+from sktensornet._arrays._samples import merged_rows, merged_samples
+from sktensornet._fitting._selection import (
     _EXPONENTS,
     _MOST_TRIALS,
     _SCALES,
     DEFAULT_ALPHA,
     Selection,
 )
+from sktensornet._problems._model import Model
 from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
 from sktensornet.networks import tensor_train
 from sktensornet.patches import ImagePatches, SingleColumns

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sktensornet._model import Model
-from sktensornet._objective import Objective
-from sktensornet._parallel import ChunkPool
+from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._problems._model import Model
+from sktensornet._problems._objective import Objective
 from sktensornet.feature_maps import AffineMap, EmbeddingMap, PolynomialMap
 from sktensornet.losses import CLASSIFICATION_LOSSES
 from sktensornet.networks import (

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sktensornet._local as local_module
-from sktensornet._model import Model
-from sktensornet._objective import Objective
-from sktensornet._parallel import ChunkPool
-from sktensornet._sweeps import SweepProblem
+import sktensornet._problems._local_problem as local_module
+from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._problems._model import Model
+from sktensornet._problems._objective import Objective
+from sktensornet._problems._sweep_problem import SweepProblem
 from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
 from sktensornet.losses import (
     CLASSIFICATION_LOSSES,

@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils import compute_class_weight
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
-from sktensornet._training import Training, expected_decrease
+from sktensornet._fitting._training import Training, expected_decrease
 from sktensornet.feature_maps import AffineMap
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import LBFGS, Adam

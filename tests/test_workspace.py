@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from sktensornet._parallel import ChunkPool
-from sktensornet._workspace import Workspace, replay
+from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._arrays._workspace import Workspace, replay
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 

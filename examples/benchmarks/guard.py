@@ -24,7 +24,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 from speed_shapes import SHAPES, gemm, own_runs, paired  # noqa: E402
 
-from sktensornet._parallel import ChunkPool  # noqa: E402
+from sktensornet._arrays._parallel import ChunkPool  # noqa: E402
 
 
 def shares(n: int, repeats: int) -> dict[str, float]:

@@ -16,9 +16,9 @@ from itertools import pairwise
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sktensornet._model import Model
-from sktensornet._objective import Objective
-from sktensornet._parallel import ChunkPool
+from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._problems._model import Model
+from sktensornet._problems._objective import Objective
 from sktensornet.feature_maps import AffineMap
 from sktensornet.losses import LogLoss
 from sktensornet.networks import identity_start, tensor_train

@@ -30,7 +30,7 @@ from speed_shapes import (
     torch_step,
 )
 
-from sktensornet._parallel import ChunkPool
+from sktensornet._arrays._parallel import ChunkPool
 
 
 def peers(shape, n: int, n_threads: int, notes: set[str]) -> dict:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from .._checks import check_integer, check_option
-from .._typing import IntArray
+from .._arrays._typing import IntArray
+from .._support._checks import check_integer, check_option
 from ..networks import TensorNetwork
 from ._matricization import matricization_rank
 

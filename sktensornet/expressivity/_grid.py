@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._parallel import chunks
-from .._typing import FloatArray
+from .._arrays._parallel import chunks
+from .._arrays._typing import FloatArray
 from ..networks import DENSE_LIMIT, Contraction, TensorNetwork
 
 _ROWS = 4_096

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .._checks import check_boolean, check_real
-from .._typing import FloatArray, IntArray
+from .._arrays._typing import FloatArray, IntArray
+from .._support._checks import check_boolean, check_real
 from ..networks import TensorNetwork, check_rows, message_core
 from ._modular import check_prime, pivot_rows, product, residues
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_integer
-from .._typing import FloatArray, IntArray
+from .._arrays._typing import FloatArray, IntArray
+from .._support._checks import check_integer
 
 LARGEST_PRIME = 1_048_573
 """The largest prime below 2^20, the largest that ``prime`` may be in `matricization_rank`, in

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._checks import check_boolean, check_integer
+from .._support._checks import check_boolean, check_integer
 from ..networks import TensorNetwork, Tree
 from ._modular import check_prime
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_integer, check_option
-from .._linalg import positive_scale, weighted_moments
-from .._optional import compiled_module
-from ._base import FeatureMap, FittedMap, empty_features, standardise, unit_covectors
+from .._arrays._samples import positive_scale, weighted_moments
+from .._support._checks import check_integer, check_option
+from .._support._optional import compiled_module
+from ._base import LIMIT, FeatureMap, FittedMap, empty_features, standardise, unit_covectors
 
 
 def _relu(h):
@@ -42,7 +42,7 @@ def _compiled_for(*arrays: np.ndarray) -> Any:
     """The compiled code for arrays (d, n, any), or None."""
     if arrays[0].size < _WORTH_COMPILING:
         return None
-    module: Any = compiled_module(f"{__package__}._compiled_affine")
+    module: Any = compiled_module("sktensornet._compiled._affine")
     return None if module is None or not module.fits(*arrays) else module
 
 
@@ -140,7 +140,7 @@ class FittedAffineMap(FittedMap):
         compiled = _compiled_for(sites) if np.isfinite(factor).all() else None
         if compiled is not None and self.activation in _LEAST:
             least = _LEAST[self.activation]
-            compiled.affine(sites, self.mean, factor, matrix, offset, least, z, features)
+            compiled.affine(sites, self.mean, factor, LIMIT, matrix, offset, least, z, features)
             return
         standardise(sites, self.mean, self.scale, z[..., :-1], is_complete=True)
         z[..., -1] = 1

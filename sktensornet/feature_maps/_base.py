@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._checks import check_real
-from .._linalg import ReadOnlyArrays
-from .._links import DocumentationLinkMixin
-from .._parallel import add_each, sum_rows
-from .._typing import Features, FloatArray, IntArray
+from .._arrays._immutable import ReadOnlyArrays
+from .._arrays._samples import add_each, sum_rows
+from .._arrays._typing import Features, FloatArray, IntArray
+from .._support._checks import check_real
+from .._support._documentation_links import DocumentationLinkMixin
 
 LIMIT = 4.0
 """Standardised inputs are limited to this many standard deviations either side."""

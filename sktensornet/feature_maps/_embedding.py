@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .._checks import check_integer
-from .._parallel import sum_rows
-from .._typing import FloatArray, IntArray
+from .._arrays._samples import sum_rows
+from .._arrays._typing import FloatArray, IntArray
+from .._support._checks import check_integer
 from ._base import FeatureMap, FittedMap, unit_covectors
 from ._single import check_single
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._typing import Features, FloatArray, IntArray
+from .._arrays._typing import Features, FloatArray, IntArray
 from ._base import FeatureMap, FittedMap
 
 

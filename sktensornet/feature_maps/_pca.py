@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._checks import check_integer, check_real
-from .._linalg import positive_scale, weighted_moments
-from .._parallel import sum_rows
-from .._typing import FloatArray
+from .._arrays._samples import positive_scale, sum_rows, weighted_moments
+from .._arrays._typing import FloatArray
+from .._support._checks import check_integer, check_real
 from ._base import FeatureMap, FittedMap, standardise, unit_covectors
 
 

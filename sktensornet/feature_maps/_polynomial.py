@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._checks import check_integer
+from .._support._checks import check_integer
 from ._base import LIMIT, FeatureMap, FittedMap, check_scale, standardise, unit_covectors
 from ._quantiles import robust_moments
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._checks import check_integer
+from .._support._checks import check_integer
 from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
 from ._quantiles import distribution, quantiles
 from ._single import check_single

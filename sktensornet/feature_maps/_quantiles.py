@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._linalg import positive_scale, weighted_moments
-from .._typing import FloatArray
+from .._arrays._samples import positive_scale, weighted_moments
+from .._arrays._typing import FloatArray
 
 _TAIL = 0.02
 """Share of the weight beyond which, on either side, a column's tails begin."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._typing import IntArray
+from .._arrays._typing import IntArray
 
 
 def check_single(feature_map, columns: IntArray) -> None:

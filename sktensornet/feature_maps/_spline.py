@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import BSpline
 
-from .._checks import check_boolean, check_integer
+from .._support._checks import check_boolean, check_integer
 from ._base import FeatureMap, FittedMap, check_scale, standardise, unit_covectors
 from ._quantiles import distribution, fences, quantiles, robust_moments
 from ._single import check_single

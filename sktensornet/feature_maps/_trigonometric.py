@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._checks import check_real
-from .._linalg import weighted_moments, weighted_range
+from .._arrays._samples import weighted_moments, weighted_range
+from .._support._checks import check_real
 from ._base import FeatureMap, FittedMap, least_squares_covectors, mean_features
 
 

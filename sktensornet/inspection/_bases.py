@@ -9,7 +9,7 @@ from functools import singledispatch
 import numpy as np
 from scipy.special import comb
 
-from .._typing import FloatArray, IntArray
+from .._arrays._typing import FloatArray, IntArray
 from ..feature_maps import FittedMap
 from ..feature_maps._fourier import FittedFourierMap
 from ..feature_maps._mixed import FittedMixedMap

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from .._checks import check_option
-from .._optional import require
+from .._support._checks import check_option
+from .._support._optional import require
 
 BLUE, RED, GREY, PALE = "#3b6ea8", "#c8553d", "#8a8f98", "#b9cbe0"
 

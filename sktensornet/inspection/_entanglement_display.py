@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._typing import FloatArray
+from .._arrays._typing import FloatArray
 from ..networks import bond_spectra
 from ._drawing import BLUE, PALE, BaseDisplay, tidy, whole_numbers
 from ._fitted import fitted_network

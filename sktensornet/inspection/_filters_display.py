@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._typing import FloatArray
+from .._arrays._typing import FloatArray
 from ..feature_maps._affine import FittedAffineMap
 from ..patches import ImagePatches
 from ._drawing import BaseDisplay, tidy

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._estimator import BaseTensorNetwork
-from .._typing import FloatArray
+from .._arrays._typing import FloatArray
+from .._estimators._base import BaseTensorNetwork
 from ..networks import TensorNetwork, scale_outputs
 
 

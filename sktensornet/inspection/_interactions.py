@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_integer, check_option, check_real
-from .._linalg import ReadOnlyArrays
-from .._typing import FloatArray, IntArray
+from .._arrays._immutable import ReadOnlyArrays
+from .._arrays._typing import FloatArray, IntArray
+from .._support._checks import check_integer, check_option, check_real
 from ..networks import Entries, EntrySearch, TensorNetwork, change_modes, count_entries
 from ._bases import UNITS, local_bases, spell
 from ._fitted import FittedScores

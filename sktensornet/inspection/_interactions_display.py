@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .._checks import check_integer
+from .._support._checks import check_integer
 from ._drawing import BLUE, RED, BaseDisplay, heat_map, tidy
 from ._interactions import Interactions, interactions
 

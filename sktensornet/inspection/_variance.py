@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import _check_sample_weight
 
-from .._checks import check_boolean, check_integer, check_option
-from .._linalg import ReadOnlyArrays
-from .._parallel import chunks
-from .._typing import FloatArray
+from .._arrays._immutable import ReadOnlyArrays
+from .._arrays._parallel import chunks
+from .._arrays._typing import FloatArray
+from .._support._checks import check_boolean, check_integer, check_option
 from ..networks import EntrySearch, GradedGrams, TensorNetwork, change_modes
 from ._fitted import FittedScores
 from ._interactions import data_frame

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._checks import check_integer
+from .._support._checks import check_integer
 from ._drawing import BLUE, GREY, PALE, BaseDisplay, heat_map, tidy
 from ._variance import VarianceShares, variance_shares
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._typing import FloatArray, IntArray
+from .._arrays._typing import FloatArray, IntArray
 
 
 class Loss(ABC):

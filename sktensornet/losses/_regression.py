@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import xlogy
 
-from .._checks import check_real
+from .._support._checks import check_real
 from ._base import RegressionLoss
 
 

@@ -4,38 +4,34 @@
 names serve the layers above.
 """
 
-from ._algebra import add, inner, message_core, norm
-from ._blocks import Block
-from ._contraction import Contraction
-from ._conversions import convert
-from ._entries import Entries, EntrySearch, count_entries
-from ._gauge import orthogonalise, round_network
-from ._generalized_start import generalized_start
-from ._graded import GradedGrams
-from ._hierarchical_svd import hierarchical_svd
-from ._interaction_start import interaction_start
-from ._linear_start import linear_start
-from ._min_cut import check_rows, min_cut
-from ._modes import change_modes, scale_outputs
-from ._moment_start import moment_start
-from ._nested import balanced, balanced_grid, check_nested
+from ._conversions._convert import convert
+from ._conversions._hierarchical_svd import hierarchical_svd
+from ._conversions._tensorly import from_tensorly, to_tensorly
+from ._cores import message_core
+from ._dimension_trees import balanced, balanced_grid, check_nested
 from ._network import DENSE_LIMIT, TensorNetwork
-from ._norm import squared_norm_and_gradient
-from ._product_sweep import ProductSweep
-from ._products import PRODUCTS
-from ._spectra import bond_spectra
-from ._starts import identity_start
-from ._sweep import Sweep, SweepOptions
-from ._tensorly import from_tensorly, to_tensorly
-from ._terms import keep_terms
-from ._topologies import (
-    canonical_polyadic,
-    hierarchical_tucker,
-    recurrent_train,
-    tensor_train,
-)
+from ._passes._contraction import Contraction
+from ._passes._products import PRODUCTS
+from ._starts._generalized import generalized_start
+from ._starts._identity import identity_start
+from ._starts._interactions import interaction_start
+from ._starts._linear import linear_start
+from ._starts._moments import moment_start
+from ._sweeps._blocks import Block
+from ._sweeps._product_sweep import ProductSweep
+from ._sweeps._sweep import Sweep, SweepOptions
+from ._sweeps._tree_sweep import TreeSweep
+from ._tensors._algebra import add, inner, norm
+from ._tensors._bond_spectra import bond_spectra
+from ._tensors._change_modes import change_modes, scale_outputs
+from ._tensors._entry_search import Entries, EntrySearch, count_entries
+from ._tensors._fewer_terms import keep_terms
+from ._tensors._frobenius import squared_norm_and_gradient
+from ._tensors._gauge import orthogonalise, round_network
+from ._tensors._grams_by_order import GradedGrams
+from ._tensors._min_cut import check_rows, min_cut
+from ._topologies import canonical_polyadic, hierarchical_tucker, recurrent_train, tensor_train
 from ._tree import Tree
-from ._tree_sweep import TreeSweep
 
 __all__ = [
     "DENSE_LIMIT",

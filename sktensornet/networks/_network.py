@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from .._linalg import ReadOnlyArrays
-from .._typing import FloatArray
+from .._arrays._immutable import ReadOnlyArrays
+from .._arrays._typing import FloatArray
 from ._summary import as_html, as_text, summary_rows
 from ._tree import OUT, Tree
 

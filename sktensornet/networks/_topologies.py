@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from ._nested import Nested, arities, leaves, regular
+from ._dimension_trees import Nested, arities, leaves, regular
 from ._tree import OUT, UNIT, Node, Tree
 
 

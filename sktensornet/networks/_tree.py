@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from .._linalg import FieldState
+from .._arrays._immutable import FieldState
 
 OUT = -1
 """Marks the axis of a core that carries its outgoing message."""

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from .._typing import FloatArray
+from .._arrays._typing import FloatArray
 from ..networks import Contraction, TensorNetwork
-from ..networks._tape import LEAVES_BETWEEN_CHECKS, SCORE_EXPONENT, nodes_to_check
+from ..networks._passes._tape import LEAVES_BETWEEN_CHECKS, SCORE_EXPONENT, nodes_to_check
 from ._graph import Graph
 
 _SMALLEST = 1e-30

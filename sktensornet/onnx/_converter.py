@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
-from .._classifiers import CPClassifier, HTClassifier, TTClassifier
-from .._optional import require
-from .._regressors import CPRegressor, HTRegressor, TTRegressor
+from .._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
+from .._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
+from .._support._optional import require
 from ..losses import CLASSIFICATION_LOSSES
 from ._export import to_onnx
 from ._graph import OPSET

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from .._checks import check_option
-from .._estimator import BaseTensorNetwork
+from .._estimators._base import BaseTensorNetwork
+from .._support._checks import check_option
 from ..losses import CLASSIFICATION_LOSSES
 from ._contraction import add_scores
 from ._features import add_features

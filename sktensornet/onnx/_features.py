@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._typing import FloatArray
+from .._arrays._typing import FloatArray
 from ..feature_maps import FittedMap
 from ..feature_maps._affine import FittedAffineMap
 from ..feature_maps._base import LIMIT

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._optional import require
+from .._support._optional import require
 
 OPSET = 18
 _IR_VERSION = 9

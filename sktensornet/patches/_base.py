@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._linalg import ReadOnlyArrays
-from .._links import DocumentationLinkMixin
-from .._typing import FloatArray, IntArray
+from .._arrays._immutable import ReadOnlyArrays
+from .._arrays._typing import FloatArray, IntArray
+from .._support._documentation_links import DocumentationLinkMixin
 
 
 @dataclass(frozen=True, eq=False, repr=False)

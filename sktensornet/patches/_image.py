@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from .._checks import check_option
+from .._support._checks import check_option
 from ._base import Patches, Sites, covering_strides
 from ._orders import ORDERS
 

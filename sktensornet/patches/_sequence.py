@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import check_integer, check_option
+from .._support._checks import check_integer, check_option
 from ._base import Patches, Sites, covering_strides
 
 

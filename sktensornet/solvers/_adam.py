@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._checks import check_integer, check_option, check_real
-from .._typing import FloatArray
+from .._arrays._typing import FloatArray
+from .._support._checks import check_integer, check_option, check_real
 from ._base import Outcome, Solver
 
 SCHEDULES = ("one_cycle", "constant")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._checks import check_integer, check_option, check_real
-from .._typing import FloatArray
+from .._arrays._typing import FloatArray
+from .._support._checks import check_integer, check_option, check_real
 from ._base import LocalProblem, Outcome, Solver
 
 

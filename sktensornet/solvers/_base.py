@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._links import DocumentationLinkMixin
-from .._typing import FloatArray, IntArray
+from .._arrays._typing import FloatArray, IntArray
+from .._support._documentation_links import DocumentationLinkMixin
 
 Monitor = Callable[[Any, float], bool]
 """Called after each iteration with the point and the objective; True stops."""

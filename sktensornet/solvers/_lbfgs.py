@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from .._checks import check_integer
+from .._support._checks import check_integer
 from ._base import Outcome, Solver
 
 

@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 
 from sktensornet.expressivity import random_network
-from sktensornet.networks import (
-    balanced,
-    canonical_polyadic,
-    hierarchical_tucker,
-    tensor_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
 
 
 @pytest.mark.parametrize("batched", [False, True])

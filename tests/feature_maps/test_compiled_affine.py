@@ -61,7 +61,7 @@ def test_compiled_features_and_derivatives(n, m, activation, dtype, missing, com
 @pytest.mark.parametrize(("d", "p", "m"), [(1, 1, 2), (3, 4, 9), (2, 13, 6)])
 @pytest.mark.parametrize("n", [24, 25, 101])
 def test_nothing_is_written_or_used_beyond_the_arrays(n, d, p, m, dtype, guarded):
-    module = _affine.compiled_module("sktensornet.feature_maps._compiled_affine")
+    module = _affine.compiled_module("sktensornet._compiled._affine")
     rng = np.random.default_rng(n + m)
     shapes = [(d, p, n), (d, p + 1, n), (d, m, n), (d, m, n)]
     sites, z, features, gradient = (
@@ -70,7 +70,7 @@ def test_nothing_is_written_or_used_beyond_the_arrays(n, d, p, m, dtype, guarded
     )
     matrix, offset = rng.standard_normal((p, m - 1)), rng.standard_normal(m - 1)
     mean, factor = np.zeros(p), np.ones(p)
-    module.affine(sites, mean, factor, matrix, offset, 0.0, z, features)
+    module.affine(sites, mean, factor, 4.0, matrix, offset, 0.0, z, features)
     whole = module.affine_adjoint(z, features, gradient, True)
     inputs = np.clip(sites, -4, 4)
     rtol = 200 * float(np.finfo(dtype).eps)

@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from sktensornet._workspace import Workspace
+from sktensornet._arrays._workspace import Workspace
 from sktensornet.networks import (
     Contraction,
     TensorNetwork,

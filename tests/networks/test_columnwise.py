@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sktensornet.networks._columnwise import columnwise, contract, first_legs, linear, pairs
+from sktensornet.networks._sweeps._columnwise import columnwise, contract, first_legs, linear, pairs
 
 N = 5
 

@@ -5,17 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sktensornet._workspace import Workspace, replay
+from sktensornet._arrays._workspace import Workspace, replay
 from sktensornet.networks import (
     Contraction,
-    _compiled,
-    _steps,
-    _tape,
     canonical_polyadic,
     hierarchical_tucker,
     identity_start,
     tensor_train,
 )
+from sktensornet.networks._passes import _steps, _tape
+from sktensornet.networks._passes import _table as _compiled
 
 pytest.importorskip("numba")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sktensornet._workspace import Workspace
+from sktensornet._arrays._workspace import Workspace
 from sktensornet.networks import (
     Contraction,
     balanced,

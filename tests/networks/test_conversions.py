@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from sktensornet.networks import (
     Contraction,
     TensorNetwork,
-    _conversions,
-    _regraft,
     balanced,
     canonical_polyadic,
     convert,
@@ -23,6 +21,8 @@ from sktensornet.networks import (
     round_network,
     tensor_train,
 )
+from sktensornet.networks._conversions import _convert as _conversions
+from sktensornet.networks._conversions import _to_tree as _regraft
 from sktensornet.networks._tree import Node, Tree
 
 seeds = st.integers(0, 2**32 - 1)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from sktensornet.networks._environments import Environments, tour
+from sktensornet.networks._sweeps._environments import Environments, tour
 
 
 def chain(n, root=0):

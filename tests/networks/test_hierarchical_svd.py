@@ -12,7 +12,7 @@ from sktensornet.networks import (
     round_network,
     tensor_train,
 )
-from sktensornet.networks._hierarchical_svd import hierarchical_svd
+from sktensornet.networks._conversions._hierarchical_svd import hierarchical_svd
 
 seeds = given(st.integers(0, 10**6))
 quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)

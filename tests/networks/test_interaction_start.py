@@ -13,7 +13,7 @@ from sktensornet.networks import (
     interaction_start,
     tensor_train,
 )
-from sktensornet.networks import _interaction_start as module
+from sktensornet.networks._starts import _interactions as module
 
 TREES = {
     "TT": tensor_train,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sktensornet._workspace import Workspace
-from sktensornet.networks._kernels import CoreKernel, outer
+from sktensornet._arrays._workspace import Workspace
+from sktensornet.networks._passes._core_kernel import CoreKernel, outer
 
 quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 lengths = st.integers(1, 5)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sktensornet._workspace import Workspace
+from sktensornet._arrays._workspace import Workspace
 from sktensornet.networks import (
     Contraction,
     balanced,
@@ -14,7 +14,7 @@ from sktensornet.networks import (
     recurrent_train,
     tensor_train,
 )
-from sktensornet.networks._merging import merged
+from sktensornet.networks._passes._merging import merged
 
 CHAINS = {
     "leg last": tensor_train(6, 5),

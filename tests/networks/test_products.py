@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sktensornet._workspace import Workspace
+from sktensornet._arrays._workspace import Workspace
 from sktensornet.networks import (
     PRODUCTS,
     Contraction,
@@ -22,7 +22,7 @@ from sktensornet.networks import (
     squared_norm_and_gradient,
     to_tensorly,
 )
-from sktensornet.networks._product_kernel import ProductKernel
+from sktensornet.networks._passes._product_kernel import ProductKernel
 
 XI = {
     "multiply": lambda x, y: x * y,

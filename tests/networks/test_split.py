@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sktensornet.networks._split import _half, truncated_split
+from sktensornet.networks._sweeps._split import _half, truncated_split
 
 
 def draw(shape, seed=0):

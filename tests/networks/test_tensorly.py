@@ -18,8 +18,8 @@ from sktensornet.networks import (
     norm,
     tensor_train,
 )
-from sktensornet.networks._hierarchical_svd import hierarchical_svd
-from sktensornet.networks._tensorly import from_tensorly, to_tensorly
+from sktensornet.networks._conversions._hierarchical_svd import hierarchical_svd
+from sktensornet.networks._conversions._tensorly import from_tensorly, to_tensorly
 from sktensornet.networks._tree import OUT, Node
 
 KINDS = {"TT": TTTensor, "HT": TuckerTensor, "CP": CPTensor}

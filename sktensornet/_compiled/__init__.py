@@ -1,0 +1,1 @@
+"""All that needs numba; nothing else does."""

@@ -1,0 +1,1 @@
+"""Samples in the blocks of a dask array."""

@@ -1,0 +1,324 @@
+"""The public classifiers, one per format."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from .._fitting._plan import LBFGS_LIMIT_TEXT
+from ..feature_maps import FeatureMap
+from ..networks import TensorNetwork
+from ..patches import Patches
+from ..solvers import Solver
+from ._base_classifier import BaseTensorNetworkClassifier
+from ._constraints import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS
+from ._docstrings import documented
+from ._formats import CanonicalPolyadicMixin, HierarchicalTuckerMixin, TensorTrainMixin
+
+
+@documented("classifier", LBFGS_LIMIT_TEXT)
+class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
+    r"""Classifier whose weights are a tensor train: a recurrent network.
+
+    .. math::
+
+        s_c(X) = G_1(f(x_1)) \cdots G_k^{(c)}(f(x_k)) \cdots G_d(f(x_d)), \qquad
+        G_k(f) = \sum_i G_k[:, i, :] f_i
+
+    X is cut into d sites, each is mapped to m local features f(x_k), and the
+    weight tensor over the product of all features, which would have m^d
+    entries, is a chain of d cores of shape (r_left, m, r_right): parameters and
+    time grow as d m r^2. The class leg is on the core in the middle. The model
+    contains interactions of all orders between the sites; neighbours in the
+    chain interact at the least rank.
+
+    Parameters
+    ----------
+    rank : int, default=8
+        Largest bond dimension r, the number of hidden units of the recurrent
+        network. Bonds near the ends are smaller where no more is possible.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    HTClassifier : Weights in a hierarchical Tucker tree.
+    CPClassifier : Weights in a canonical polyadic sum.
+
+    References
+    ----------
+    Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
+    networks", ICLR 2018, table 1; Oseledets, "Tensor-train
+    decomposition", SIAM J. Sci. Comput. 33 (2011) 2295-2317.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sktensornet import TTClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = TTClassifier(rank=3, random_state=0).fit(X, y)
+    >>> clf.score(X, y) > 0.95
+    True
+    >>> [core.shape for core in clf.network_.cores]
+    [(1, 8, 3), (3, 8, 3), (3, 8, 3, 3), (3, 8, 1)]
+    """
+
+    def __init__(
+        self,
+        rank: int = 8,
+        *,
+        patches: Patches | None = None,
+        feature_map: str | FeatureMap | dict = "auto",
+        categorical_features: Any = "from_dtype",
+        product: str = "multiply",
+        shared_cores: bool = False,
+        class_tensors: str = "joint",
+        loss: str = "log_loss",
+        alpha: float | str = "auto",
+        penalty: str = "frobenius",
+        solver: str | Solver = "auto",
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        init: str | TensorNetwork = "identity",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        class_weight: dict | str | None = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.rank = rank
+        self.patches = patches
+        self.feature_map = feature_map
+        self.categorical_features = categorical_features
+        self.product = product
+        self.shared_cores = shared_cores
+        self.class_tensors = class_tensors
+        self.loss = loss
+        self.alpha = alpha
+        self.penalty = penalty
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.init = init
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+
+@documented("classifier", LBFGS_LIMIT_TEXT)
+class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
+    r"""Classifier whose weights are a hierarchical Tucker tree: a deep network.
+
+    .. math::
+
+        h_t = \sum_{ab} B_t[a, b, :] \, h_{left(t)}^a \, h_{right(t)}^b, \qquad
+        h_k = U_k^\top f(x_k), \qquad s_c(X) = h_{root}^c
+
+    X is cut into d sites, each is mapped to m local features f(x_k); leaves of
+    a binary tree read them linearly, inner nodes combine their children
+    bilinearly and the root gives the scores: a convolutional arithmetic circuit
+    without weight sharing, of depth log2(d). The parameters are
+    d m r + (d - 2) r^3 + r^2 C.
+
+    Parameters
+    ----------
+    rank : int, default=8
+        Largest bond dimension r, the number of channels at each node.
+    tree : "balanced" or nested tuples of int, default="balanced"
+        Which sites are merged first: ``((0, 1), (2, 3))`` for four sites; a
+        node may also join more than two. Sites are numbered in the order of
+        ``patches``. "balanced" halves the chain of sites again and again; on the patches of
+        an image it merges spatial neighbours, alternating the axes.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    TTClassifier : Weights in a tensor train.
+    CPClassifier : Weights in a canonical polyadic sum.
+
+    References
+    ----------
+    Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
+    networks", ICLR 2018, table 1; Cohen, Sharir, Shashua, "On the expressive
+    power of deep learning", COLT 2016; Grasedyck, "Hierarchical singular value
+    decomposition of tensors", SIAM J. Matrix Anal. Appl. 31 (2010) 2029-2054.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sktensornet import HTClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = HTClassifier(rank=3, random_state=0).fit(X, y)
+    >>> clf.score(X, y) > 0.95
+    True
+    >>> clf.network_
+    TensorNetwork(HT, sites=4, mode_size=8, rank=3, outputs=3, parameters=177, bytes=1,416)
+    """
+
+    _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS | TREE_CONSTRAINTS
+
+    def __init__(
+        self,
+        rank: int = 8,
+        *,
+        tree: str | tuple = "balanced",
+        patches: Patches | None = None,
+        feature_map: str | FeatureMap | dict = "auto",
+        categorical_features: Any = "from_dtype",
+        product: str = "multiply",
+        shared_cores: bool = False,
+        class_tensors: str = "joint",
+        loss: str = "log_loss",
+        alpha: float | str = "auto",
+        penalty: str = "frobenius",
+        solver: str | Solver = "auto",
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        init: str | TensorNetwork = "identity",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        class_weight: dict | str | None = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.rank = rank
+        self.tree = tree
+        self.patches = patches
+        self.feature_map = feature_map
+        self.categorical_features = categorical_features
+        self.product = product
+        self.shared_cores = shared_cores
+        self.class_tensors = class_tensors
+        self.loss = loss
+        self.alpha = alpha
+        self.penalty = penalty
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.init = init
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+
+@documented("classifier", LBFGS_LIMIT_TEXT)
+class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
+    r"""Classifier whose weights are a canonical polyadic sum: a shallow network.
+
+    .. math:: s_c(X) = \sum_{a=1}^r \lambda_{ac} \prod_{k=1}^d \langle f(x_k), v_k^a \rangle
+
+    X is cut into d sites, each is mapped to m local features f(x_k); r hidden
+    units are products over all sites of linear readings, and a linear readout
+    gives the scores. The parameters are d m r + r C. The order of the sites
+    plays no role.
+
+    Parameters
+    ----------
+    rank : int, default=32
+        Number r of hidden units. It caps the number of independent scores, so
+        it should exceed the number of classes well; less warns.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    TTClassifier : Weights in a tensor train.
+    HTClassifier : Weights in a hierarchical Tucker tree.
+
+    References
+    ----------
+    Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
+    networks", ICLR 2018, table 1.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sktensornet import CPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = CPClassifier(rank=6, random_state=0).fit(X, y)
+    >>> clf.score(X, y) > 0.95
+    True
+    >>> clf.network_.ranks, clf.network_.n_parameters
+    ((6,), 210)
+    """
+
+    def __init__(
+        self,
+        rank: int = 32,
+        *,
+        patches: Patches | None = None,
+        feature_map: str | FeatureMap | dict = "auto",
+        categorical_features: Any = "from_dtype",
+        product: str = "multiply",
+        shared_cores: bool = False,
+        class_tensors: str = "joint",
+        loss: str = "log_loss",
+        alpha: float | str = "auto",
+        penalty: str = "frobenius",
+        solver: str | Solver = "auto",
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        init: str | TensorNetwork = "identity",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        class_weight: dict | str | None = None,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.rank = rank
+        self.patches = patches
+        self.feature_map = feature_map
+        self.categorical_features = categorical_features
+        self.product = product
+        self.shared_cores = shared_cores
+        self.class_tensors = class_tensors
+        self.loss = loss
+        self.alpha = alpha
+        self.penalty = penalty
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.init = init
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def _check_rank(self) -> None:
+        n_classes = len(self.classes_)
+        if self.class_tensors == "joint" and n_classes > 2 and self.rank < n_classes:
+            warnings.warn(
+                f"rank={self.rank} of a CPClassifier is less than the {n_classes} classes; its "
+                "scores are then linearly dependent. Use rank >= n_classes.",
+                UserWarning,
+                stacklevel=6,
+            )

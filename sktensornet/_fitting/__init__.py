@@ -1,0 +1,1 @@
+"""From parameters and data to a trained network."""

@@ -1,0 +1,322 @@
+"""The penalty and the scale of the features, chosen by what they predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .._arrays._samples import merged_rows
+from .._arrays._typing import FloatArray, IntArray
+from .._problems._model import Model
+from ..networks import TensorNetwork
+
+DEFAULT_ALPHA = 1e-4
+"""The penalty where nothing is chosen."""
+TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
+"""Sweeps of every trial, and of the fit with what they have found, the trial's included."""
+
+SHARE_OF_TOL = 100
+"""The fit ends where another sweep would lower the objective by no more than this times tol of it,
+if the decreases go on as a geometric series."""
+
+_SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+_BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
+_EXPONENTS = range(2, -13, -1)
+"""Penalties of an effect of one column, in half decades."""
+_KERNEL_ROWS = 600
+_TRIAL_ROWS = 2_000
+_FOLDS, _FOLDED_ROWS = 3, 1_000
+_FEWEST_TRIALS, _MOST_TRIALS = 3, 8
+_MOST_SOLVES = 500
+_FEW_SITES = 10
+"""Up to which a limit on the ranks takes too little for a larger penalty to make up for it."""
+_LARGEST_KERNEL = 1e12
+_FEWEST_ROWS = 10
+
+Samples = tuple[FloatArray, np.ndarray, FloatArray]
+Judge = Callable[[Model, float, Samples, Samples], tuple[TensorNetwork, float]]
+
+_ABOUT = 1.01
+_GAIN = 0.97
+_WIDE, _NARROW = 3, (-8, 1)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A setting that was tried.
+
+    Parameters
+    ----------
+    alpha : float
+        The penalty, for as many samples as there are in all.
+    scale : float or None
+        The scale of the features; None where it was not free.
+    loss : float
+        Mean loss of samples that the trial was not trained on: of each left out
+        in turn, squared, for the first one, which is a kernel ridge regression,
+        and for others that of the estimator, over as many folds as it took to
+        tell.
+    """
+
+    alpha: float
+    scale: float | None
+    loss: float
+
+    def __repr__(self) -> str:
+        scale = "None" if self.scale is None else f"{self.scale:.3g}"
+        return f"Trial(alpha={self.alpha:.3g}, scale={scale}, loss={self.loss:.4g})"
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """A place on the grid: alpha = 10^(exponent / 2) scale^2 for one unit of weight."""
+
+    exponent: int
+    scale: int
+
+    @property
+    def alpha(self) -> float:
+        return 10.0 ** (0.5 * self.exponent) * _SCALES[self.scale] ** 2
+
+
+@dataclass
+class _Held:
+    """The network of the first fold, and sums over what was held out so far."""
+
+    network: TensorNetwork | None = None
+    losses: list[float] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)
+
+
+class Selection:
+    r"""Choose alpha and the scale s of the features for the samples of a table.
+
+    Without a limit on the ranks, the penalty makes the model a kernel method:
+    the minimum over all tensors W is that of a ridge regression with
+
+    .. math:: K_{ij} = \prod_k \langle f(x_{ik}), f(x_{jk}) \rangle,
+
+    whose leave-one-out residuals are :math:`c_i / (C^{-1})_{ii}` with
+    :math:`c = C^{-1} t` and :math:`C = K + \alpha w \operatorname{diag}(1 / w_i)`.
+    One eigendecomposition for each s, over at most 600 samples, gives them for
+    all alpha; of six s, four are tried, those above 0.2 or those below 0.4. From the best of
+    these a walk over held-out losses of the estimator itself goes on, first to
+    smaller penalties, then to other scales: what a limit on the ranks allows.
+    For classes and more than ten sites a larger scale comes with a larger penalty.
+    A step that gains nothing on the first folds is not tried on the others. The
+    walk is as long as eight trials, or shorter for many sites and folds; where it
+    would be shorter than three there is none.
+
+    The samples that are used are the first by a hash of their values, with equal
+    ones merged, so that weights are repetitions and no random numbers are used.
+
+    Parameters
+    ----------
+    model : Model
+        With features of scale 1 where the scale is free.
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Classes as integers, which the folds share evenly, or targets.
+    weight : ndarray of shape (n_samples,)
+    targets : callable
+        From y to what the kernel method regresses on, (n_samples, n_outputs).
+
+    Attributes
+    ----------
+    trials : list of Trial
+        All that was tried.
+    network : TensorNetwork or None
+        What the walk fitted with the chosen setting, to part of the samples.
+
+    References
+    ----------
+    Rasmussen, Williams, "Gaussian Processes for Machine Learning", MIT Press
+    2006, section 5.4.2 (leave-one-out residuals); Stoudenmire, Schwab,
+    "Supervised Learning with Tensor Networks", NIPS 2016 (the kernel).
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        X: FloatArray,
+        y: np.ndarray,
+        weight: FloatArray,
+        targets: Callable[[np.ndarray], FloatArray],
+    ) -> None:
+        self._model = model
+        self._free = model.feature_map.has_free_scale
+        self._has_classes = y.ndim == 1
+        rows, weights = merged_rows(X, y, weight / weight.max())
+        self._total = weights.sum()
+        rows, self._weight = rows[:_TRIAL_ROWS], weights[:_TRIAL_ROWS]
+        self._X, self._y = X[rows], y[rows]
+        self._targets = targets(self._y[:_KERNEL_ROWS])
+        self._kernel_weight = self._weight[:_KERNEL_ROWS]
+        self._start: _Setting | None = None
+        self.trials: list[Trial] = []
+        self.network: TensorNetwork | None = None
+
+    def by_kernel(self, curvature: Callable[[float], float], over: Callable = map) -> Trial:
+        """The best setting of the kernel method.
+
+        Parameters
+        ----------
+        curvature : callable
+            From the mean squared residual to the typical second derivative of
+            the loss, by which alpha is multiplied.
+        over : callable
+            ``over(function, items)`` is a map, perhaps on several threads.
+        """
+        if len(self._targets) < _FEWEST_ROWS:
+            return self._default()
+        loss, setting = self._least_by_kernel(over)
+        if not np.isfinite(loss):
+            return self._default()
+        shrink = 2 * np.log10(max(curvature(loss), 1e-3))
+        exponent = max(setting.exponent + round(shrink), _EXPONENTS[-1])
+        self._start = _Setting(exponent, setting.scale)
+        return self._keep(self._start, loss)
+
+    def _least_by_kernel(self, over: Callable) -> tuple[float, _Setting]:
+        """The least loss of the kernel method, going up or down from a scale in pairs."""
+
+        def at(scale: int) -> tuple[float, _Setting]:
+            losses = self._leave_one_out(scale)
+            if losses is None:
+                return np.inf, _Setting(0, scale)
+            # The largest of the penalties that are about as good.
+            k = int(np.flatnonzero(losses <= _ABOUT * losses.min())[0])
+            return float(losses[k]), _Setting(_EXPONENTS[k], scale)
+
+        if not self._free:
+            return at(len(_SCALES) - 1)
+        low, high = over(at, _MIDDLE)
+        best, others = (high, _ABOVE) if high[0] < low[0] else (low, _BELOW)
+        for found in over(at, others):
+            if not found[0] < best[0]:
+                break
+            best = found
+        return best
+
+    def _default(self) -> Trial:
+        self.trials.append(Trial(DEFAULT_ALPHA, 1.0 if self._free else None, np.nan))
+        return self.trials[-1]
+
+    def _leave_one_out(self, scale: int) -> FloatArray | None:
+        """Mean squared residuals for all exponents."""
+        weight = self._kernel_weight
+        total = weight.sum()
+        X = self._model.sites.extract(self._X[: len(weight)])
+        kernel = np.ones((len(weight), len(weight)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for features in self._model.feature_map.with_scale(_SCALES[scale]).transform(X):
+                features = features.astype(np.float64)
+                kernel *= features @ features.T
+        if not np.abs(kernel).max() <= _LARGEST_KERNEL:
+            return None
+        root = np.sqrt(weight)[:, None]
+        kernel *= root * root.T
+        values, vectors = np.linalg.eigh(kernel)
+        values = np.maximum(values, 0.0)
+        mean = weight @ self._targets / total
+        projected = vectors.T @ (root * (self._targets - mean))
+        squares = vectors * vectors
+        losses = []
+        for exponent in _EXPONENTS:
+            inverse = 1.0 / (values + _Setting(exponent, scale).alpha * total)
+            residual = (vectors @ (inverse[:, None] * projected)) / (squares @ inverse)[:, None]
+            losses.append(np.sum(residual * residual))
+        return np.array(losses) / (total * self._targets.shape[1])
+
+    def walk(self, judge: Judge) -> Trial:
+        """Go on from the kernel method's setting by held-out losses.
+
+        Parameters
+        ----------
+        judge : callable
+            ``judge(model, alpha, train, held)`` is a network that was fitted, and
+            the sum of its weighted losses of held-out samples; samples are X, y
+            and weights.
+        """
+        if self._start is None or len(self._X) < 2 * _FEWEST_ROWS:
+            return self.trials[-1]
+        folds = self._folds()
+        most = min(_MOST_TRIALS, _MOST_SOLVES // (len(folds) * self._model.sites.n_sites))
+        if most < _FEWEST_TRIALS:
+            return self.trials[-1]
+        tried: dict[_Setting, _Held] = {}
+
+        def held(setting: _Setting, n_folds: int) -> float:
+            """The mean loss over the first folds."""
+            found = tried.setdefault(setting, _Held())
+            while len(found.losses) < n_folds:
+                fold = folds[len(found.losses)]
+                network, loss = self._judge(setting, fold, judge)
+                found.network = found.network or network
+                found.losses.append(loss)
+                found.weights.append(self._weight[fold[1]].sum())
+            return sum(found.losses[:n_folds]) / sum(found.weights[:n_folds])
+
+        def gains(after: _Setting, before: _Setting) -> bool:
+            """Whether the loss is less on all folds, as soon as it is not."""
+            for k in range(1, len(folds) + 1):
+                if not held(after, k) < held(before, k):
+                    return False
+            return held(after, len(folds)) < _GAIN * held(before, len(folds))
+
+        def climb(place: _Setting, **step: int) -> _Setting:
+            while len(tried) < most:
+                after = replace(
+                    place, **{name: getattr(place, name) + by for name, by in step.items()}
+                )
+                inside = after.exponent in _EXPONENTS and 0 <= after.scale < len(_SCALES)
+                if not inside or not gains(after, place):
+                    break
+                place = after
+            return place
+
+        place = self._start
+        held(place, 1)
+        if self._free and place.scale >= _WIDE:
+            narrow = _Setting(*_NARROW)
+            if gains(narrow, place):
+                place = narrow
+        place = climb(place, exponent=-2)
+        if self._free:
+            with_penalty = self._has_classes and self._model.sites.n_sites > _FEW_SITES
+            wider = climb(place, scale=1, exponent=2 if with_penalty else 0)
+            place = wider if wider != place else climb(place, scale=-1)
+        for setting, found in tried.items():
+            self._keep(setting, held(setting, len(found.losses)))
+        self.network = tried[place].network
+        return self._as_trial(place, held(place, len(tried[place].losses)))
+
+    def _folds(self) -> list[tuple[IntArray, IntArray]]:
+        """Rows to train on and to judge by; the kernel's samples are among them."""
+        n = len(self._X)
+        order = np.argsort(self._y, kind="stable") if self._has_classes else np.arange(n)
+        n_folds = _FOLDS if n <= _FOLDED_ROWS else _FOLDS + 1
+        fold = np.empty(n, np.intp)
+        fold[order] = np.arange(n) % n_folds
+        judged = range(n_folds) if n_folds == _FOLDS else [0]
+        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in judged]
+
+    def _judge(self, setting: _Setting, fold, judge: Judge) -> tuple[TensorNetwork, float]:
+        feature_map = self._model.feature_map.with_scale(_SCALES[setting.scale])
+        model = self._model.with_map(feature_map)
+        train, held = ((self._X[rows], self._y[rows], self._weight[rows]) for rows in fold)
+        return judge(model, self._alpha(setting, train[2].sum()), train, held)
+
+    def _alpha(self, setting: _Setting, weight: float) -> float:
+        """Alpha for samples of a total weight: a prior that more data outweigh."""
+        return setting.alpha * self._kernel_weight.sum() / weight
+
+    def _as_trial(self, setting: _Setting, loss: float) -> Trial:
+        scale = _SCALES[setting.scale] if self._free else None
+        return Trial(float(self._alpha(setting, self._total)), scale, float(loss))
+
+    def _keep(self, setting: _Setting, loss: float) -> Trial:
+        self.trials.append(self._as_trial(setting, loss))
+        return self.trials[-1]

@@ -1,0 +1,186 @@
+"""Where training starts: from nothing, from a linear model, from moments, from a network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from .._arrays._typing import FloatArray, IntArray
+from .._problems._model import Model
+from ..losses import Loss
+from ..networks import (
+    TensorNetwork,
+    generalized_start,
+    identity_start,
+    interaction_start,
+    linear_start,
+    moment_start,
+)
+
+INITS = ("identity", "linear", "moments", "interactions")
+_LEAST_ALPHA = 1e-6
+_MOST_COMPARED = 20_000
+
+Start = Callable[["np.random.RandomState | None"], FloatArray]
+"""Parameters to start from; with None, without the noise."""
+
+
+def make_start(
+    init: Any,
+    model: Model,
+    loss: Loss,
+    X: FloatArray,
+    y: IntArray,
+    weight: FloatArray,
+    *,
+    alpha: float,
+    bias: FloatArray,
+    random_state: np.random.RandomState,
+) -> Start:
+    """The start that an estimator's ``init`` asks for.
+
+    Parameters
+    ----------
+    init : {"identity", "linear", "moments", "interactions"} or TensorNetwork
+    model : Model
+    loss : Loss
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray
+        Class indices, or real targets of shape (n_samples, n_outputs).
+    weight : ndarray of shape (n_samples,)
+    alpha : float
+        Penalty of the linear model.
+    bias : ndarray of shape (n_batch, n_outputs)
+        Scores of the identity start.
+    random_state : RandomState
+        For the samples of the moments.
+
+    Returns
+    -------
+    callable
+        ``start(random_state)`` gives a parameter vector; None leaves noise out.
+    """
+    contraction, constants = model.contraction, model.feature_map.constants
+    if isinstance(init, TensorNetwork):
+        fixed = model.theta_of(init, model.feature_map)
+        return lambda _: fixed
+    if init == "moments":
+        moments = _class_moments(y, weight, bias.size)
+        features = model.features(X)
+        cores = moment_start(contraction, features, moments, random_state)
+        return lambda _: model.pack(cores, model.feature_map.parameters)
+    if init == "interactions":
+        terms = _telling_terms(model, loss, X, y, weight, bias.size, random_state)
+        return lambda noise: _pack(model, terms(noise), True)
+    if init == "linear":
+        weights, offset = _linear_model(model, loss, X, y, weight, alpha, bias.ravel())
+        return lambda noise: _pack(
+            model, linear_start(contraction, constants, weights, offset, noise), True
+        )
+    begin = identity_start if model.tree.is_multilinear else generalized_start
+    return lambda noise: _pack(model, begin(contraction, constants, bias, noise), noise is not None)
+
+
+def check_network(init: TensorNetwork, model: Model) -> None:
+    """Raise if a network cannot be where this model starts."""
+    sizes = init.mode_sizes, init.n_outputs, init.batched
+    n_outputs = model.contraction.n_batch * model.message_sizes[-1]
+    wanted = model.feature_map.mode_sizes, n_outputs, model.batched
+    if init.tree != model.tree or sizes != wanted:
+        raise ValueError(
+            f"init={init!r} does not fit: the data and parameters ask for a {model.tree.format} "
+            f"over {model.tree.n_sites} site(s) with mode sizes {sorted(set(wanted[0]))}, "
+            f"{wanted[1]} output(s) and class_tensors="
+            f"{'separate' if model.batched else 'joint'!r}."
+        )
+
+
+def _pack(model: Model, cores: list[FloatArray], keeps_map: bool) -> FloatArray:
+    parameters = model.feature_map.parameters
+    if not keeps_map:
+        parameters = tuple(np.zeros_like(array) for array in parameters)
+    return model.pack(cores, parameters)
+
+
+def _class_moments(y: IntArray, weight: FloatArray, n_scores: int) -> FloatArray:
+    """Weights of the samples whose sums of features the start spans.
+
+    The mean over each class less that over all, or the covariance with each
+    real target.
+    """
+    if y.ndim == 2:
+        centred = (y - np.average(y, axis=0, weights=weight)) * weight[:, None]
+        return centred / weight.sum()
+    classes = np.arange(n_scores) if n_scores > 1 else np.array([1])
+    share = (y[:, None] == classes) * weight[:, None]
+    totals = share.sum(axis=0)
+    return share / np.where(totals > 0, totals, 1.0) - (weight / weight.sum())[:, None]
+
+
+def _telling_terms(model: Model, loss: Loss, X, y, weight, n_scores: int, random_state):
+    """The start from the products of features that correlate most with the targets."""
+    if not model.feature_map.has_constant:
+        raise ValueError(
+            'init="interactions" needs a feature map with a constant feature; use '
+            'feature_map="polynomial", "spline" or "one_hot", or init="moments".'
+        )
+    if model.feature_map.parameters:
+        raise ValueError(
+            'init="interactions" compares fixed features with the targets, which a trained '
+            'feature map has not; use feature_map="polynomial" or "spline", or init="identity".'
+        )
+    if len(X) > _MOST_COMPARED:
+        rows = random_state.choice(len(X), _MOST_COMPARED, replace=False)
+        X, y, weight = X[rows], y[rows], weight[rows]
+    features, targets = model.features(X), loss.linear_targets(y, n_scores)
+    constants = model.feature_map.constants
+    return lambda noise: interaction_start(
+        model.contraction, constants, features, targets, weight, noise
+    )
+
+
+def _linear_model(
+    model: Model,
+    loss: Loss,
+    X: FloatArray,
+    y: IntArray,
+    weight: FloatArray,
+    alpha: float,
+    bias: FloatArray,
+) -> tuple[list[FloatArray], FloatArray]:
+    """Weights (m_k, n_scores) of each site and offsets, by scikit-learn."""
+    first = int(model.feature_map.has_constant)
+    features = [feature[:, first:] for feature in model.features(X)]
+    design = np.hstack(features)
+    n_scores = len(bias)
+    strength = max(alpha, _LEAST_ALPHA) * weight.sum()
+    weights, offset = np.zeros((design.shape[1], n_scores)), bias.astype(np.float64)
+    present = np.unique(y[weight > 0], axis=0)
+    if len(present) > 1 and loss.has_probabilities:
+        linear = LogisticRegression(C=1 / strength, max_iter=500)
+        with warnings.catch_warnings():
+            # A start need not be the optimum.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            linear.fit(design, y, sample_weight=weight)
+        found = np.flatnonzero(np.isin(np.arange(max(n_scores, 2)), linear.classes_))
+        if len(linear.coef_) == 1 and n_scores > 1:
+            # Two of more classes are here: half the margin up for one, down for the other.
+            coefficients = np.vstack([-linear.coef_, linear.coef_]) / 2
+            weights[:, found] = coefficients.T
+        elif n_scores == 1:
+            weights[:, 0], offset = linear.coef_[0], linear.intercept_.astype(np.float64)
+        else:
+            weights[:, found], offset[found] = linear.coef_.T, linear.intercept_
+    elif len(present) > 1:
+        targets = loss.linear_targets(y, n_scores)
+        ridge = Ridge(alpha=strength).fit(design, targets, sample_weight=weight)
+        weights = np.reshape(ridge.coef_, (n_scores, -1)).T
+        offset = np.reshape(ridge.intercept_, n_scores)
+    bounds = np.cumsum([feature.shape[1] for feature in features])[:-1]
+    parts = np.split(weights.astype(np.float64), bounds)
+    return [np.vstack([np.zeros((first, n_scores)), part]) for part in parts], offset

@@ -1,0 +1,1 @@
+"""Model, objective and local problems: what solvers minimise."""

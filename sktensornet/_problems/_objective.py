@@ -1,0 +1,176 @@
+"""The one objective of every solver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._arrays._parallel import ChunkPool, chunks, even_size
+from .._arrays._typing import FloatArray, IntArray
+from ..feature_maps import FittedMap
+from ..losses import Loss
+from ..networks import TensorNetwork, squared_norm_and_gradient
+from ._model import Model
+
+PENALTIES = ("frobenius", "start")
+_CHUNKS_PER_BATCH = 2
+_SMALLEST_CHUNK = 32
+
+
+class Objective:
+    r"""Weighted mean loss plus penalty, as a function of the parameter vector.
+
+    .. math:: F(\theta) = \frac{\sum_i w_i \, \ell(s(X_i), y_i)}{\sum_i w_i}
+              + \frac{\alpha}{2} R(\theta)
+
+    R is the squared Frobenius norm of the weight tensor, by contraction
+    (``penalty="frobenius"``), or the squared distance of all parameters to the
+    noise-free start (``penalty="start"``).
+
+    Parameters
+    ----------
+    model : Model
+    loss : Loss
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of int, shape (n_samples,)
+    sample_weight : ndarray of shape (n_samples,)
+    alpha : float
+    penalty : {"frobenius", "start"}
+    origin : ndarray of shape (model.size,)
+        The noise-free start.
+    pool : ChunkPool
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        loss: Loss,
+        X: FloatArray,
+        y: IntArray,
+        sample_weight: FloatArray,
+        *,
+        alpha: float,
+        penalty: str,
+        origin: FloatArray,
+        pool: ChunkPool,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.X: Any = X
+        self.y = y
+        self.weight = sample_weight.astype(np.float64)
+        self.weight *= 1.0 / self.weight.mean()
+        self.alpha = alpha
+        self.penalty = penalty
+        self.origin = origin
+        self.pool = pool
+        self._cores: Any = None
+
+    def start(self, theta: FloatArray) -> FloatArray:
+        """The point of a parameter vector of the model: itself."""
+        return theta
+
+    def minimize(self, solver: Any, start: Any, **options: Any) -> Any:
+        """What ``solver.minimize`` gives."""
+        return solver.minimize(self, start, **options)
+
+    def fitted(self, point: FloatArray) -> tuple[TensorNetwork, FittedMap]:
+        """The network and the feature map at a point."""
+        return self.model.network(point), self.model.fitted_map(point)
+
+    def scores(self, point: FloatArray, X: FloatArray) -> FloatArray:
+        """Scores of other samples at a point."""
+        return self.model.scores(point, X, 1)
+
+    @property
+    def n_samples(self) -> int:
+        return self.X.shape[0]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.model.dtype
+
+    def value_and_gradient(
+        self,
+        theta: FloatArray,
+        rows: IntArray | None = None,
+        dropout: float = 0.0,
+        seed: int = 0,
+    ) -> tuple[float, FloatArray]:
+        """Objective and derivative, over all rows or a batch of them.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (model.size,)
+        rows : ndarray of int, or None
+            The batch. Its loss is the mean over the batch of weights times
+            losses, an unbiased estimate of the whole.
+        dropout : float, default=0
+            Rate at which local features are dropped.
+        seed : int
+            Seed of the dropout masks.
+
+        Returns
+        -------
+        value : float
+        gradient : ndarray of shape (model.size,)
+            Summed in float64 over all rows, in the model's dtype over a batch.
+        """
+        value, total = self.mean_loss(theta, rows, dropout, seed)
+        if self.alpha:
+            value += self._add_penalty(theta, total)
+        return value, total
+
+    def mean_loss(
+        self,
+        theta: FloatArray,
+        rows: IntArray | None = None,
+        dropout: float = 0.0,
+        seed: int = 0,
+    ) -> tuple[float, FloatArray]:
+        """The objective without the penalty: a sum over chunks of samples."""
+        n = self.n_samples if rows is None else len(rows)
+        cores, parameters = self.model.prepared(theta, self._cores)
+        self._cores = cores
+        size = self.model.chunk_size
+        if rows is not None:
+            size = min(size, max(_SMALLEST_CHUNK, -(-n // _CHUNKS_PER_BATCH)))
+        size = even_size(n, size)
+
+        def chunk(part: slice) -> tuple[float, FloatArray]:
+            where = part if rows is None else rows[part]
+            weight = self.weight[where]
+            noise = None
+            if dropout:
+                noise = (dropout, np.random.default_rng((seed, part.start)))
+            X = self.X[where].astype(self.model.dtype, copy=False)
+            work = self.pool.workspace
+            work.clear()
+            scores, tape = self.model.forward(cores, parameters, X, noise, work)
+            values, gradient = self.loss.value_and_gradient(scores, self.y[where])
+            flat = np.empty(self.model.gradient_size, self.model.dtype)
+            gradient = gradient * (weight / n)[:, None]
+            self.model.backward(cores, parameters, tape, gradient, flat, work)
+            return float(weight @ values) / n, flat
+
+        value = 0.0
+        dtype = self.model.dtype if rows is not None else np.float64
+        total = np.zeros(self.model.gradient_size, dtype)
+        for part_value, part_gradient in self.pool.map(chunk, chunks(n, size)):
+            value += part_value
+            total += part_gradient
+        return value, self.model.gradient(cores, total)
+
+    def _add_penalty(self, theta: FloatArray, total: FloatArray) -> float:
+        if self.penalty == "start":
+            difference = theta - self.origin
+            total += self.alpha * difference
+            return 0.5 * self.alpha * float(difference @ difference)
+        cores, _ = self.model.unpack(theta)
+        constants = self.model.feature_map.constants
+        norm, gradients = squared_norm_and_gradient(self.model.contraction, cores, constants)
+        flat = np.concatenate([gradient.ravel() for gradient in self.model.tied(gradients)])
+        with np.errstate(over="ignore"):
+            total[: len(flat)] += 0.5 * self.alpha * flat
+        return 0.5 * self.alpha * norm

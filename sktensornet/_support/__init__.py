@@ -1,0 +1,1 @@
+"""Checks of parameters, optional packages, version, links."""

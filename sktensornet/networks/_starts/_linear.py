@@ -1,0 +1,181 @@
+"""The start from a linear model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..._arrays._typing import FloatArray
+from .._network import TensorNetwork
+from .._passes._contraction import Contraction
+from .._tensors._gauge import round_network
+from .._tree import Tree
+from ._identity import identity_start
+
+_ROUNDING = 1e-13
+
+
+def linear_start(
+    contraction: Contraction,
+    constants: Sequence[FloatArray],
+    weights: Sequence[FloatArray],
+    bias: FloatArray,
+    random_state: np.random.RandomState | None,
+) -> list[FloatArray]:
+    r"""Cores of the network that is a linear model of the local features.
+
+    .. math:: s_c = b_c \prod_k \langle u_k, f_k \rangle
+              + \sum_k \langle w_{kc}, f_k \rangle \prod_{j \ne k} \langle u_j, f_j \rangle
+
+    In a tree each message holds the product of the constants below and one
+    partial sum for each output, and no bond needs more; in a canonical
+    polyadic sum each site has as many terms as its weights have rank. Channels
+    beyond those are random readings of the features as in `identity_start`,
+    which the root does not look at.
+
+    Parameters
+    ----------
+    contraction : Contraction
+        The network function whose cores are wanted.
+    constants : sequence of ndarray of shape (m_k,)
+        The covectors u_k of the constant.
+    weights : sequence of ndarray of shape (m_k, n_scores)
+        The weights w_k of each site.
+    bias : ndarray of shape (n_scores,)
+        The constants b_c.
+    random_state : RandomState or None
+        None leaves the random readings out.
+
+    Returns
+    -------
+    list of ndarray of float64
+        The cores, as for `Contraction.forward`.
+
+    Raises
+    ------
+    ValueError
+        If the rank is too small; the message names the rank that is needed.
+
+    References
+    ----------
+    Novikov, Trofimov, Oseledets, "Exponential Machines", arXiv 1605.03795,
+    theorem 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.networks import Contraction, linear_start, tensor_train
+    >>> tree = tensor_train(3)
+    >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
+    >>> one = [np.array([1.0, 0.0])] * 3
+    >>> weights = [np.array([[0.0], [w]]) for w in (1.0, 10.0, 100.0)]
+    >>> cores = linear_start(contraction, one, weights, np.array([0.5]), None)
+    >>> features = [np.array([[1.0, 2.0]]), np.array([[1.0, 3.0]]), np.array([[1.0, 4.0]])]
+    >>> contraction.forward(cores, features)[0].round(6)
+    array([[[432.5]]])
+    """
+    tree = contraction.tree
+    tree.require_multilinear('init="linear"')
+    stacked = [np.asarray(own, np.float64) for own in weights]
+    n_batch = contraction.n_batch
+    # One tensor for all scores, or one for each.
+    by_tensor = [
+        ([own[:, [b]] for own in stacked], bias[[b]]) if n_batch > 1 else (stacked, bias)
+        for b in range(n_batch)
+    ]
+    build = _sum_of_terms if tree.multiplied else _partial_sums
+    exact = [build(tree, constants, own, offset) for own, offset in by_tensor]
+    needed = max(max(network.ranks, default=1) for network in exact)
+    has = tree.bond_ranks(contraction.message_sizes)
+    if any(r > own for network in exact for r, own in zip(network.ranks, has, strict=True)):
+        raise ValueError(
+            f'init="linear" needs rank >= {needed} for this {tree.format} with '
+            f"{len(bias)} score(s), but rank={max(has)}; raise the rank, use "
+            'class_tensors="separate", or init="identity".'
+        )
+    return embedded(contraction, constants, exact, random_state)
+
+
+def embedded(
+    contraction: Contraction,
+    constants: Sequence[FloatArray],
+    exact: Sequence[TensorNetwork],
+    random_state: np.random.RandomState | None,
+) -> list[FloatArray]:
+    """Cores of a network of smaller rank for each tensor, and random readings beside it.
+
+    The readings are those of `identity_start`; the root does not look at them.
+    """
+    tree, n_batch = contraction.tree, contraction.n_batch
+    free = identity_start(
+        contraction, constants, np.zeros((n_batch, contraction.message_sizes[-1])), random_state
+    )
+    root = tree.core_of[tree.root]
+    for position, core in enumerate(free):
+        axes = tree.nodes[tree.order[position]].axes or ()
+        out = axes.index(-1)
+        for tensor, network in zip(core, exact, strict=True):
+            own = network.cores[position]
+            if position == root:
+                tensor[...] = 0.0
+            block = tuple(slice(0, n) for n in own.shape)
+            # What the exact network does not use must not reach its channels.
+            tensor[tuple(s if axis == out else slice(None) for axis, s in enumerate(block))] = 0.0
+            tensor[block] = own
+    return free
+
+
+def _partial_sums(tree: Tree, constants, weights, bias) -> TensorNetwork:
+    """Every message is the constant and a partial sum for each score, as far as needed."""
+    n_scores = len(bias)
+    sizes = tuple(
+        len(constants[node.site]) if node.site is not None else n_scores + (index != tree.root)
+        for index, node in enumerate(tree.nodes)
+    )
+    identity = np.eye(n_scores + 1)
+    cores = []
+    for index, shape in zip(tree.order, tree.core_shapes(sizes), strict=True):
+        node = tree.nodes[index]
+        units, readings = [], []
+        for child in node.children:
+            site = tree.nodes[child].site
+            units.append(identity[0] if site is None else constants[site].astype(np.float64))
+            readings.append(identity[:, 1:] if site is None else weights[site])
+        constant = _outer(units)
+        sums = np.zeros((*constant.shape, n_scores))
+        for place, reading in enumerate(readings):
+            for c in range(n_scores):
+                sums[..., c] += _outer([*units[:place], reading[:, c], *units[place + 1 :]])
+        if index == tree.root:
+            core = sums + constant[..., None] * bias
+        else:
+            core = np.concatenate([constant[..., None], sums], axis=-1)
+        if node.out_first:
+            core = np.moveaxis(core, -1, 0)
+        cores.append(core.reshape(shape))
+    return round_network(TensorNetwork(tree, tuple(cores)), rank_tol=_ROUNDING)
+
+
+def _sum_of_terms(tree: Tree, constants, weights, bias) -> TensorNetwork:
+    """The constant, and for each site as many terms as its weights have rank."""
+    units = [constant.astype(np.float64) for constant in constants]
+    columns: list[list[FloatArray]] = [[unit] for unit in units]
+    rows = [np.array(bias, np.float64)]
+    for site, (unit, own) in enumerate(zip(units, weights, strict=True)):
+        along = unit @ own / (unit @ unit)
+        rows[0] = rows[0] + along
+        left, values, right = np.linalg.svd(own - np.outer(unit, along), full_matrices=False)
+        for a in range(int(np.sum(values > _ROUNDING * max(values[0], 1e-300)))):
+            for other, column in enumerate(columns):
+                column.append(left[:, a] if other == site else units[other])
+            rows.append(values[a] * right[a])
+    factors = [np.stack(column, axis=1) for column in columns]
+    return TensorNetwork(tree, (*factors, np.stack(rows)))
+
+
+def _outer(vectors: Sequence[FloatArray]) -> FloatArray:
+    result = np.ones(())
+    for vector in vectors:
+        result = np.multiply.outer(result, vector)
+    return result

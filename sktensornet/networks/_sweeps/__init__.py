@@ -1,0 +1,1 @@
+"""Core after core: blocks, environments, sweeps."""

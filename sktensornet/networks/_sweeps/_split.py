@@ -1,0 +1,104 @@
+"""Splitting an optimised core along one bond."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lapack
+
+from ..._arrays._linalg import thin_qr
+from ..._arrays._typing import FloatArray
+
+_FLOOR = 1e-10
+_LEAST_SHARE = 1e-9
+
+
+def truncated_split(
+    tensors: FloatArray,
+    cap: int,
+    tolerance: float,
+    row_gram: FloatArray | None = None,
+    column_gram: FloatArray | None = None,
+) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+    r"""Factor T = Q F with orthonormal Q and as few columns as a tolerance allows.
+
+    .. math:: \min_{\operatorname{rank}(QF) \le r}
+              \| G_{\text{rows}}^{1/2} (T - Q F) G_{\text{columns}}^{1/2} \|_F
+
+    With the Gram matrices of the functions on either side this is the truncation
+    that changes the scores least if the two sides were independent; without,
+    the one that changes the weight tensor least.
+
+    Parameters
+    ----------
+    tensors : ndarray of shape (b, rows, columns, c)
+        The class leg, if it is here, goes with the columns.
+    cap : int
+        Largest rank.
+    tolerance : float
+        Singular values are dropped as long as the root of their sum of squares
+        stays within this share of that of all.
+    row_gram, column_gram : ndarray of shape (b or 1, size, size), or None
+
+    Returns
+    -------
+    q : ndarray of shape (b, rows, rank)
+    f : ndarray of shape (b, rank, columns, c)
+    spectrum : ndarray of shape (b, min(rows, columns * c))
+    loss : float
+        The share of the norm that was dropped, in the worst tensor.
+    """
+    batch, rows, columns, c = tensors.shape
+    scaled = tensors
+    if column_gram is not None:
+        right, right_inverse = _half(column_gram)
+        scaled = right[:, None] @ scaled
+    matrix = scaled.reshape(batch, rows, columns * c)
+    if row_gram is not None:
+        left, left_inverse = _half(row_gram)
+        matrix = left @ matrix
+    u, values, vt = np.linalg.svd(matrix, full_matrices=False)
+    rank, loss = _kept(values, cap, tolerance)
+    u, f = u[..., :rank], values[:, :rank, None] * vt[:, :rank]
+    if row_gram is not None:
+        u, r = thin_qr(left_inverse @ u)
+        f = r @ f
+    f = f.reshape(batch, rank, columns, c)
+    if column_gram is not None:
+        f = right_inverse[:, None] @ f
+    return u, f, values, loss
+
+
+def _half(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A with A^T A equal to the Gram matrix, slightly damped, and its inverse."""
+    level = np.einsum("bii->b", gram) * _FLOOR + np.finfo(np.float64).tiny
+    halves = np.empty(gram.shape)
+    inverses = np.empty(gram.shape)
+    for matrix, floor, half, inverse in zip(gram, level, halves, inverses):
+        damped = matrix.copy()
+        damped.flat[:: len(damped) + 1] += floor
+        factor, info = lapack.dpotrf(damped)
+        if info != 0:
+            return _half_by_spectrum(gram)
+        half[...] = factor
+        inverse[...] = lapack.dtrtri(factor)[0]
+    return halves, inverses
+
+
+def _half_by_spectrum(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The same where rounding has made eigenvalues negative."""
+    values, vectors = np.linalg.eigh(gram)
+    floor = np.maximum(_FLOOR * values[:, -1:], np.finfo(np.float64).tiny)
+    roots = np.sqrt(np.maximum(values, 0.0) + floor)
+    return roots[..., None] * vectors.mT, vectors / roots[:, None]
+
+
+def _kept(values: FloatArray, cap: int, tolerance: float) -> tuple[int, float]:
+    tails = np.sqrt(np.cumsum(values[:, ::-1] ** 2, axis=1))[:, ::-1]
+    total = tails[:, :1]
+    # Directions below this are rounding: their channels would be arbitrary.
+    needed = int((tails > max(tolerance, _LEAST_SHARE) * total).sum(axis=1).max())
+    rank = max(1, min(needed, cap))
+    if rank == values.shape[1]:
+        return rank, 0.0
+    safe = np.where(total[:, 0] > 0, total[:, 0], 1.0)
+    return rank, float((tails[:, rank] / safe).max())
