@@ -369,3 +369,17 @@ def test_chunks_matter_to_no_system(name, monkeypatch):
     np.testing.assert_allclose(local._kronecker()(gradient), whole[1], rtol=1e-6, atol=1e-8)
     again = local.search(local.start(), -gradient)
     assert again.objective == pytest.approx(found.objective, rel=1e-12)
+
+
+@pytest.mark.parametrize("score", [600.0, 711.0, 730.0])
+def test_steps_of_a_saturated_loss_keep_scores_finite(score):
+    y = np.array([0, 1] * (N // 2))
+    # All are on the wrong side: the slope is about one, and the curvature exp(-score).
+    design = np.where(y == 1, -1.0, 1.0)[:, None]
+    block = CoreBlock(np.full((1, 1, 1), score), [design[None]], 1.0)
+    with ChunkPool(1) as pool:
+        problem = LocalProblem(block, 1, LogLoss(), y, np.ones(N), 0.0, pool)
+        state = problem.start()
+        found = problem.search(state, np.full((1, 1, 1), -10.0))
+    assert np.isfinite(found.scores).all()
+    assert found.objective < state.objective

@@ -17,6 +17,8 @@ from ..networks import Block
 
 _CHUNK_BYTES = 3_000_000
 _LINE_EVALUATIONS = 8
+_LARGEST_SCORE = 2.0**300
+"""Where the scores of a network saturate; a longer step would change nothing but overflow."""
 _DAMPING = 2.0**-52
 """Share of its mean that is added to the diagonal of a matrix before it is factored."""
 _ALWAYS_FACTORED, _NEVER_FACTORED = 128, 4_000
@@ -238,9 +240,11 @@ class LocalProblem:
         along = self.scores(direction)
         cross = self._penalty(state.value, direction)
         square = self._penalty(direction, direction)
-        slope = self._along(state.score_gradient, along) + 2 * cross
+        slope = self._slope(state.score_gradient, along) + 2 * cross
         if not slope < 0:
             return state
+        largest = self._pool.total(float(np.abs(along).max(initial=0.0)), "largest change")
+        longest = _LARGEST_SCORE / largest if largest > 0 else np.inf
         low, high, step = 0.0, np.inf, 0.0
         scores = state.scores
         for _ in range(1 if self._loss.is_quadratic else _LINE_EVALUATIONS):
@@ -248,18 +252,18 @@ class LocalProblem:
             newton = step - slope / curvature if curvature > 0 else np.inf
             if not low < newton < high:
                 newton = 0.5 * (low + high) if np.isfinite(high) else 2 * max(step, 1.0)
-            step = newton
+            step = min(newton, longest)
             scores = state.scores + step * along
             loss, gradient = self._evaluate(scores)
             penalty = state.penalty + step * (2 * cross + step * square)
             if loss + penalty < state.objective:
                 value = state.value + step * direction
                 return State(value, scores, loss + penalty, penalty, gradient)
-            slope = self._along(gradient, along) + 2 * (cross + step * square)
+            slope = self._slope(gradient, along) + 2 * (cross + step * square)
             low, high = (low, step) if slope > 0 else (step, high)
         return state
 
-    def _along(self, gradient: FloatArray, direction: FloatArray) -> float:
+    def _slope(self, gradient: FloatArray, direction: FloatArray) -> float:
         return self._pool.total(float(np.vdot(gradient, direction)), "slope")
 
     def _penalty(self, a: FloatArray, b: FloatArray) -> float:
