@@ -11,6 +11,7 @@ from .._arrays._typing import FloatArray, IntArray
 from ..feature_maps import FittedMap
 from ..losses import Loss
 from ..networks import TensorNetwork, squared_norm_and_gradient
+from ..networks._cores import tied
 from ._model import Model
 
 PENALTIES = ("frobenius", "start")
@@ -151,7 +152,7 @@ class Objective:
             values, gradient = self.loss.value_and_gradient(scores, self.y[where])
             flat = np.empty(self.model.gradient_size, self.model.dtype)
             gradient = gradient * (weight / n)[:, None]
-            self.model.backward(cores, parameters, tape, gradient, flat, work)
+            self.model.backward(parameters, tape, gradient, flat)
             return float(weight @ values) / n, flat
 
         value = 0.0
@@ -170,7 +171,7 @@ class Objective:
         cores, _ = self.model.unpack(theta)
         constants = self.model.feature_map.constants
         norm, gradients = squared_norm_and_gradient(self.model.contraction, cores, constants)
-        flat = np.concatenate([gradient.ravel() for gradient in self.model.tied(gradients)])
+        flat = np.concatenate([gradient.ravel() for gradient in tied(self.model.tree, gradients)])
         with np.errstate(over="ignore"):
             total[: len(flat)] += 0.5 * self.alpha * flat
         return 0.5 * self.alpha * norm

@@ -21,6 +21,11 @@ def require(name: str, extra: str, caller: str) -> ModuleType:
         ) from error
 
 
+WORTH_COMPILING = 50_000
+"""How many numbers, of all samples of a chunk, make compiled code worth its import: a step over so
+many takes about a millisecond, the import of numba one to three seconds."""
+
+
 @cache
 def can_compile() -> bool:
     """Whether the extra ``numba`` is installed."""

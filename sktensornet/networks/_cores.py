@@ -99,6 +99,13 @@ def network_of(
     return TensorNetwork(tree, tuple(public), batched=batched)
 
 
+def tied(tree: Tree, arrays: Sequence[FloatArray]) -> list[FloatArray]:
+    """Derivatives by the distinct cores, given those by the core of each node."""
+    if not tree.labels:
+        return list(arrays)
+    return [sum((arrays[k] for k in others), arrays[k0]) for k0, *others in tree.groups]
+
+
 def open_axes(network: TensorNetwork, position: int) -> tuple[int, ...]:
     """What the axes of `open_core` are."""
     return (_BATCH, *(network.tree.nodes[network.tree.order[position]].axes or ()))

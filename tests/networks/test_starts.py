@@ -119,7 +119,7 @@ def test_a_noisy_start_has_a_gradient_at_every_site(name):
     features = np.random.default_rng(0).standard_normal((1000, 5, 2))
     features[..., 0] = 1
     scores, tape = contraction.forward(cores, features)
-    _, by_feature = contraction.backward(cores, tape, np.ones_like(scores), True)
+    _, by_feature = contraction.backward(tape, np.ones_like(scores), True)
     sizes = np.linalg.norm(by_feature, axis=(1, 2))
     assert sizes.min() > 1e-6
     assert sizes.max() < 1e3

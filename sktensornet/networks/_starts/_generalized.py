@@ -8,7 +8,6 @@ from math import log, prod, sqrt
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from ..._arrays._workspace import Workspace
 from .._passes._contraction import Contraction
 from .._passes._products import PRODUCTS
 from .._tree import Tree
@@ -125,11 +124,10 @@ def _step(full, tree: Tree, bias, mixing: float, draw) -> FloatArray:
     unit = _UNIT[tree.product]
     alone = len(full) == 3
     readings = full[-2]
+    product = PRODUCTS[tree.product]
+    assert product is not None
     joined_unit, joined_one = (
-        float(
-            PRODUCTS[tree.product].combine([np.array([value]), np.array([unit])], Workspace())[0][0]
-        )
-        for value in (unit, 1.0)
+        float(product.join([np.array([value]), np.array([unit])])[0]) for value in (unit, 1.0)
     )
     core = draw(full) * (0.0 if alone else mixing / sqrt(prod(full[1:-1]) * tree.n_sites))
     by_reading = core if alone else core[:, 0]

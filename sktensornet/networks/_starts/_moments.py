@@ -8,7 +8,6 @@ import numpy as np
 
 from ..._arrays._typing import Features, FloatArray
 from .._passes._contraction import Contraction
-from .._passes._products import khatri_rao
 
 _MOST_SAMPLES = 1_000
 _LANDMARKS_PER_RANK = 6
@@ -164,6 +163,11 @@ def _terms(
     readout = moments[chosen] * shares[:, None]
     size = max(float(np.sqrt(np.mean((hidden @ readout) ** 2))), 1e-300)
     return [*factors, readout * (spread / size)]
+
+
+def khatri_rao(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Row-wise Kronecker product, (n, i) and (n, j) to (n, i * j)."""
+    return (x[:, :, None] * y[:, None, :]).reshape(len(x), -1)
 
 
 def _near_one(kernel: FloatArray) -> FloatArray:
