@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize
 
@@ -55,7 +57,9 @@ class LBFGS(Solver):
         check_integer("memory", self.memory, 1)
 
     def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
-        first = origin = last = None  # the start, where a line search sets out, what it saw last
+        first: Any = None  # the objective at the start
+        origin: Any = None  # the point, value and gradient from which a line search sets out
+        last: Any = None  # and those that it saw last
 
         def function(theta):
             nonlocal first, origin, last
