@@ -155,6 +155,7 @@ def make_model(
     """A model for the data; `batched` is one tensor for each output."""
     _check_rule(estimator)
     sites = (estimator.patches or SingleColumns()).fit(X.shape[1])
+    sites.check(X.shape[1])
     chosen = make_feature_map(estimator, columns, X.shape[1])
     if sweeps(estimator.solver):
         _check_sweeps(estimator, chosen)
