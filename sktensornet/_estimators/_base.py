@@ -71,6 +71,9 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
         tags.input_tags.allow_nan = all(
             one.allow_nan for one in maps if isinstance(one, FeatureMap)
         )
+        # Tags speak of arrays, in which "from_dtype" sees no categories.
+        listed = not isinstance(self.categorical_features, str | None)
+        tags.input_tags.categorical = tags.input_tags.string = listed
         return tags
 
     def set_params(self, **params: Any) -> Self:
