@@ -22,7 +22,7 @@ def same_draws_whatever_ran_before():
 
 
 def messages(*sizes, batch=1):
-    return [RNG.standard_normal((batch, N, size)) for size in sizes]
+    return [RNG.standard_normal((batch, N, size)).mT for size in sizes]
 
 
 def gram(size, batch=1):
@@ -147,7 +147,7 @@ def test_kronecker_systems_are_symmetric_and_positive(name):
 def test_kronecker_is_exact_for_independent_messages():
     """On a full grid the Gram matrix of the design is the Kronecker product of those."""
     one, two = RNG.standard_normal((5, 2)), RNG.standard_normal((10, 4))
-    grid = [np.repeat(one, 10, axis=0)[None], np.tile(two, (5, 1))[None]]
+    grid = [np.repeat(one, 10, axis=0).T[None], np.tile(two, (5, 1)).T[None]]
     block = CoreBlock(value(1, 2, 4, 3), grid, 0.5)
     local = LocalProblem(
         block, 3, SquaredError(), RNG.integers(0, 3, N), np.ones(N), 0.1, ChunkPool(1)
@@ -198,7 +198,7 @@ def test_rule_for_factoring_does_not_depend_on_samples(size, loss):
 
 
 def test_singular_systems_are_damped():
-    block = CoreBlock(value(1, 4, 1), [np.zeros((1, N, 4))], 0.0)
+    block = CoreBlock(value(1, 4, 1), [np.zeros((1, 4, N))], 0.0)
     local = LocalProblem(
         block, 1, SquaredError(), RNG.integers(0, 2, N), np.ones(N), 0.0, ChunkPool(1)
     )
@@ -320,8 +320,8 @@ def test_systems_majorise_the_second_derivative(name, loss):
 def test_optimum_is_that_of_dense_least_squares(alpha, columns):
     """Copies of columns, empty columns and fewer samples than unknowns included."""
     features = messages(4, 5)
-    features[0][..., 3] = features[0][..., 1]
-    features[1][..., 2] = 0.0
+    features[0][:, 3] = features[0][:, 1]
+    features[1][:, 2] = 0.0
     block = CoreBlock(value(1, 4, 5, columns), features, 1.0)
     y, weight = RNG.integers(0, max(2, columns), N), RNG.uniform(0.0, 2.0, N)
     weight[:35] = 0
@@ -332,7 +332,7 @@ def test_optimum_is_that_of_dense_least_squares(alpha, columns):
     start = local.start()
     found = local.search(start, -solve(local.gradient(start)))
 
-    design = np.einsum("ni,nj->nij", features[0][0], features[1][0]).reshape(N, -1)
+    design = np.einsum("in,jn->nij", features[0][0], features[1][0]).reshape(N, -1)
     target = 2.0 * (y[:, None] == ([1] if columns == 1 else np.arange(columns))) - 1.0
     root = np.sqrt(weight / N)[:, None]
     rows = np.vstack([root * design, np.sqrt(alpha) * np.eye(20)])
@@ -349,7 +349,7 @@ def test_systems_of_separate_tensors_are_solved_one_by_one():
     hessian = []
     for c in range(3):
         one = [block.messages[0][0], block.messages[1][c]]
-        design = np.einsum("ni,nj->nij", *one).reshape(N, -1)
+        design = np.einsum("in,jn->nij", *one).reshape(N, -1)
         hessian.append(design.T @ (local._weight[:, None] / N * design) + 0.1 * np.eye(8))
     gradient = RNG.standard_normal(shape)
     expected = np.linalg.solve(block_diag(*hessian), gradient.ravel()).reshape(shape)
@@ -375,7 +375,7 @@ def test_chunks_matter_to_no_system(name, monkeypatch):
 def test_steps_of_a_saturated_loss_keep_scores_finite(score):
     y = np.array([0, 1] * (N // 2))
     # All are on the wrong side: the slope is about one, and the curvature exp(-score).
-    design = np.where(y == 1, -1.0, 1.0)[:, None]
+    design = np.where(y == 1, -1.0, 1.0)[None]
     block = CoreBlock(np.full((1, 1, 1), score), [design[None]], 1.0)
     with ChunkPool(1) as pool:
         problem = LocalProblem(block, 1, LogLoss(), y, np.ones(N), 0.0, pool)

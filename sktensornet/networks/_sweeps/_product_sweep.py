@@ -10,7 +10,6 @@ from ..._arrays._typing import FloatArray
 from .._cores import close_cores, open_core
 from .._network import TensorNetwork
 from ._blocks import Block, CoreBlock, FactorBlock
-from ._columnwise import linear
 from ._environments import Environments, tour
 from ._sweep import Sweep
 
@@ -106,7 +105,7 @@ class ProductSweep(Sweep):
     def _visit(self, site: int) -> Iterator[Block]:
         others = self._others(site)
         gram, exponent = self._other_grams(site)
-        coupling = np.matmul(self._readout, self._readout.swapaxes(1, 2))
+        coupling = np.matmul(self._readout, self._readout.mT)
         block = FactorBlock(
             self._factors[site][..., None],
             self._features[site],
@@ -126,7 +125,7 @@ class ProductSweep(Sweep):
     def _others(self, site: int) -> FloatArray:
         arriving = [self._messages(other, site) for other in self._neighbours[site]]
         if not arriving:
-            shape = (len(self._readout), len(self._weight), self._readout.shape[1])
+            shape = (*self._readout.shape[:2], len(self._weight))
             return np.ones(shape, self._dtype)
         return arriving[0] if len(arriving) == 1 else arriving[0] * arriving[1]
 
@@ -141,10 +140,10 @@ class ProductSweep(Sweep):
     def _gram(self, site: int) -> FloatArray:
         """Gram matrix of a factor with columns of norm one."""
         unit = np.ldexp(self._factors[site], self._exponent[site][:, None])
-        return np.matmul(unit.swapaxes(1, 2), unit)
+        return np.matmul(unit.mT, unit)
 
     def _read(self, site: int) -> FloatArray:
-        return linear(self._features[site], self._factors[site].astype(self._dtype))
+        return self._factors[site].astype(self._dtype).mT @ self._features[site]
 
     def _gram_message(self, a: int, b: int) -> FloatArray:
         product = self._gram(a)
@@ -159,10 +158,10 @@ class ProductSweep(Sweep):
         for other in self._neighbours[a]:
             if other != b:
                 product = product * self._messages(other, a)
-        size = self._root_mean_square(product, axis=1)
+        size = self._root_mean_square(product, axis=-1)
         shift = np.where(size > 0, np.frexp(size)[1], 0)
         if np.abs(shift).max() > _SAFE_EXPONENT:
-            product = np.ldexp(product, -shift[:, None])
+            product = np.ldexp(product, -shift[..., None])
             self._factors[a] = np.ldexp(self._factors[a], -shift[:, None])
             self._readout = np.ldexp(self._readout, shift[..., None])
             self._exponent[a] += shift

@@ -12,7 +12,6 @@ from ..._arrays._parallel import ChunkPool, chunks
 from ..._arrays._typing import Features, FloatArray
 from .._network import TensorNetwork
 from ._blocks import Block
-from ._columnwise import columnwise
 
 _CHUNK_BYTES = 3_000_000
 
@@ -91,7 +90,7 @@ class Sweep(ABC):
         options: SweepOptions,
     ) -> None:
         self._origin = network
-        self._features = [columnwise(np.asarray(feature)[None]) for feature in features]
+        self._features = [np.ascontiguousarray(np.asarray(each).T)[None] for each in features]
         self._weight = weight
         self._n_samples = pool.total(len(weight), "samples")
         self._share = weight / pool.total(weight.sum(), "weight")

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..._arrays._linalg import thin_qr
+from ..._arrays._multilinear import move_axis
 from ..._arrays._typing import FloatArray
 from .._cores import close_cores, open_axes, open_core
+from .._messages import contract_core, khatri_rao, leading
 from .._network import TensorNetwork
 from .._tensors._gauge import orthogonalise
 from .._tree import OUT, UNIT, Tree
 from ._blocks import CoreBlock
-from ._columnwise import contract, first_legs, moved, pairs
 from ._environments import Environments, tour
 from ._split import truncated_split
 from ._sweep import Sweep
@@ -152,8 +153,8 @@ class TreeSweep(Sweep):
     def _visit_pair(self, a: int, b: int) -> Iterator[CoreBlock]:
         """Visit the centre and a neighbour as one core, then make that the centre."""
         self._environments.enter(a, b)
-        left = moved(self._cores[a], self._axis(a, b), -1)
-        right = moved(self._cores[b], self._axis(b, a), 1)
+        left = move_axis(self._cores[a], self._axis(a, b), -1)
+        right = move_axis(self._cores[b], self._axis(b, a), 1)
         outer = (*left.shape[1:-2], *right.shape[2:-1])
         product = _join(left.reshape(len(left), -1, *left.shape[-2:]), right)
         rows, columns, c = product.shape[1:]
@@ -165,16 +166,16 @@ class TreeSweep(Sweep):
         yield block
         factor = self._split(a, b, block.value.reshape(-1, rows, columns, c))
         core = factor.reshape(*factor.shape[:2], *right.shape[2:-1], -1)
-        self._arrive(a, b, moved(core, 1, self._axis(b, a)))
+        self._arrive(a, b, move_axis(core, 1, self._axis(b, a)))
 
     def _step(self, a: int, b: int) -> None:
         """Make a neighbour the centre; the class leg goes along if it may."""
-        left = moved(self._cores[a], self._axis(a, b), -2)
+        left = move_axis(self._cores[a], self._axis(a, b), -2)
         factor = self._split(a, b, left.reshape(len(left), -1, *left.shape[-2:]))
-        right = moved(self._cores[b], self._axis(b, a), 1)
+        right = move_axis(self._cores[b], self._axis(b, a), 1)
         product = _join(factor.swapaxes(2, 3), right)
         core = product.reshape(*product.shape[:2], *right.shape[2:-1], -1)
-        self._arrive(a, b, moved(core, 1, self._axis(b, a)))
+        self._arrive(a, b, move_axis(core, 1, self._axis(b, a)))
 
     def _arrive(self, a: int, b: int, core: FloatArray) -> None:
         self._cores[b] = np.ascontiguousarray(core)
@@ -207,20 +208,20 @@ class TreeSweep(Sweep):
             q, r = thin_qr(tensor[..., 0])
             factor = r[..., None]
         core = q.reshape(*shape, c if stays else 1, q.shape[-1])
-        self._cores[a] = np.ascontiguousarray(moved(core, -1, axis))
+        self._cores[a] = np.ascontiguousarray(move_axis(core, -1, axis))
         return factor
 
     def _gram(self, messages: Sequence[FloatArray]) -> FloatArray:
         """Weighted Gram matrix of what some messages carry together."""
-        root = np.sqrt(self._share)[:, None]
-        size = math.prod(message.shape[-1] for message in messages)
+        root = np.sqrt(self._share)
+        size = math.prod(message.shape[1] for message in messages)
         batch = max(len(message) for message in messages)
 
         def chunk(rows: slice) -> FloatArray:
-            design = messages[0][:, rows] * root[rows]
+            design = messages[0][..., rows] * root[rows]
             for message in messages[1:]:
-                design = pairs(design, message[:, rows])
-            return np.matmul(design.mT, design)
+                design = khatri_rao(design, message[..., rows])
+            return np.matmul(design, design.mT)
 
         total = self._pool.sum(chunk, self._chunks(size * batch))
         total = self._pool.total(total, "Gram matrix of messages")
@@ -234,18 +235,16 @@ class TreeSweep(Sweep):
         the two cores take over.
         """
         messages = self._incoming(a, b)
-        core = moved(self._cores[a], self._axis(a, b), -2).astype(self._dtype)
+        core = move_axis(self._cores[a], self._axis(a, b), -2).astype(self._dtype)
         rank, c = core.shape[-2:]
         core = np.ascontiguousarray(core).reshape(*core.shape[:-2], rank * c)
         batch = c if c > 1 else max(len(core), *(len(message) for message in messages))
-        result = np.empty((batch, rank, len(self._weight)), self._dtype).mT
+        result = np.empty((batch, rank, len(self._weight)), self._dtype)
 
         def chunk(rows: slice) -> None:
-            arriving = [message[:, rows] for message in messages]
-            raw = contract(core, first_legs(arriving), arriving[2:])
-            if c > 1:
-                raw = raw.mT.reshape(rank, c, -1).swapaxes(0, 1).mT
-            result[:, rows] = raw
+            arriving = [message[..., rows] for message in messages]
+            raw = contract_core(core, leading(arriving), arriving[2:])
+            result[..., rows] = raw.reshape(rank, c, -1).swapaxes(0, 1) if c > 1 else raw
 
         width = math.prod(core.shape[1:3]) + rank * c
         self._pool.runs(chunk, self._chunks(width * batch))
