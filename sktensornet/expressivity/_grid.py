@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
 from ..networks import DENSE_LIMIT, Contraction, TensorNetwork
+from ..networks._cores import message_cores
 
 _ROWS = 4_096
 
@@ -121,7 +122,7 @@ def _evaluated(network: TensorNetwork) -> FloatArray:
         )
     n_tensors = network.n_outputs if network.batched else 1
     contraction = Contraction(network.tree, network.message_sizes, n_tensors)
-    cores = [core if network.batched else core[None] for core in network.cores]
+    cores = message_cores(network, network.dtype)
     scores = np.empty((math.prod(sizes), network.n_outputs))
     for rows in chunks(len(scores), _ROWS):
         places = np.unravel_index(np.arange(rows.start, rows.stop), sizes)

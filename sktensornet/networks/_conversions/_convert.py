@@ -233,7 +233,7 @@ def _from_sum(network: TensorNetwork, tree: Tree) -> TensorNetwork:
         )
         cores[index] = basis.reshape(*lengths, -1)
         vectors.append(triangle)
-    return network_of(tree, cores)
+    return network_of(tree, [cores[index][None] for index in tree.order])
 
 
 def _negative(network: TensorNetwork) -> TensorNetwork:

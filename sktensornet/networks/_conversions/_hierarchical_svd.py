@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._arrays._typing import FloatArray
 from ..._support._checks import check_integer, check_real
+from .._cores import core_shapes, network_of
 from .._network import TensorNetwork
 from .._tensors._gauge import kept_rank
 from .._tree import Tree
@@ -104,10 +105,10 @@ def hierarchical_svd(
             basis = leading_vectors(matrix, threshold, cap)
             rest = (basis.T @ matrix).reshape(-1, *rest.shape[n_children:])
         sizes[index] = basis.shape[1]
-        bases[index] = basis.T if node.out_first else basis
-    shapes = tree.core_shapes(tuple(sizes))
+        bases[index] = basis
+    shapes = core_shapes(tree, sizes)
     cores = [bases[index].reshape(shape) for index, shape in zip(tree.order, shapes, strict=True)]
-    return TensorNetwork(tree, tuple(core.astype(tensor.dtype) for core in cores))
+    return network_of(tree, cores, dtype=tensor.dtype)
 
 
 def tucker_svd(

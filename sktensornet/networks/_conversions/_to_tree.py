@@ -71,7 +71,7 @@ def regraft(
             list(node.children), index, max(rank_tol, ROUNDING) * scale, cap
         )
         dropped += squares
-    return network_of(tree, cores), dropped**0.5 / scale
+    return network_of(tree, [cores[index][None] for index in tree.order]), dropped**0.5 / scale
 
 
 class _Web:

@@ -73,14 +73,13 @@ def identity_start(
     tree = contraction.tree
     draw = _zeros if random_state is None else random_state.standard_normal
     cores = []
-    for index, shape in zip(tree.order, contraction.core_shapes, strict=True):
+    for index, full in zip(tree.order, contraction.core_shapes, strict=True):
         node = tree.nodes[index]
         covectors = [
             None if (site := tree.nodes[child].site) is None else constants[site]
             for child in node.children
         ]
         lengths = [contraction.message_sizes[child] for child in node.children]
-        full = (contraction.n_batch, *lengths, contraction.message_sizes[index])
         units = [
             np.eye(length)[0] if covector is None else covector
             for covector, length in zip(covectors, lengths, strict=True)
@@ -98,9 +97,7 @@ def identity_start(
                 core[..., first_noisy:] += noise[..., first_noisy:]
         else:
             core = _pass_through(full, units, covectors, tree.n_sites, spread, mixing, draw)
-        if node.out_first:
-            core = np.moveaxis(core, -1, 1)
-        cores.append(core.reshape(shape))
+        cores.append(core)
     return cores
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..._arrays._typing import FloatArray, IntArray
-from .._cores import plain_core
+from .._cores import message_core
 from .._network import TensorNetwork
 from ._grams_by_order import Graded, GradedGrams
 
@@ -199,7 +199,7 @@ class EntrySearch:
 
     def _core(self, index: int, children: list[_Table]) -> _Table:
         """Contract a core with tables, the small ones first."""
-        core = plain_core(self._network, self._tree.core_of[index])
+        core = message_core(self._network, index)
         places = sorted(range(len(children)), key=lambda place: children[place].n_rows)
         core = core.transpose(0, *(1 + place for place in places), core.ndim - 1)
         first, *rest = (children[place] for place in places)
@@ -243,7 +243,7 @@ class EntrySearch:
             a, b = fold(left, beyond_left), fold(right, beyond_right)
             if not last or reader is None:
                 return self._join(a, b, _multiply, self._bound(above))
-            matrix = plain_core(self._network, self._tree.core_of[reader])[:, None]
+            matrix = message_core(self._network, reader)[:, None]
             final = None if grams is None else grams.above[reader]
             return self._join(a, b, lambda x, y: _multiply(x, y) @ matrix, self._bound(final))
 

@@ -60,7 +60,7 @@ def squared_norm_and_gradient(
     contraction.tree.require_multilinear("the Frobenius norm")
     nodes = contraction.tree.nodes
     core_of = contraction.tree.core_of
-    working = [core.astype(np.float64) for core in contraction.working_cores(cores)]
+    working = [core.astype(np.float64) for core in cores]
     shares = [1.0 if constants is None else _share(node, nodes, constants) for node in nodes]
     grams: list[FloatArray] = []
     raised: list[FloatArray] = []
@@ -72,8 +72,7 @@ def squared_norm_and_gradient(
             product = shares[index] * core
             for child, axis in _bonds(node, nodes):
                 product = _mode_product(product, grams[child], axis)
-            out = _out_axis(node, core)
-            gram = _unfold(core, out) @ _unfold(product, out).mT
+            gram = _unfold(core, -1) @ _unfold(product, -1).mT
         elif node.children:
             gram = np.multiply.reduce([grams[child] for child in node.children])
         grams.append(gram)
@@ -88,10 +87,8 @@ def squared_norm_and_gradient(
         if node.axes is not None:
             position = core_of[index]
             core = working[position]
-            out = _out_axis(node, core)
-            gradient = 2.0 * _mode_product(raised[index], environment, out)
-            gradients[position] = gradient.reshape(contraction.core_shapes[position])
-            half = _mode_product(shares[index] * core, environment, out)
+            gradients[position] = 2.0 * _mode_product(raised[index], environment, -1)
+            half = _mode_product(shares[index] * core, environment, -1)
             bonds = _bonds(node, nodes)
             for child, axis in bonds:
                 others = half
@@ -117,17 +114,10 @@ def _share(node: Node, nodes: tuple[Node, ...], constants: Sequence[FloatArray])
     return 1.0 / math.prod(squares)
 
 
-def _out_axis(node: Node, core: FloatArray) -> int:
-    return 1 if node.out_first else core.ndim - 1
-
-
 def _bonds(node: Node, nodes: tuple[Node, ...]) -> list[tuple[int, int]]:
     """Each child that is not a site, with the axis of the core towards it."""
-    first = 2 if node.out_first else 1
     return [
-        (child, first + place)
-        for place, child in enumerate(node.children)
-        if nodes[child].site is None
+        (child, 1 + place) for place, child in enumerate(node.children) if nodes[child].site is None
     ]
 
 

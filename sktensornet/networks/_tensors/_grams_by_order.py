@@ -15,7 +15,7 @@ from itertools import accumulate
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from .._cores import plain_core
+from .._cores import message_cores
 from .._network import TensorNetwork
 
 
@@ -70,7 +70,7 @@ class GradedGrams:
     def __init__(self, network: TensorNetwork, max_order: int, per_output: bool) -> None:
         self.tree = network.tree
         self._n_terms = max_order + 2
-        self._cores = [plain_core(network, place) for place in range(len(network.cores))]
+        self._cores = message_cores(network)
         self._sizes = network.message_sizes
         self.below: list[Graded] = []
         for index in range(len(self.tree.nodes)):
