@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import lapack
 
+from .._arrays._multilinear import mode_product
 from .._arrays._parallel import ChunkPool, chunks
 from .._arrays._typing import FloatArray
 from ..losses import Loss
@@ -222,10 +223,10 @@ class LocalProblem:
         def solve(gradient: FloatArray) -> FloatArray:
             z = gradient
             for axis, basis in enumerate(bases, start=1):
-                z = _along(z, basis.mT, axis)
+                z = mode_product(z, basis.mT, axis)
             z = z * diagonal[..., None]
             for axis, basis in enumerate(bases, start=1):
-                z = _along(z, basis, axis)
+                z = mode_product(z, basis, axis)
             return z.reshape(shape)
 
         return solve
@@ -307,12 +308,3 @@ def _factor(matrix: FloatArray, damping: float) -> FloatArray:
         if info == 0:
             return factor
         damping *= 100
-
-
-def _along(tensor: FloatArray, matrices: FloatArray, axis: int) -> FloatArray:
-    """Multiply one axis of a batch of tensors by a batch of square matrices."""
-    batch, size = len(tensor), tensor.shape[axis]
-    before = math.prod(tensor.shape[1:axis])
-    flat = tensor.reshape(batch, before, size, -1)
-    product = flat[..., 0] @ matrices.mT if flat.shape[-1] == 1 else matrices[:, None] @ flat
-    return product.reshape(-1, *tensor.shape[1:])

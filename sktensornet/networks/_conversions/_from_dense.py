@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ..._arrays._multilinear import unfold
 from ..._arrays._typing import FloatArray
 from ..._support._checks import check_integer
 from .._network import TensorNetwork
@@ -105,7 +106,7 @@ def _parafac_start(
     threshold = 1e-7 * float(np.linalg.norm(array))
     factors = []
     for axis, m in enumerate(array.shape):
-        vectors = leading_vectors(np.moveaxis(array, axis, 0).reshape(m, -1), threshold, rank)
+        vectors = leading_vectors(unfold(array[None], 1 + axis)[0], threshold, rank)
         factor = random_state.standard_normal((m, rank)) / m**0.5
         factor[:, : vectors.shape[1]] = vectors
         factors.append(factor)

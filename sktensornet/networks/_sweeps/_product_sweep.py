@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from .._cores import close_cores, open_core
+from .._cores import message_cores, network_of
 from .._network import TensorNetwork
 from ._blocks import Block, CoreBlock, FactorBlock
 from ._environments import Environments, tour
@@ -61,8 +61,7 @@ class ProductSweep(Sweep):
 
     def __init__(self, network, features, weight, pool, options) -> None:
         super().__init__(network, features, weight, pool, options)
-        places = range(len(network.cores))
-        *factors, readout = (open_core(network, place) for place in places)
+        *factors, readout = message_cores(network)
         self._factors, self._readout = factors, readout
         n_sites = len(factors)
         self._exponent = np.zeros((n_sites, *readout.shape[:2]), dtype=np.int64)
@@ -89,7 +88,9 @@ class ProductSweep(Sweep):
             yield from self._visit(0)
 
     def network(self) -> TensorNetwork:
-        return close_cores(self._origin, [*self._factors, self._readout])
+        cores = [*self._factors, self._readout]
+        origin = self._origin
+        return network_of(origin.tree.free(), cores, origin.batched, origin.dtype)
 
     @property
     def truncation_loss(self) -> float:

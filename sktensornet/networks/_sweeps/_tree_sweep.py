@@ -10,11 +10,11 @@ import numpy as np
 from ..._arrays._linalg import thin_qr
 from ..._arrays._multilinear import move_axis
 from ..._arrays._typing import FloatArray
-from .._cores import close_cores, open_axes, open_core
+from .._cores import message_cores, network_of
 from .._messages import contract_core, khatri_rao, leading
 from .._network import TensorNetwork
 from .._tensors._gauge import orthogonalise
-from .._tree import OUT, UNIT, Tree
+from .._tree import Tree
 from ._blocks import CoreBlock
 from ._environments import Environments, tour
 from ._split import truncated_split
@@ -67,7 +67,6 @@ class TreeSweep(Sweep):
     def __init__(self, network, features, weight, pool, options) -> None:
         super().__init__(network, features, weight, pool, options)
         centred = orthogonalise(network)
-        places = range(len(centred.cores))
         legs = _legs(network.tree)
         # Short legs first, whose products are formed; of two as short, the site.
         lengths = [
@@ -79,9 +78,12 @@ class TreeSweep(Sweep):
             for own, length in zip(legs, lengths)
         ]
         self._legs = [[own[j] for j in order] for own, order in zip(legs, self._orders)]
-        self._cores = [_open(centred, place, self._orders[place]) for place in places]
-        self._exponent, self._total_exponent = [0] * len(self._cores), 0
         self._root = self._centre = network.tree.core_of[network.tree.root]
+        self._cores = [
+            _leg_core(core, place == self._root, order)
+            for place, (core, order) in enumerate(zip(message_cores(centred), self._orders))
+        ]
+        self._exponent, self._total_exponent = [0] * len(self._cores), 0
         self._neighbours = [[to for kind, to in legs if kind == _BOND] for legs in self._legs]
         self._environments = Environments(
             self._neighbours, self._root, self._message, self._keeps_all
@@ -108,13 +110,11 @@ class TreeSweep(Sweep):
     def network(self) -> TensorNetwork:
         closed = []
         for place, core in enumerate(self._cores):
-            units = tuple(
-                axis for axis, kind in enumerate(open_axes(self._origin, place)) if kind == UNIT
-            )
             order = np.argsort(self._orders[place])
             core = core.transpose(0, *(1 + order), core.ndim - 1)
-            closed.append(np.expand_dims(core if place == self._root else core[..., 0], units))
-        return close_cores(self._origin, closed)
+            closed.append(core if place == self._root else core[..., 0])
+        origin = self._origin
+        return network_of(origin.tree.free(), closed, origin.batched, origin.dtype)
 
     @property
     def keeps_scores(self) -> bool:
@@ -268,27 +268,23 @@ def _join(left: FloatArray, right: FloatArray) -> FloatArray:
     return product.reshape(batch, k, -1, c * e)
 
 
-def _open(network: TensorNetwork, place: int, order: tuple[int, ...]) -> FloatArray:
-    """A core with its legs in an order, a class axis, and no axes that close a chain."""
-    units = tuple(j for j, kind in enumerate(open_axes(network, place)) if kind == UNIT)
-    core = np.squeeze(open_core(network, place), axis=units)
-    if network.tree.order[place] != network.tree.root:
+def _leg_core(core: FloatArray, is_root: bool, order: tuple[int, ...]) -> FloatArray:
+    """A core (b, children..., out) with its legs in an order and a class axis."""
+    if not is_root:
         core = core[..., None]
     return np.ascontiguousarray(core.transpose(0, *(1 + j for j in order), core.ndim - 1))
 
 
 def _legs(tree: Tree) -> list[list[tuple[int, int]]]:
-    """What each axis of each core leads to: a site or a neighbouring core."""
+    """What the legs of each core lead to, a site or a core: its children, then its parent."""
     parent = {child: index for index, node in enumerate(tree.nodes) for child in node.children}
     legs = []
     for index in tree.order:
-        own = []
-        for axis in tree.nodes[index].axes or ():
-            if axis == OUT and index != tree.root:
-                own.append((_BOND, tree.core_of[parent[index]]))
-            elif axis >= 0:
-                child = tree.nodes[index].children[axis]
-                site = tree.nodes[child].site
-                own.append((_BOND, tree.core_of[child]) if site is None else (_SITE, site))
+        nodes = [(child, tree.nodes[child].site) for child in tree.nodes[index].children]
+        own = [
+            (_BOND, tree.core_of[child]) if site is None else (_SITE, site) for child, site in nodes
+        ]
+        if index != tree.root:
+            own.append((_BOND, tree.core_of[parent[index]]))
         legs.append(own)
     return legs
