@@ -8,6 +8,7 @@ from scipy.linalg import lapack
 from ._typing import FloatArray
 
 _LAPACK_BLOCK = 32
+"""Columns that LAPACK takes together, its own default: more work memory is not used."""
 
 
 def thin_qr(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._arrays._parallel import ChunkPool
-from .._arrays._typing import FloatArray, IntArray
+from .._arrays._typing import FloatArray
 from ..feature_maps import FittedMap
 from ..losses import Loss
 from ..networks import (
@@ -68,7 +68,8 @@ class SweepProblem:
         With a fixed feature map.
     loss : Loss
     X : ndarray of shape (n_samples, n_features)
-    y : ndarray of int, shape (n_samples,)
+    y : ndarray of shape (n_samples, ...)
+        Classes as integers, or real targets: what the loss takes.
     sample_weight : ndarray of shape (n_samples,)
     alpha : float
     rank : int
@@ -77,7 +78,7 @@ class SweepProblem:
 
     Attributes
     ----------
-    opening : list of float
+    first_objectives : list of float
         The objective before the first sweep, where something is solved before it.
     """
 
@@ -86,7 +87,7 @@ class SweepProblem:
         model: Model,
         loss: Loss,
         X: FloatArray,
-        y: IntArray,
+        y: np.ndarray,
         sample_weight: FloatArray,
         *,
         alpha: float,
@@ -104,7 +105,7 @@ class SweepProblem:
         self._alpha = alpha
         self._rank = rank
         self._pool = pool
-        self.opening: list[float] = []
+        self.first_objectives: list[float] = []
         self._norms = [float(np.linalg.norm(u)) for u in model.feature_map.constants]
         self._features = model.features(X)
         for feature, norm in zip(self._features, self._norms, strict=True):
@@ -181,7 +182,7 @@ class SweepProblem:
         """The local problems before the first sweep."""
         for local in self._locals(self._sweep.begin()):
             yield local
-            self.opening = [] if local.final is None else [local.final.objective]
+            self.first_objectives = [] if local.final is None else [local.final.objective]
 
     def sweep(self) -> Iterator[LocalProblem]:
         """The local problems of the next sweep; each must be finished in turn."""

@@ -16,6 +16,9 @@ from .._topologies import centre_of_train, is_canonical
 from .._tree import Tree
 from ._hierarchical_svd import as_floats, check_dense, hierarchical_svd, leading_vectors
 
+_SPANNED = 1e-7
+"""Singular values of a smaller share of the norm give no column of a start; not tuned."""
+
 
 def decompose(
     tensor: Any,
@@ -103,7 +106,7 @@ def _parafac_start(
     The start of TensorLy takes vectors whose singular values are zero up to
     rounding, from where factors grow without bound, and warns of short axes.
     """
-    threshold = 1e-7 * float(np.linalg.norm(array))
+    threshold = _SPANNED * float(np.linalg.norm(array))
     factors = []
     for axis, m in enumerate(array.shape):
         vectors = leading_vectors(unfold(array[None], 1 + axis)[0], threshold, rank)

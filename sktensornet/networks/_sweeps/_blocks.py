@@ -10,8 +10,8 @@ import numpy as np
 from ..._arrays._typing import FloatArray
 from .._messages import contract_core, khatri_rao, leading, product_over_samples
 
-_KEPT = 100_000_000
-"""Bytes of a design up to which it is kept for all products with a block."""
+_KEPT_BYTES = 100_000_000
+"""A design up to this is kept for all products with a block; a bound of memory, not tuned."""
 
 
 class Block(ABC):
@@ -200,8 +200,8 @@ class CoreBlock(Block):
         width = math.prod(lengths[:2])
         self._n_intermediates = n_batch * (width + math.prod(lengths[2:]) * value.shape[-1])
         size = n_batch * width * messages[0].shape[2] * messages[0].itemsize
-        self._kept: dict[tuple, tuple[FloatArray, list[FloatArray]]] | None = (
-            {} if size < _KEPT else None
+        self._designs: dict[tuple, tuple[FloatArray, list[FloatArray]]] | None = (
+            {} if size < _KEPT_BYTES else None
         )
 
     @property
@@ -214,12 +214,12 @@ class CoreBlock(Block):
     def _design(self, rows: slice) -> tuple[FloatArray, list[FloatArray]]:
         """What arrives at the first two legs together, kept if it is small, and the rest."""
         key = rows.start, rows.stop
-        if self._kept is not None and key in self._kept:
-            return self._kept[key]
+        if self._designs is not None and key in self._designs:
+            return self._designs[key]
         messages = self._at(rows)
         found = leading(messages), messages[2:]
-        if self._kept is not None:
-            self._kept[key] = found
+        if self._designs is not None:
+            self._designs[key] = found
         return found
 
     def scores(self, value, rows):

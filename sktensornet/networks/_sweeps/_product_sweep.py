@@ -11,10 +11,10 @@ from .._cores import message_cores, network_of
 from .._network import TensorNetwork
 from ._blocks import Block, CoreBlock, FactorBlock
 from ._environments import Environments, tour
-from ._sweep import Sweep
+from ._sweep import LARGEST_EXPONENT, Sweep
 
 _SAFE_EXPONENT = 8
-_LARGEST_EXPONENT = 900
+"""As in a tree, but each term by itself; a bound, not tuned."""
 
 
 class ProductSweep(Sweep):
@@ -99,7 +99,7 @@ class ProductSweep(Sweep):
     @property
     def spectra(self) -> tuple[FloatArray, ...]:
         """Norms of the rank-one terms, the largest first."""
-        exponents = np.clip(-self._exponent.sum(axis=0), -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
+        exponents = np.clip(-self._exponent.sum(axis=0), -LARGEST_EXPONENT, LARGEST_EXPONENT)
         norms = np.ldexp(np.linalg.norm(self._readout, axis=-1), exponents)
         return (np.sort(norms, axis=-1)[:, ::-1],)
 
@@ -146,19 +146,21 @@ class ProductSweep(Sweep):
     def _read(self, site: int) -> FloatArray:
         return self._factors[site].astype(self._dtype).mT @ self._features[site]
 
-    def _gram_message(self, a: int, b: int) -> FloatArray:
-        product = self._gram(a)
+    def _times_arriving(
+        self, own: FloatArray, messages: Environments, a: int, b: int
+    ) -> FloatArray:
+        """What arrives at a, but from b, times what is at a."""
         for other in self._neighbours[a]:
             if other != b:
-                product = product * self._grams(other, a)
-        return product
+                own = own * messages(other, a)
+        return own
+
+    def _gram_message(self, a: int, b: int) -> FloatArray:
+        return self._times_arriving(self._gram(a), self._grams, a, b)
 
     def _message(self, a: int, b: int) -> FloatArray:
         """Product of the readings up to a site, its columns scaled near one."""
-        product = self._read(a)
-        for other in self._neighbours[a]:
-            if other != b:
-                product = product * self._messages(other, a)
+        product = self._times_arriving(self._read(a), self._messages, a, b)
         size = self._root_mean_square(product, axis=-1)
         shift = np.where(size > 0, np.frexp(size)[1], 0)
         if np.abs(shift).max() > _SAFE_EXPONENT:
@@ -179,4 +181,4 @@ class ProductSweep(Sweep):
 
 def _scaled(matrix: FloatArray, exponent: FloatArray) -> FloatArray:
     total = exponent[:, :, None] + exponent[:, None, :]
-    return np.ldexp(matrix, np.clip(total, -_LARGEST_EXPONENT, _LARGEST_EXPONENT))
+    return np.ldexp(matrix, np.clip(total, -LARGEST_EXPONENT, LARGEST_EXPONENT))

@@ -9,6 +9,7 @@ from ..._arrays._linalg import kept_rank, tail_norms, thin_qr
 from ..._arrays._typing import FloatArray
 
 _FLOOR = 1e-10
+"""Added to Gram matrices as a share of their trace: it bounds the condition of a half by 1e5."""
 _LEAST_SHARE = 1e-9
 """Of the norm: directions below are rounding, and their channels would be arbitrary."""
 

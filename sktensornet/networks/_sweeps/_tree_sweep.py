@@ -18,11 +18,15 @@ from .._tree import Tree
 from ._blocks import CoreBlock
 from ._environments import Environments, tour
 from ._split import truncated_split
-from ._sweep import Sweep
+from ._sweep import LARGEST_EXPONENT, Sweep
 
 _SITE, _BOND = 0, 1
 _SAFE_EXPONENT = 16
-_LARGEST_EXPONENT = 900
+"""Messages of root mean squares within 2**16 and 2**-16 are left as they are.
+
+A product of all legs of a core then stays far from the limits of float32, 2**128
+and 2**-126, and few messages are written twice.
+"""
 
 
 class TreeSweep(Sweep):
@@ -142,7 +146,7 @@ class TreeSweep(Sweep):
     def _ridge(self, *centres: int) -> float:
         """Squared norm of the weight tensor by that of the centre."""
         others = self._total_exponent - sum(self._exponent[place] for place in centres)
-        return math.ldexp(1.0, max(-_LARGEST_EXPONENT, min(_LARGEST_EXPONENT, 2 * others)))
+        return math.ldexp(1.0, max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, 2 * others)))
 
     def _visit(self) -> Iterator[CoreBlock]:
         centre = self._centre
@@ -199,8 +203,8 @@ class TreeSweep(Sweep):
         if truncates:
             grams: list = []
             if self._options.function_space and not stays:
-                merged = self._options.two_site
-                beyond = self._incoming(b, a) if merged else [self._environments(b, a)]
+                two_site = self._options.two_site
+                beyond = self._incoming(b, a) if two_site else [self._environments(b, a)]
                 grams = [self._gram(self._incoming(a, b)), self._gram(beyond)]
             q, factor, spectrum, loss = truncated_split(tensor, cap, tolerance, *grams)
             self._splits[a, b] = spectrum, loss

@@ -10,6 +10,8 @@ from .._network import TensorNetwork
 
 _ROUNDING = 1e-7
 """Errors are roots of differences, so smaller shares of the norm than this are rounding."""
+_INDEPENDENT = 1e-13
+"""A term whose squared residual is a smaller share of the largest depends on those chosen."""
 
 
 def keep_terms(
@@ -82,7 +84,7 @@ def _pursue(gram: FloatArray, readout: FloatArray, cap: int) -> tuple[FloatArray
     residual = gram.copy()
     correlation = gram @ readout
     remaining = max(float(np.vdot(readout, correlation)), 0.0)
-    floor = 1e-13 * np.diagonal(gram).max(initial=np.finfo(np.float64).tiny)
+    floor = _INDEPENDENT * np.diagonal(gram).max(initial=np.finfo(np.float64).tiny)
     order: list[int] = []
     errors: list[float] = []
     for _ in range(cap):
