@@ -72,14 +72,15 @@ class TreeSweep(Sweep):
         super().__init__(network, features, weight, pool, options)
         centred = orthogonalise(network)
         legs = _legs(network.tree)
+
+        def length(leg: tuple[int, int]) -> int:
+            kind, to = leg
+            return features[to].shape[-1] if kind == _SITE else options.rank
+
         # Short legs first, whose products are formed; of two as short, the site.
-        lengths = [
-            [features[to].shape[-1] if kind == _SITE else options.rank for kind, to in own]
-            for own in legs
-        ]
         self._orders = [
-            tuple(sorted(range(len(own)), key=list(zip(length, own)).__getitem__))
-            for own, length in zip(legs, lengths)
+            [j for *_, j in sorted((length(leg), leg, j) for j, leg in enumerate(own))]
+            for own in legs
         ]
         self._legs = [[own[j] for j in order] for own, order in zip(legs, self._orders)]
         self._root = self._centre = network.tree.core_of[network.tree.root]
@@ -272,7 +273,7 @@ def _join(left: FloatArray, right: FloatArray) -> FloatArray:
     return product.reshape(batch, k, -1, c * e)
 
 
-def _leg_core(core: FloatArray, is_root: bool, order: tuple[int, ...]) -> FloatArray:
+def _leg_core(core: FloatArray, is_root: bool, order: list[int]) -> FloatArray:
     """A core (b, children..., out) with its legs in an order and a class axis."""
     if not is_root:
         core = core[..., None]
