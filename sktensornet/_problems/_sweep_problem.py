@@ -22,6 +22,7 @@ from ..networks import (
     keep_terms,
     round_network,
 )
+from ..networks._tensors._per_class import each_tensor
 from ._local_problem import LocalProblem
 from ._model import Model
 
@@ -123,13 +124,7 @@ class SweepProblem:
         kind = ProductSweep if has_products else TreeSweep
         self._n_outputs = start.n_outputs
         scaled = self._rescaled(start, [1.0 / norm for norm in self._norms])
-        self._sweep: Sweep = kind(
-            scaled,
-            self._features,
-            self._weight,
-            self._pool,
-            asked,
-        )
+        self._sweep: Sweep = kind(scaled, self._features, self._weight, self._pool, asked)
 
     def start(self, theta: FloatArray) -> TensorNetwork:
         """The point of a parameter vector of the model."""
@@ -168,12 +163,11 @@ class SweepProblem:
             for _ in (*self._sweep.begin(), *self._sweep.sweep()):
                 pass
             return self.point()
-        *factors, readout = network.cores
-        identity = np.eye(readout.shape[-2 + network.batched], dtype=network.dtype)
         grams = []
-        for tensor in range(len(readout) if network.batched else 1):
-            own = [factor[tensor] if network.batched else factor for factor in factors]
-            terms = self.scores(TensorNetwork(network.tree, (*own, identity)), self._X)
+        for tensor in each_tensor(network):
+            *factors, readout = tensor.cores
+            identity = np.eye(len(readout), dtype=network.dtype)
+            terms = self.scores(TensorNetwork(network.tree, (*factors, identity)), self._X)
             terms = terms.astype(np.float64)
             grams.append((terms * self._weight[:, None]).T @ terms)
         return keep_terms(network, self._rank, rank_tol, np.stack(grams))

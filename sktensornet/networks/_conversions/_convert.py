@@ -16,7 +16,7 @@ from .._network import DENSE_LIMIT, TensorNetwork
 from .._tensors._algebra import add, norm
 from .._tensors._change_modes import scale_outputs
 from .._tensors._gauge import round_network
-from .._tensors._per_class import one_output, stack_classes
+from .._tensors._per_class import each_tensor, stack_classes
 from .._topologies import is_canonical
 from .._tree import Tree
 from ._from_dense import decompose
@@ -143,10 +143,7 @@ def convert(
     tolerance = check_real("rank_tol", rank_tol, 0, 1, low_allowed=True)
     if is_canonical(tree) and tolerance:
         raise ValueError(f"rank_tol={rank_tol!r} must be 0 for a CP tree; give a rank.")
-    parts = [network]
-    if network.batched:
-        parts = [one_output(network, c) for c in range(network.n_outputs)]
-    done = [_convert(part, tree, cap, tolerance, random_state) for part in parts]
+    done = [_convert(part, tree, cap, tolerance, random_state) for part in each_tensor(network)]
     error = max(own for _, own in done)
     converted = [
         TensorNetwork(tree, tuple(core.astype(network.dtype) for core in part.cores))
