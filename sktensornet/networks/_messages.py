@@ -15,9 +15,9 @@ from .._arrays._typing import FloatArray
 
 
 def khatri_rao(x: FloatArray, y: FloatArray) -> FloatArray:
-    """All products of entries, sample by sample: (b, i, n) and (b, j, n) to (b, i * j, n)."""
-    z = x[:, :, None] * y[:, None]
-    return z.reshape(len(z), -1, z.shape[-1])
+    """All products of entries, sample by sample: (..., i, n) and (..., j, n) to (..., i * j, n)."""
+    z = x[..., :, None, :] * y[..., None, :, :]
+    return z.reshape(*z.shape[:-3], -1, z.shape[-1])
 
 
 def leading(messages: Sequence[FloatArray]) -> FloatArray:

@@ -219,7 +219,7 @@ def _from_sum(network: TensorNetwork, tree: Tree) -> TensorNetwork:
             )
         every = vectors[node.children[0]]
         for child in node.children[1:]:
-            every = khatri_rao(every[None], vectors[child][None])[0]
+            every = khatri_rao(every, vectors[child])
         if index == tree.root:
             cores[index] = (every @ readout).reshape(*lengths, -1)
             break
