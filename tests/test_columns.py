@@ -264,6 +264,20 @@ def test_maps_that_refuse_missing_values_say_so():
         clf.fit(np.full((4, 2), np.nan), [0, 1, 0, 1])
 
 
+@pytest.mark.parametrize(
+    ("parameters", "takes"),
+    [
+        ({}, False),
+        ({"categorical_features": None}, False),
+        ({"categorical_features": [0]}, True),
+        ({"categorical_features": np.array([True, False])}, True),
+    ],
+)
+def test_the_tags_say_whether_arrays_may_hold_categories(parameters, takes):
+    tags = TTClassifier(**parameters).__sklearn_tags__().input_tags
+    assert (tags.categorical, tags.string) == (takes, takes)
+
+
 def test_partial_fit_keeps_the_first_levels():
     X, y = pandas_table(120)
     clf = TTClassifier(rank=3, random_state=0)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from .._arrays._typing import FloatArray, IntArray
+from .._data._samples import Samples
+from .._data._targets import Targets
 from .._problems._model import Model
 from ..losses import Loss
 from ..networks import (
@@ -23,23 +24,22 @@ from ..networks import (
 )
 
 INITS = ("identity", "linear", "moments", "interactions")
+GATHERED_INITS = ("linear", "moments")
+"""Those that need the features of all samples at one place."""
 _LEAST_ALPHA = 1e-6
 _MOST_COMPARED = 20_000
+_ROUNDING = 1e-12
 
 Start = Callable[["np.random.RandomState | None"], FloatArray]
 """Parameters to start from; with None, without the noise."""
 
 
 def make_start(
-    init: Any,
+    init: str | TensorNetwork,
     model: Model,
-    loss: Loss,
-    X: FloatArray,
-    y: IntArray,
-    weight: FloatArray,
-    *,
+    targets: Targets,
+    samples: Samples,
     alpha: float,
-    bias: FloatArray,
     random_state: np.random.RandomState,
 ) -> Start:
     """The start that an estimator's ``init`` asks for.
@@ -48,29 +48,27 @@ def make_start(
     ----------
     init : {"identity", "linear", "moments", "interactions"} or TensorNetwork
     model : Model
-    loss : Loss
-    X : ndarray of shape (n_samples, n_features)
-    y : ndarray
-        Class indices, or real targets of shape (n_samples, n_outputs).
-    weight : ndarray of shape (n_samples,)
+    targets : Targets
+    samples : Samples
     alpha : float
         Penalty of the linear model.
-    bias : ndarray of shape (n_batch, n_outputs)
-        Scores of the identity start.
     random_state : RandomState
-        For the samples of the moments.
+        For the samples of the moments and the interactions.
 
     Returns
     -------
     callable
         ``start(random_state)`` gives a parameter vector; None leaves noise out.
     """
+    loss, (X, y, weight) = targets.loss, samples
+    bias = targets.baseline(y, weight)
+    bias = bias[:, None] if targets.are_separate else bias[None]
     contraction, constants = model.contraction, model.feature_map.constants
     if isinstance(init, TensorNetwork):
         fixed = model.theta_of(init, model.feature_map)
         return lambda _: fixed
-    if init == "moments":
-        moments = _class_moments(y, weight, bias.size)
+    moments = _class_moments(y, weight, bias.size) if init == "moments" else None
+    if moments is not None and _tell_apart(moments, y):
         features = model.features(X)
         cores = moment_start(contraction, features, moments, random_state)
         return lambda _: model.pack(cores, model.feature_map.parameters)
@@ -122,6 +120,12 @@ def _class_moments(y: IntArray, weight: FloatArray, n_scores: int) -> FloatArray
     return share / np.where(totals > 0, totals, 1.0) - (weight / weight.sum())[:, None]
 
 
+def _tell_apart(moments: FloatArray, y: IntArray) -> bool:
+    """Whether moments are more than rounding, as those of one class or target are not."""
+    size = 1.0 if y.ndim == 1 else np.abs(y).max()
+    return bool(np.abs(moments).sum(axis=0).max() > _ROUNDING * size)
+
+
 def _telling_terms(model: Model, loss: Loss, X, y, weight, n_scores: int, random_state):
     """The start from the products of features that correlate most with the targets."""
     if not model.feature_map.has_constant:
@@ -160,8 +164,8 @@ def _linear_model(
     n_scores = len(bias)
     strength = max(alpha, _LEAST_ALPHA) * weight.sum()
     weights, offset = np.zeros((design.shape[1], n_scores)), bias.astype(np.float64)
-    present = np.unique(y[weight > 0], axis=0)
-    if len(present) > 1 and loss.has_probabilities:
+    learnable = design.shape[1] > 0 and len(np.unique(y[weight > 0], axis=0)) > 1
+    if learnable and loss.has_probabilities:
         linear = LogisticRegression(C=1 / strength, max_iter=500)
         with warnings.catch_warnings():
             # A start need not be the optimum.
@@ -176,7 +180,7 @@ def _linear_model(
             weights[:, 0], offset = linear.coef_[0], linear.intercept_.astype(np.float64)
         else:
             weights[:, found], offset[found] = linear.coef_.T, linear.intercept_
-    elif len(present) > 1:
+    elif learnable:
         targets = loss.linear_targets(y, n_scores)
         ridge = Ridge(alpha=strength).fit(design, targets, sample_weight=weight)
         weights = np.reshape(ridge.coef_, (n_scores, -1)).T

@@ -6,6 +6,7 @@ import warnings
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from threading import Lock
 from types import ModuleType
 
 
@@ -32,13 +33,22 @@ def can_compile() -> bool:
     return find_spec("numba") is not None
 
 
-@cache
+_loading = Lock()
+
+
 def compiled_module(name: str) -> ModuleType | None:
     """A module that needs numba; None where that is not installed or does not load.
 
     A numba that is older than NumPy allows, or that finds no place for what it has
-    compiled, is met by whoever has it for other packages.
+    compiled, is met by whoever has it for other packages. Threads that come together
+    load it once.
     """
+    with _loading:
+        return _loaded(name)
+
+
+@cache
+def _loaded(name: str) -> ModuleType | None:
     if not can_compile():
         return None
     try:
@@ -47,6 +57,6 @@ def compiled_module(name: str) -> ModuleType | None:
         warnings.warn(
             f"numba is installed but does not load, so that the passes take longer: {error}",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
         return None

@@ -10,8 +10,6 @@ from .._arrays._typing import FloatArray
 from ._network import TensorNetwork
 from ._tree import Tree
 
-_BATCH = -3
-
 
 def core_shapes(
     tree: Tree, message_sizes: Sequence[int], n_batch: int = 1
@@ -104,27 +102,3 @@ def tied(tree: Tree, arrays: Sequence[FloatArray]) -> list[FloatArray]:
     if not tree.labels:
         return list(arrays)
     return [sum((arrays[k] for k in others), arrays[k0]) for k0, *others in tree.groups]
-
-
-def open_axes(network: TensorNetwork, position: int) -> tuple[int, ...]:
-    """What the axes of `open_core` are."""
-    return (_BATCH, *(network.tree.nodes[network.tree.order[position]].axes or ()))
-
-
-def open_core(network: TensorNetwork, position: int) -> FloatArray:
-    """A core in float64 with a leading batch axis and an outgoing axis."""
-    network.tree.require_multilinear("the algebra of weight tensors")
-    core = network.cores[position].astype(np.float64)
-    if not network.batched:
-        return core[None]
-    return core[..., None] if network.tree.order[position] == network.tree.root else core
-
-
-def close_cores(network: TensorNetwork, cores: list[FloatArray]) -> TensorNetwork:
-    """A network of the same topology and dtype with cores as from `open_core`, none shared."""
-    dtype, tree = network.dtype, network.tree.free()
-    if not network.batched:
-        return TensorNetwork(tree, tuple(core[0].astype(dtype) for core in cores))
-    root = network.tree.core_of[network.tree.root]
-    closed = [core[..., 0] if k == root else core for k, core in enumerate(cores)]
-    return TensorNetwork(tree, tuple(core.astype(dtype) for core in closed), batched=True)

@@ -53,6 +53,26 @@ def test_planted_interactions_are_found(make, n_batch):
 
 
 @each_tree
+@pytest.mark.parametrize("n_batch", [1, 2])
+def test_rank_one_takes_the_best_product_or_the_constant(make, n_batch):
+    X, features = signs()
+    product = X[:, [1, 2, 5]].prod(axis=1)
+    for target, chosen in [(0.9 * product + 0.1, product), (0.2 * product + 3.0, np.ones(400))]:
+        targets = np.stack([target, -2 * target], axis=1)
+        scores = start(make, features, targets, rank=1, n_batch=n_batch)
+        weight = chosen @ targets / 400
+        np.testing.assert_allclose(scores, np.outer(chosen, weight), atol=1e-8)
+
+
+@each_tree
+def test_without_products_the_start_is_the_mean(make):
+    features = [np.ones((5, 1))] * 3
+    targets = np.arange(5.0)[:, None]
+    scores = start(make, features, targets, rank=2)
+    np.testing.assert_allclose(scores, np.full((5, 1), 2.0), atol=1e-8)
+
+
+@each_tree
 def test_noise_does_not_reach_the_scores(make):
     X, features = signs()
     targets = X[:, [0, 1, 5]].prod(axis=1, keepdims=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..._arrays._multilinear import outer
 from ..._arrays._typing import FloatArray
 from .._cores import message_core, network_of
 from .._network import TensorNetwork
@@ -137,11 +138,11 @@ def _partial_sums(tree: Tree, constants, weights, bias) -> TensorNetwork:
             site = tree.nodes[child].site
             units.append(identity[0] if site is None else constants[site].astype(np.float64))
             readings.append(identity[:, 1:] if site is None else weights[site])
-        constant = _outer(units)
+        constant = outer(units)
         sums = np.zeros((*constant.shape, n_scores))
         for place, reading in enumerate(readings):
             for c in range(n_scores):
-                sums[..., c] += _outer([*units[:place], reading[:, c], *units[place + 1 :]])
+                sums[..., c] += outer([*units[:place], reading[:, c], *units[place + 1 :]])
         if index == tree.root:
             core = sums + constant[..., None] * bias
         else:
@@ -165,10 +166,3 @@ def _sum_of_terms(tree: Tree, constants, weights, bias) -> TensorNetwork:
             rows.append(values[a] * right[a])
     factors = [np.stack(column, axis=1) for column in columns]
     return TensorNetwork(tree, (*factors, np.stack(rows)))
-
-
-def _outer(vectors: Sequence[FloatArray]) -> FloatArray:
-    result = np.ones(())
-    for vector in vectors:
-        result = np.multiply.outer(result, vector)
-    return result

@@ -11,6 +11,7 @@ from .._passes._contraction import Contraction
 
 _MOST_SAMPLES = 1_000
 _LANDMARKS_PER_RANK = 6
+_ROUNDING = 1e-12
 
 
 def moment_start(
@@ -126,8 +127,8 @@ def _leading_directions(
             design = khatri_rao(design, messages[child])
         if index == tree.root:
             matrix = design.T @ moments
-            scores = design @ matrix
-            matrix = matrix * (spread / max(float(np.sqrt(np.mean(scores**2))), 1e-300))
+            largest = np.abs(design) @ (np.abs(design).T @ np.abs(moments))
+            matrix = matrix * _gain(design @ matrix, largest, spread)
         else:
             matrix = np.linalg.svd(design.T @ outside[index])[0][:, : sizes[index]]
             message = design @ matrix
@@ -161,8 +162,14 @@ def _terms(
         factors.append(factor / size)
     shares = np.exp(log_scale - log_scale.max()) / np.bincount(chosen)[chosen]
     readout = moments[chosen] * shares[:, None]
-    size = max(float(np.sqrt(np.mean((hidden @ readout) ** 2))), 1e-300)
-    return [*factors, readout * (spread / size)]
+    gain = _gain(hidden @ readout, np.abs(hidden) @ np.abs(readout), spread)
+    return [*factors, readout * gain]
+
+
+def _gain(scores: FloatArray, largest: FloatArray, spread: float) -> float:
+    """What gives scores their size, or 0 if they are what rounding leaves of larger terms."""
+    size, most = (float(np.sqrt(np.mean(values**2))) for values in (scores, largest))
+    return spread / size if size > max(_ROUNDING * most, 1e-300) else 0.0
 
 
 def khatri_rao(x: FloatArray, y: FloatArray) -> FloatArray:

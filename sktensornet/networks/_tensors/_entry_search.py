@@ -14,6 +14,9 @@ from .._network import TensorNetwork
 from ._grams_by_order import Graded, GradedGrams
 
 _CHUNK = 2_000_000
+"""Numbers of messages that are formed before most are ruled out; a bound of memory, not tuned."""
+_SAFE_EXPONENT = 16
+"""Messages within 2**16 and 2**-16 are left as they are: products of a few stay in range."""
 _ROUNDING = 1e-12
 """Of a bound whose parts cancel; pruning is exact up to it."""
 
@@ -349,7 +352,7 @@ def _multiply(a: FloatArray, b: FloatArray) -> FloatArray:
 def _rescaled(table: _Table) -> _Table:
     size = max((np.abs(m).max(initial=0.0) for _, m in table.rows.values()), default=0.0)
     shift = int(np.frexp(size)[1])
-    if abs(shift) <= 16:
+    if abs(shift) <= _SAFE_EXPONENT:
         return table
     rows = {j: (i, np.ldexp(m, -shift)) for j, (i, m) in table.rows.items()}
     return _Table(rows, table.exponent + shift)
