@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..._arrays._typing import Features, FloatArray
+from .._messages import khatri_rao
 from .._passes._contraction import Contraction
 
 _MOST_SAMPLES = 1_000
@@ -124,7 +125,7 @@ def _leading_directions(
             continue
         design = messages[node.children[0]]
         for child in node.children[1:]:
-            design = khatri_rao(design, messages[child])
+            design = khatri_rao(design.T, messages[child].T).T
         if index == tree.root:
             matrix = design.T @ moments
             largest = np.abs(design) @ (np.abs(design).T @ np.abs(moments))
@@ -170,11 +171,6 @@ def _gain(scores: FloatArray, largest: FloatArray, spread: float) -> float:
     """What gives scores their size, or 0 if they are what rounding leaves of larger terms."""
     size, most = (float(np.sqrt(np.mean(values**2))) for values in (scores, largest))
     return spread / size if size > max(_ROUNDING * most, 1e-300) else 0.0
-
-
-def khatri_rao(x: FloatArray, y: FloatArray) -> FloatArray:
-    """Row-wise Kronecker product, (n, i) and (n, j) to (n, i * j)."""
-    return (x[:, :, None] * y[:, None, :]).reshape(len(x), -1)
 
 
 def _near_one(kernel: FloatArray) -> FloatArray:
