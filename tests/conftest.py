@@ -7,13 +7,8 @@ import pytest
 
 from sktensornet._problems._model import Model
 from sktensornet.feature_maps import AffineMap, OneHotMap, PolynomialMap, TrigonometricMap
-from sktensornet.networks import (
-    balanced,
-    canonical_polyadic,
-    hierarchical_tucker,
-    identity_start,
-    tensor_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
+from sktensornet.networks._starts._identity import identity_start
 from sktensornet.patches import ImagePatches, SingleColumns
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sktensornet._problems._model import Model
-from sktensornet.networks import identity_start
+from sktensornet.networks._starts._identity import identity_start
 
 TREES = ["TT", "HT", "CP"]
 MAPS = ["affine", "relu", "polynomial", "trigonometric", "one_hot"]

@@ -24,10 +24,10 @@ from sktensornet.networks import (
     balanced,
     canonical_polyadic,
     hierarchical_tucker,
-    identity_start,
     round_network,
     tensor_train,
 )
+from sktensornet.networks._starts._identity import identity_start
 from sktensornet.patches import SingleColumns
 from sktensornet.solvers import ALS
 

@@ -14,14 +14,12 @@ from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
 from ..losses import Loss
-from ..networks import (
-    TensorNetwork,
-    generalized_start,
-    identity_start,
-    interaction_start,
-    linear_start,
-    moment_start,
-)
+from ..networks import TensorNetwork
+from ..networks._starts._generalized import generalized_start
+from ..networks._starts._identity import identity_start
+from ..networks._starts._interactions import interaction_start
+from ..networks._starts._linear import linear_start
+from ..networks._starts._moments import moment_start
 
 INITS = ("identity", "linear", "moments", "interactions")
 GATHERED_INITS = ("linear", "moments")

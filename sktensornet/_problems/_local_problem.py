@@ -14,7 +14,7 @@ from .._arrays._multilinear import mode_product
 from .._arrays._parallel import ChunkPool, short_chunks
 from .._arrays._typing import FloatArray
 from ..losses import Loss
-from ..networks import Block
+from ..networks._sweeps._blocks import Block
 
 _LINE_EVALUATIONS = 8
 """A bound: of 17,000 searches on three tables 27 took more than one and none more than three."""

@@ -10,8 +10,9 @@ from .._arrays._parallel import ChunkPool, chunks, even_size
 from .._arrays._typing import FloatArray, IntArray
 from ..feature_maps import FittedMap
 from ..losses import Loss
-from ..networks import TensorNetwork, squared_norm_and_gradient
+from ..networks import TensorNetwork
 from ..networks._cores import tied
+from ..networks._tensors._frobenius import squared_norm_and_gradient
 from ._model import Model
 
 PENALTIES = ("frobenius", "start")

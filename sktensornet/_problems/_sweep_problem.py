@@ -12,16 +12,12 @@ from .._arrays._parallel import ChunkPool
 from .._arrays._typing import FloatArray
 from ..feature_maps import FittedMap
 from ..losses import Loss
-from ..networks import (
-    Block,
-    ProductSweep,
-    Sweep,
-    SweepOptions,
-    TensorNetwork,
-    TreeSweep,
-    keep_terms,
-    round_network,
-)
+from ..networks import TensorNetwork, round_network
+from ..networks._sweeps._blocks import Block
+from ..networks._sweeps._product_sweep import ProductSweep
+from ..networks._sweeps._sweep import Sweep, SweepOptions
+from ..networks._sweeps._tree_sweep import TreeSweep
+from ..networks._tensors._fewer_terms import keep_terms
 from ..networks._tensors._per_class import each_tensor
 from ._local_problem import LocalProblem
 from ._model import Model

@@ -11,8 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
-from ..networks import DENSE_LIMIT, Contraction, TensorNetwork, change_modes
+from ..networks import TensorNetwork, change_modes
 from ..networks._cores import message_cores
+from ..networks._network import DENSE_LIMIT
+from ..networks._passes._contraction import Contraction
 
 _ROWS = 4_096
 

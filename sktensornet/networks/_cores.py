@@ -43,7 +43,8 @@ def message_core(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import TensorNetwork, message_core, tensor_train
+    >>> from sktensornet.networks import TensorNetwork, tensor_train
+    >>> from sktensornet.networks._cores import message_core
     >>> cores = (np.ones((1, 2, 3)), np.ones((3, 2, 1, 5)))
     >>> network = TensorNetwork(tensor_train(2), cores)
     >>> message_core(network, network.tree.root).shape

@@ -9,7 +9,6 @@ import pytest
 
 from sktensornet._arrays._workspace import Workspace, aligned
 from sktensornet.networks import (
-    Contraction,
     Tree,
     balanced,
     balanced_grid,
@@ -19,6 +18,7 @@ from sktensornet.networks import (
 )
 from sktensornet.networks._cores import network_of
 from sktensornet.networks._passes import _pass
+from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.networks._passes._numpy import Memory, bind, run
 from sktensornet.networks._passes._steps import Builder
 

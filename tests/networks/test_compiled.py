@@ -7,17 +7,17 @@ import pytest
 
 from sktensornet._arrays._workspace import Workspace, aligned
 from sktensornet.networks import (
-    Contraction,
     canonical_polyadic,
     hierarchical_tucker,
-    identity_start,
     recurrent_train,
     tensor_train,
 )
 from sktensornet.networks._passes import _pass, _table
+from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.networks._passes._numpy import Memory
 from sktensornet.networks._passes._rules import CoreRule
 from sktensornet.networks._passes._steps import Builder, Kind, Place
+from sktensornet.networks._starts._identity import identity_start
 
 pytest.importorskip("numba")
 

@@ -9,14 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sktensornet._arrays._workspace import Workspace
-from sktensornet.networks import (
-    Contraction,
-    balanced,
-    canonical_polyadic,
-    hierarchical_tucker,
-    identity_start,
-    tensor_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
+from sktensornet.networks._passes._contraction import Contraction
+from sktensornet.networks._starts._identity import identity_start
 
 LIMIT = {np.float32: 2.0**100, np.float64: 2.0**300}
 

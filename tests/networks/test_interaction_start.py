@@ -5,15 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from sktensornet.networks import (
-    Contraction,
-    balanced,
-    canonical_polyadic,
-    hierarchical_tucker,
-    interaction_start,
-    tensor_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
+from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.networks._starts import _interactions as module
+from sktensornet.networks._starts._interactions import interaction_start
 
 TREES = {
     "TT": tensor_train,

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from sktensornet._arrays._workspace import Workspace
 from sktensornet.networks import (
-    Contraction,
     balanced,
     canonical_polyadic,
     hierarchical_tucker,
     recurrent_train,
     tensor_train,
 )
+from sktensornet.networks._passes._contraction import Contraction
 
 CHAINS = {
     "leg last": tensor_train(6, 5),

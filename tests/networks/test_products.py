@@ -9,8 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sktensornet.networks import (
-    PRODUCTS,
-    Contraction,
     TensorNetwork,
     balanced,
     canonical_polyadic,
@@ -18,11 +16,13 @@ from sktensornet.networks import (
     norm,
     orthogonalise,
     recurrent_train,
-    squared_norm_and_gradient,
     to_tensorly,
 )
 from sktensornet.networks._cores import message_cores, network_of
+from sktensornet.networks._passes._contraction import Contraction
+from sktensornet.networks._passes._products import PRODUCTS
 from sktensornet.networks._passes._rules import JoinRule, MultiplyRule
+from sktensornet.networks._tensors._frobenius import squared_norm_and_gradient
 
 XI = {
     "multiply": lambda x, y: x * y,

@@ -3,14 +3,9 @@
 import numpy as np
 import pytest
 
-from sktensornet.networks import (
-    Contraction,
-    balanced,
-    canonical_polyadic,
-    hierarchical_tucker,
-    identity_start,
-    tensor_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
+from sktensornet.networks._passes._contraction import Contraction
+from sktensornet.networks._starts._identity import identity_start
 
 LONG = {
     "TT": tensor_train(1000),

@@ -59,7 +59,8 @@ class Contraction:
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
     >>> contraction = Contraction(tensor_train(3), tensor_train(3).message_sizes((2, 2, 2), 2, 1))
     >>> cores = [np.ones(shape) for shape in contraction.core_shapes]
     >>> features = [np.full((5, 2), 0.5)] * 3

@@ -76,7 +76,9 @@ def generalized_start(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, canonical_polyadic, generalized_start
+    >>> from sktensornet.networks import canonical_polyadic
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._starts._generalized import generalized_start
     >>> tree = canonical_polyadic(3, product="max")
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=4, n_outputs=1))
     >>> one = [np.array([1.0, 0.0])] * 3

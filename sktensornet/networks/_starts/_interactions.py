@@ -75,7 +75,9 @@ def interaction_start(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, interaction_start, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._starts._interactions import interaction_start
     >>> tree = tensor_train(3)
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
     >>> one = [np.array([1.0, 0.0])] * 3

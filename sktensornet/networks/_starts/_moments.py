@@ -64,7 +64,9 @@ def moment_start(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, moment_start, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._starts._moments import moment_start
     >>> tree = tensor_train(3)
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
     >>> features = [np.array([[1.0, 1.0], [1.0, -1.0]])] * 3

@@ -31,7 +31,9 @@ class Block(ABC):
 
     >>> import numpy as np
     >>> from sktensornet._arrays._parallel import ChunkPool
-    >>> from sktensornet.networks import SweepOptions, TensorNetwork, TreeSweep, tensor_train
+    >>> from sktensornet.networks import TensorNetwork, tensor_train
+    >>> from sktensornet.networks._sweeps._sweep import SweepOptions
+    >>> from sktensornet.networks._sweeps._tree_sweep import TreeSweep
     >>> network = TensorNetwork(tensor_train(1), (np.ones((1, 2, 1, 1)),))
     >>> features = [np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])]
     >>> with ChunkPool(1) as pool:

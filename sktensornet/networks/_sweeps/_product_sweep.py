@@ -44,9 +44,9 @@ class ProductSweep(Sweep):
     --------
     >>> import numpy as np
     >>> from sktensornet._arrays._parallel import ChunkPool
-    >>> from sktensornet.networks import (
-    ...     ProductSweep, SweepOptions, TensorNetwork, canonical_polyadic
-    ... )
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks._sweeps._product_sweep import ProductSweep
+    >>> from sktensornet.networks._sweeps._sweep import SweepOptions
     >>> cores = (np.ones((2, 3)), np.ones((2, 3)), np.ones((3, 1)))
     >>> network = TensorNetwork(canonical_polyadic(2), cores)
     >>> features = [np.ones((4, 2))] * 2

@@ -38,7 +38,7 @@ class SweepOptions:
 
     Examples
     --------
-    >>> from sktensornet.networks import SweepOptions
+    >>> from sktensornet.networks._sweeps._sweep import SweepOptions
     >>> SweepOptions(rank=8, two_site=True).leg_moves
     True
     """
@@ -77,7 +77,9 @@ class Sweep(ABC):
 
     Examples
     --------
-    >>> from sktensornet.networks import ProductSweep, Sweep, TreeSweep
+    >>> from sktensornet.networks._sweeps._product_sweep import ProductSweep
+    >>> from sktensornet.networks._sweeps._sweep import Sweep
+    >>> from sktensornet.networks._sweeps._tree_sweep import TreeSweep
     >>> issubclass(TreeSweep, Sweep), issubclass(ProductSweep, Sweep)
     (True, True)
     """

@@ -54,7 +54,9 @@ class TreeSweep(Sweep):
     --------
     >>> import numpy as np
     >>> from sktensornet._arrays._parallel import ChunkPool
-    >>> from sktensornet.networks import SweepOptions, TensorNetwork, TreeSweep, tensor_train
+    >>> from sktensornet.networks import TensorNetwork, tensor_train
+    >>> from sktensornet.networks._sweeps._sweep import SweepOptions
+    >>> from sktensornet.networks._sweeps._tree_sweep import TreeSweep
     >>> cores = (np.ones((1, 2, 1)), np.ones((1, 2, 1, 1)), np.ones((1, 2, 1)))
     >>> network = TensorNetwork(tensor_train(3), cores)
     >>> features = [np.ones((4, 2))] * 3

@@ -38,7 +38,7 @@ def count_entries(mode_sizes: tuple[int, ...], order: int) -> int:
 
     Examples
     --------
-    >>> from sktensornet.networks import count_entries
+    >>> from sktensornet.networks._tensors._entry_search import count_entries
     >>> count_entries((2, 2, 2), order=2)
     7
     """
@@ -65,7 +65,7 @@ class Entries:
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Entries
+    >>> from sktensornet.networks._tensors._entry_search import Entries
     >>> Entries({1: np.array([[[0, 1]]])}, {1: np.array([[5.0]])}).values[1]
     array([[5.]])
     """
@@ -139,7 +139,8 @@ class EntrySearch:
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import EntrySearch, TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks._tensors._entry_search import EntrySearch
     >>> cores = (np.array([[1.0], [2.0]]), np.array([[1.0], [3.0]]), np.ones((1, 1)))
     >>> found = EntrySearch(TensorNetwork(canonical_polyadic(2), cores), order=2).run()
     >>> found.values[2]

@@ -51,7 +51,8 @@ def keep_terms(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic, keep_terms
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks._tensors._fewer_terms import keep_terms
     >>> factor, readout = np.eye(2), np.array([[1.0], [1e-9]])
     >>> network = TensorNetwork(canonical_polyadic(2), (factor, factor, readout))
     >>> keep_terms(network, rank=None, rank_tol=1e-6).ranks

@@ -52,7 +52,9 @@ def squared_norm_and_gradient(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, squared_norm_and_gradient, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._tensors._frobenius import squared_norm_and_gradient
     >>> tree = tensor_train(2)
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2), rank=1, n_outputs=1))
     >>> cores = [np.full(shape, 2.0) for shape in contraction.core_shapes]

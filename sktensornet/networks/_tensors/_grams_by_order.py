@@ -59,7 +59,8 @@ class GradedGrams:
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import GradedGrams, TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks._tensors._grams_by_order import GradedGrams
     >>> ones = TensorNetwork(canonical_polyadic(2), (np.ones((2, 1)),) * 2 + (np.ones((1, 1)),))
     >>> grams = GradedGrams(ones, max_order=2, per_output=False)
     >>> grams.squared_norms()  # 1, x and y, xy, and none above
