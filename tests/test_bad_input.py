@@ -257,6 +257,23 @@ def test_class_weights_of_unknown_labels(Format, class_weight, words):
 
 
 @each_format
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight"])
+def test_masked_values_are_refused(Format, name):
+    data = {"X": X.copy(), "y": Y.copy(), "sample_weight": np.ones(len(Y))}
+    masked = np.ma.array(data[name])
+    model = Format(max_iter=1, alpha=1e-3).fit(**data | {name: masked})
+    expected = model.predict(X)
+    masked[3] = np.ma.masked
+    what = "X.filled(np.nan)" if name == "X" else "leave out those rows"
+    text = message(ValueError, model.fit, **data | {name: masked})
+    assert_says(text, f"{name} is a masked array", what)
+    if name == "X":
+        assert_says(message(ValueError, model.predict, masked), "X is a masked array", what)
+    np.testing.assert_array_equal(model.predict(X), expected)
+
+
+@each_format
 def test_sparse_input_says_how_to_pass_it(Format):
     text = message(TypeError, Format().fit, csr_array(X), Y)
     assert_says(text, "Sparse data", ".toarray()")

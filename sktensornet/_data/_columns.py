@@ -75,6 +75,7 @@ class Columns:
     @contextmanager
     def explained(self, X: Any) -> Iterator[None]:
         """Add what to do to what is said of an X that is no table of numbers."""
+        refuse_masked(X=X)
         try:
             yield
         except (TypeError, ValueError) as error:
@@ -111,6 +112,17 @@ class Columns:
             encoded[:, numeric] = numbers
         encoded[:, self.categorical] = self.encoder.transform(words)
         return encoded
+
+
+def refuse_masked(**arrays: Any) -> None:
+    """Raise if entries of an array are masked, since NumPy's functions read what lies below."""
+    for name, array in arrays.items():
+        if np.ma.is_masked(array):
+            how = "NaN stands for missing values, as X.filled(np.nan) has them"
+            raise ValueError(
+                f"{name} is a masked array of which {np.ma.count_masked(array)} value(s) are "
+                f"masked; {how if name == 'X' else 'leave out those rows'}."
+            )
 
 
 def learn_columns(X: Any, categorical_features: Any) -> Columns:

@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 from .._arrays._parallel import ChunkPool, effective_threads
 from .._arrays._samples import merged_samples
 from .._arrays._typing import FloatArray
-from .._data._columns import FLOATS, Columns, learn_columns
+from .._data._columns import FLOATS, Columns, learn_columns, refuse_masked
 from .._distributed._block_objective import BlockObjective
 from .._distributed._block_sweeps import BlockSweeps
 from .._distributed._blocks import Blocks, is_dask_array
@@ -126,6 +126,7 @@ class BaseTensorNetwork(
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Any]:
         checks = self._floats(FLOATS["dtype"]) | self._target_checks
+        refuse_masked(X=X, y=y, sample_weight=sample_weight)
         if reset:
             self.columns_ = learn_columns(X, self.categorical_features)
         with self.columns_.explained(X):
