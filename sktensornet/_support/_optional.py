@@ -8,7 +8,11 @@ import warnings
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from threading import RLock
 from types import ModuleType
+
+_LOADING = RLock()
+"""Threads wait while one loads, which warns once if that fails."""
 
 
 def require(name: str, extra: str, caller: str) -> ModuleType:
@@ -33,13 +37,18 @@ def can_compile() -> bool:
     return find_spec("numba") is not None and not is_off
 
 
-@cache
 def compiled_module(name: str) -> ModuleType | None:
     """A module that needs numba; None where that is not installed or does not load.
 
     A numba that is older than NumPy allows, or that finds no place for what it has
     compiled, is met by whoever has it for other packages.
     """
+    with _LOADING:
+        return _loaded(name)
+
+
+@cache
+def _loaded(name: str) -> ModuleType | None:
     if not can_compile():
         return None
     try:
@@ -48,6 +57,6 @@ def compiled_module(name: str) -> ModuleType | None:
         warnings.warn(
             f"numba is installed but does not load, so that the passes take longer: {error}",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
         return None
