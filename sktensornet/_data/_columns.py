@@ -28,6 +28,8 @@ _NO_DATES = (
     "make them numbers or categories that can repeat in new data, such as the year, the month, the "
     "day of the week or the days since some date, or leave them out"
 )
+_MOST_CHANNELS = 4
+"""Red, green, blue and opacity; as few rows or columns are no image."""
 FLOATS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}
 """What X may be once categories are codes."""
 
@@ -81,6 +83,8 @@ class Columns:
         except (TypeError, ValueError) as error:
             said = str(error)
             if said.startswith("Found array with dim"):
+                if len(np.shape(X)) <= 2:
+                    raise ValueError(f"y must have no more than two axes: {said}") from error
                 raise ValueError(f"{said} {_flatten(np.shape(X))}") from error
             if said.startswith(("could not convert string to float", "float() argument must be")):
                 found = _no_numbers(X, self.categorical)
@@ -261,11 +265,17 @@ def _as_table(X: Any) -> Any:
 
 def _flatten(shape: tuple[int, ...]) -> str:
     """What to do with images and series of this shape."""
+    image, reshaped = shape[1:], "X.reshape(len(X), -1)"
+    said = f"X has shape {shape}; flatten the samples to (n_samples, n_features) by "
+    if len(image) > 3:
+        return f"{said}{reshaped}."
+    if len(image) == 3 and image[0] <= _MOST_CHANNELS < image[2]:
+        # As (channels, rows, columns), where patches have the channels last.
+        image, reshaped = (*image[1:], image[0]), "X.transpose(0, 2, 3, 1).reshape(len(X), -1)"
+    series = " or patches=SequencePatches(window=..., n_channels=...) for series"
     return (
-        f"X has shape {shape}; flatten the samples to (n_samples, n_features) by "
-        "X.reshape(len(X), -1), and tell their shape by "
-        f"patches=ImagePatches(image_shape={shape[1:]}, patch_shape=...) for images, or "
-        "patches=SequencePatches(window=..., n_channels=...) for series."
+        f"{said}{reshaped}, and tell their shape by patches=ImagePatches(image_shape={image}, "
+        f"patch_shape=...) for images{',' + series if len(image) == 2 else ''}."
     )
 
 
