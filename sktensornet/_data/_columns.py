@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -20,6 +21,8 @@ _CATEGORIES = (nw.Categorical, nw.Enum, nw.String, nw.Boolean)
 _DATES = (nw.Datetime, nw.Date, nw.Duration, nw.Time)
 _FEWEST_ROWS, _MOST_LEVELS = 50, 0.5
 """From so many rows on, more levels than this share of them are those of an identifier."""
+_MOST_NUMBERS = 0.9
+"""A share of numbers beyond which other text is likelier a mark of missing values."""
 _DATE = re.compile(
     r"\s*(\d{4}([-/])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4}|\d{1,2}/\d{1,2}/\d\d)([T ,].*)?"
 )
@@ -140,8 +143,7 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
     frame = _frame(X)
     names = None if frame is None else [str(name) for name in frame.columns]
     if isinstance(categorical_features, str) and categorical_features == "from_dtype":
-        types = [] if frame is None else frame.schema.dtypes()
-        chosen = [k for k, dtype in enumerate(types) if dtype in _CATEGORIES]
+        chosen, texts = ([], []) if frame is None else _by_type(frame)
     elif categorical_features is None:
         chosen = []
     else:
@@ -152,8 +154,9 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
     )
+    words = _words(X, chosen)
     try:
-        encoder.fit(_words(X, chosen))
+        encoder.fit(words)
     except TypeError as error:
         labels = Columns(names, chosen).labels(chosen)
         raise ValueError(
@@ -161,10 +164,25 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
             f"one of them has levels of several types; make them all strings. ({error})"
         ) from error
     labels = Columns(names, []).labels(chosen)
+    levels = dict(zip(labels, encoder.categories_, strict=True))
     if isinstance(categorical_features, str):
-        _refuse_dates_as_text(labels, encoder.categories_)
-    _warn_of_identifiers(labels, encoder.categories_, np.shape(X)[0])
+        _refuse_dates_as_text(levels)
+        for label in _warn_of_numbers(
+            {labels[chosen.index(k)]: words[:, chosen.index(k)] for k in texts}
+        ):
+            del levels[label]
+    _warn_of_identifiers(levels, np.shape(X)[0])
     return Columns(names, chosen, encoder)
+
+
+def _by_type(frame: nw.DataFrame) -> tuple[list[int], list[int]]:
+    """The columns whose types are those of categories, and which of them are text."""
+    types = dict(enumerate(frame.schema.dtypes()))
+    texts = [k for k, dtype in types.items() if dtype == nw.String]
+    # An object column without values in its first rows passes for text.
+    numbers = [k for k in texts if _are_numbers(frame[:, k].drop_nulls().to_numpy())]
+    chosen = [k for k, dtype in types.items() if dtype in _CATEGORIES and k not in numbers]
+    return chosen, [k for k in texts if k not in numbers]
 
 
 def _refuse_dates(X: Any, frame: Any, names: list[str] | None, chosen: list[int]) -> None:
@@ -180,10 +198,9 @@ def _refuse_dates(X: Any, frame: Any, names: list[str] | None, chosen: list[int]
         raise ValueError(f"X has dates or durations in the columns {labels!r}; {_NO_DATES}.")
 
 
-def _refuse_dates_as_text(labels: list, categories: list[np.ndarray]) -> None:
+def _refuse_dates_as_text(levels: dict[Any, np.ndarray]) -> None:
     """Raise if levels of columns are dates; those of new data would be unknown."""
-    own = zip(labels, categories, strict=True)
-    dates = {label: levels[0] for label, levels in own if _are_dates(levels)}
+    dates = {label: own[0] for label, own in levels.items() if _are_dates(own)}
     if dates:
         raise ValueError(
             f"X has dates as text in the columns {list(dates)!r}, such as "
@@ -198,15 +215,50 @@ def _are_dates(values: np.ndarray) -> bool:
     return bool(known) and all(isinstance(one, date) or _DATE.fullmatch(one) for one in known)
 
 
-def _warn_of_identifiers(labels: list, categories: list[np.ndarray], n_rows: int) -> None:
+def _are_numbers(values: np.ndarray) -> bool:
+    """Whether there are values, all of them numbers or booleans."""
+    return len(values) > 0 and all(isinstance(value, Real | np.bool_) for value in values)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _warn_of_numbers(columns: dict[Any, np.ndarray]) -> list:
+    """Warn of numbers as text, which are categories without an order; the names of their columns.
+
+    Two numbers say the same either way.
+    """
+    found = {}
+    for label, words in columns.items():
+        counts = Counter(word for word in words.tolist() if isinstance(word, str))
+        others = {word: count for word, count in counts.items() if not _is_number(word)}
+        share = 1 - sum(others.values()) / max(counts.total(), 1)
+        if len(counts) - len(others) > 2 and share >= _MOST_NUMBERS:
+            found[label] = max(others, key=lambda word: others[word], default=None)
+    if found:
+        other = next((word for word in found.values() if word is not None), None)
+        reason = "" if other is None else f", apart from text such as {other!r}"
+        warnings.warn(
+            f"the columns {list(found)!r} hold numbers as text{reason}, which are taken for "
+            "categories without an order; make them numbers, as pandas.to_numeric(column, "
+            "errors='coerce') does, with NaN for what is none. If they are categories, list all "
+            "columns of categories in categorical_features.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return list(found)
+
+
+def _warn_of_identifiers(levels: dict[Any, np.ndarray], n_rows: int) -> None:
     """Warn of categories of which nearly every row has another one."""
     if n_rows < _FEWEST_ROWS:
         return
-    found = {
-        label: len(levels)
-        for label, levels in zip(labels, categories, strict=True)
-        if len(levels) > _MOST_LEVELS * n_rows
-    }
+    found = {label: len(own) for label, own in levels.items() if len(own) > _MOST_LEVELS * n_rows}
     if found:
         counts = ", ".join(str(count) for count in found.values())
         warnings.warn(
