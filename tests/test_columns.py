@@ -284,7 +284,12 @@ def test_partial_fit_keeps_the_first_levels():
     clf = TTClassifier(rank=3, random_state=0)
     clf.partial_fit(X[:60], y[:60], classes=["no", "yes"])
     levels = clf.columns_.encoder.categories_
-    clf.partial_fit(X[60:].assign(colour="violet"), y[60:])
+    later = X[60:].assign(colour=["violet", None, "red"] * 20)
+    with pytest.warns(UserWarning, match=r"columns \['colour'\] .* such as 'violet'; they count"):
+        clf.partial_fit(later, y[60:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.partial_fit(later.assign(colour=None), y[60:]).predict(later)
     assert clf.columns_.encoder.categories_ is levels
     assert clf.predict(X).shape == (120,)
 

@@ -120,6 +120,26 @@ class Columns:
         encoded[:, self.categorical] = self.encoder.transform(words)
         return encoded
 
+    def warn_of_unknown(self, X: Any) -> None:
+        """Warn of levels that the first batch had not."""
+        if self.encoder is None:
+            return
+        found = {}
+        labels, words = self.labels(self.categorical), _words(X, self.categorical)
+        for label, own, levels in zip(labels, words.T, self.encoder.categories_, strict=True):
+            known = set(levels.tolist())
+            new = [word for word in dict.fromkeys(own.tolist()) if word == word]
+            found[label] = [word for word in new if word not in known]
+        found = {label: new for label, new in found.items() if new}
+        if found:
+            warnings.warn(
+                f"the columns {list(found)!r} have levels that the first batch had not, such as "
+                f"{next(iter(found.values()))[0]!r}; they count as missing. Begin partial_fit with "
+                "a batch that has all levels.",
+                UserWarning,
+                stacklevel=2,
+            )
+
 
 def refuse_masked(**arrays: Any) -> None:
     """Raise if entries of an array are masked, since NumPy's functions read what lies below."""

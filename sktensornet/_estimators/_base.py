@@ -134,6 +134,8 @@ class BaseTensorNetwork(
                 X, y = validate_data(self, X, y, reset=reset, **checks)
             else:
                 validate_data(self, X, y, reset=reset, skip_check_array=True)
+                if not reset:
+                    self.columns_.warn_of_unknown(X)
                 X, y = check_X_y(self.columns_.encode(X, self), y, estimator=self, **checks)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         return X, y, weight
