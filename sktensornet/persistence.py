@@ -26,12 +26,15 @@ from functools import partial
 from typing import Any
 
 from ._data._columns import Columns
+from ._data._labels import Labels
+from ._data._reals import Reals
 from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
 from ._fitting._selection import Trial
 from ._problems._sweep_problem import SweepRecord
 from ._support._version import InconsistentVersionWarning
 from .feature_maps import FeatureMap, FittedMap
+from .losses import ClassificationLoss, RegressionLoss
 from .networks import TensorNetwork, Tree
 from .networks._topologies import FAMILIES
 from .networks._tree import Node
@@ -42,7 +45,7 @@ from .solvers._adam import _Moments
 __all__ = ["TRUSTED_TYPES", "InconsistentVersionWarning"]
 
 _ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor)
-_PARTS = (Columns, Node, Sites, SweepRecord, TensorNetwork, Tree, Trial, _Moments)
+_PARTS = (Columns, Labels, Node, Reals, Sites, SweepRecord, TensorNetwork, Tree, Trial, _Moments)
 
 
 def _own(base: Any) -> list[type]:
@@ -51,7 +54,14 @@ def _own(base: Any) -> list[type]:
     return [cls for cls in base.__subclasses__() if cls.__module__.startswith(package)]
 
 
-_BASES: tuple[type, ...] = (FeatureMap, FittedMap, Patches, Solver)
+_BASES: tuple[type, ...] = (
+    ClassificationLoss,
+    FeatureMap,
+    FittedMap,
+    Patches,
+    RegressionLoss,
+    Solver,
+)
 _TYPES: list[type] = [*_ESTIMATORS, *_PARTS, *(cls for base in _BASES for cls in _own(base))]
 
 _TRUSTED: list[Any] = [*_TYPES, *FAMILIES, partial]

@@ -38,12 +38,11 @@ def fitted(request, digits):
 
 def objective(clf, X, y):
     """The objective of a fitted classifier, by the dense-tested `Objective`."""
-    model = clf._fitted_model()
-    theta = clf._fitted_theta()
+    model, theta = clf._fitted().model, clf._fitted().theta
     with ChunkPool(1) as pool:
         problem = Objective(
             model,
-            clf._loss(),
+            clf._targets.loss,
             X,
             np.searchsorted(clf.classes_, y),
             np.ones(len(X)),

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sktensornet import CPClassifier, HTClassifier, HTRegressor, TTClassifier, TTRegressor
 from sktensornet._arrays._samples import merged_rows
 from sktensornet._distributed._block_sweeps import _agree
+from sktensornet._fitting._plan import SEARCH_SWEEPS
 from sktensornet.feature_maps import (
     AffineMap,
     EmbeddingMap,
@@ -275,7 +276,7 @@ def test_a_fit_of_blocks_without_trials_takes_all_its_sweeps(local, data):
     X, y, _ = data
     model = TTClassifier(rank=2, solver="als", feature_map="polynomial", tol=0, random_state=0)
     model.fit(da.from_array(X, CHUNKS), y)
-    assert model.n_iter_ > model._searched_sweeps
+    assert model.n_iter_ > SEARCH_SWEEPS
 
 
 @quick

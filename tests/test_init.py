@@ -9,7 +9,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier, TTRegressor
 from sktensornet._data._columns import learn_columns
-from sktensornet._fitting._start import INITS, check_network
+from sktensornet._data._samples import Samples
+from sktensornet._fitting._plan import plan_fit
+from sktensornet._fitting._start import INITS, check_network, make_start
 from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
 from sktensornet.networks import from_tensorly, tensor_train, to_tensorly
 from sktensornet.solvers import Adam
@@ -30,11 +32,11 @@ def start_scores(clf, X, y, noise=0, weight=None):
     """Scores at the start of a classifier."""
     rs = np.random.RandomState(noise)
     weight = np.ones(len(X)) if weight is None else weight
-    clf.classes_ = np.unique(y)
-    clf.columns_ = learn_columns(X, None)
-    indices = np.searchsorted(clf.classes_, y)
-    model = clf._new_model(X, weight, rs)
-    make = clf._make_start(model, X, indices, weight, rs, clf.alpha)
+    targets = clf._learn(y, weight, None)
+    samples = Samples(X, targets.encode(y), weight)
+    columns = learn_columns(X, None)
+    model = plan_fit(clf, clf._automatic, clf._tree, columns, targets, samples, rs).model
+    make = make_start(clf.init, model, targets, samples, clf.alpha, rs)
     return model.scores(make(rs), X, 1), model.scores(make(None), X, 1)
 
 

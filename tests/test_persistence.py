@@ -306,6 +306,14 @@ def test_a_state_without_a_version_is_told():
     assert "alpha_" in state
 
 
+@each_format
+def test_a_file_of_the_first_version_says_so(Format):
+    module = "_classifiers" if is_classifier(Format()) else "_regressors"
+    saved = f"csktensornet.{module}\n{Format.__name__}\n.".encode()
+    with pytest.raises(ImportError, match=rf"{Format.__name__} was saved by sktensornet 0\.1\.0"):
+        pickle.loads(saved)
+
+
 @pytest.mark.parametrize("way", [clone, copy.copy, copy.deepcopy])
 def test_copies_within_a_session_do_not_warn(way):
     model, _ = short(TTClassifier)

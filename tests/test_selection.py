@@ -19,11 +19,11 @@ from sktensornet import (
     TTRegressor,
 )
 from sktensornet._arrays._samples import merged_rows, merged_samples
+from sktensornet._fitting._plan import DEFAULT_ALPHA
 from sktensornet._fitting._selection import (
     _EXPONENTS,
     _MOST_TRIALS,
     _SCALES,
-    DEFAULT_ALPHA,
     Selection,
 )
 from sktensornet._problems._model import Model
@@ -224,12 +224,12 @@ class TestWalk:
 
         def judge(model, alpha, train, held):
             calls.append((alpha, train, held))
-            z = model.feature_map.transform(model.sites.extract(held[0]))[0][:, 1]
+            z = model.feature_map.transform(model.sites.extract(held.X))[0][:, 1]
             unit = selection._model.feature_map.with_scale(1.0)
-            reference = unit.transform(model.sites.extract(held[0]))[0][:, 1]
+            reference = unit.transform(model.sites.extract(held.X))[0][:, 1]
             scale = np.abs(z).max() / np.abs(reference).max()
-            whole = alpha * train[2].sum() / selection._total
-            return (alpha, scale), held[2].sum() * loss(np.log10(whole), scale)
+            whole = alpha * train.weight.sum() / selection._total
+            return (alpha, scale), held.weight.sum() * loss(np.log10(whole), scale)
 
         chosen = selection.walk(judge)
         return start, selection.trials[1:], chosen, calls
@@ -291,13 +291,14 @@ class TestWalk:
         _, _, _, calls = self.walk(lambda alpha, scale: 100 + alpha, X, y, weight)
         # The first setting on its folds, in turn with that to which it is compared.
         calls = [calls[k] for k in (0, 3, 5)]
-        held = np.concatenate([call[2][0] for call in calls])
+        held = np.concatenate([call[2].X for call in calls])
         np.testing.assert_array_equal(np.sort(held, axis=0), np.sort(X, axis=0))
         for alpha, train, out in calls:
-            assert len(train[0]) + len(out[0]) == 90
-            assert out[1].sum() in (3, 4)
-            assert alpha * train[2].sum() == pytest.approx(calls[0][0] * calls[0][1][2].sum())
-            assert train[2].max() <= 1
+            assert len(train.X) + len(out.X) == 90
+            assert out.y.sum() in (3, 4)
+            first = calls[0][0] * calls[0][1].weight.sum()
+            assert alpha * train.weight.sum() == pytest.approx(first)
+            assert train.weight.max() <= 1
 
     def test_what_is_worse_on_the_first_fold_is_not_tried_on_others(self):
         X, y = data(90)
@@ -320,8 +321,8 @@ class TestWalk:
         made = []
 
         def judge(model, alpha, train, held):
-            made.append((alpha * train[2].sum() / selection._total, object()))
-            return made[-1][1], held[2].sum() * alpha
+            made.append((alpha * train.weight.sum() / selection._total, object()))
+            return made[-1][1], held.weight.sum() * alpha
 
         chosen = selection.walk(judge)
         of_chosen = [network for alpha, network in made if alpha == pytest.approx(chosen.alpha)]
@@ -331,7 +332,7 @@ class TestWalk:
     def test_large_tables_are_judged_by_a_part(self):
         X, y = data(5000)
         _, _, _, calls = self.walk(lambda alpha, scale: 1.0, X, y)
-        assert {(len(train[0]), len(held[0])) for _, train, held in calls} == {(1500, 500)}
+        assert {(len(train.X), len(held.X)) for _, train, held in calls} == {(1500, 500)}
 
 
 def small_table(Format, n=120, seed=0):

@@ -15,6 +15,7 @@ from sktensornet.networks import (
     hierarchical_tucker,
     recurrent_train,
 )
+from sktensornet.networks._cores import message_cores
 from sktensornet.patches import SingleColumns
 
 MAKE = {
@@ -114,10 +115,7 @@ def test_a_missing_end_is_skipped(kind, product, batched, feature_map):
 
 def scores_of(network, features):
     """Scores of a network on its own."""
-    cores = [core if network.batched else core[None] for core in network.cores]
-    root = network.tree.core_of[network.tree.root]
-    if network.batched:
-        cores[root] = cores[root][..., None]
+    cores = message_cores(network)
     contraction = Contraction(network.tree, network.message_sizes, len(cores[0]))
     return contraction.forward(cores, features)[0].ravel()
 

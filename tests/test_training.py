@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss
 from sklearn.utils import compute_class_weight
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
+from sktensornet._fitting._callbacks import Callbacks
 from sktensornet._fitting._training import Training, expected_decrease
 from sktensornet.feature_maps import AffineMap
 from sktensornet.patches import ImagePatches
@@ -473,18 +474,18 @@ class TestExpectedDecrease:
         ],
     )
     def test_ends_before_an_iteration_that_would_gain_little(self, opening, values, n_iter):
+        callbacks = Callbacks(
+            TTClassifier(), {"X": None, "y": None, "metadata": None}, lambda fitted: {}
+        )
         training = Training(
-            TTClassifier(),
-            {"X": None, "y": None, "metadata": None},
+            callbacks,
             max_iter=9,
-            iteration_name="sweep",
-            snapshot=lambda point: {},
-            start=None,
-            early_stopping=None,
+            snapshot=lambda point: None,
             least_share=0.0101,
             opening=lambda: opening,
         )
-        training.begin()
+        callbacks.begin(9, "sweep")
+        training.begin(None)
         stopped = [training(None, value) for value in values[:n_iter]]
-        training.finish()
+        callbacks.end()
         assert stopped == [False] * (n_iter - 1) + [True]

@@ -121,7 +121,7 @@ class Columns:
         return encoded
 
     def warn_of_unknown(self, X: Any) -> None:
-        """Warn of levels that the first batch had not."""
+        """Warn of levels that the fit, or the first batch, had not."""
         if self.encoder is None:
             return
         found = {}
@@ -133,9 +133,9 @@ class Columns:
         found = {label: new for label, new in found.items() if new}
         if found:
             warnings.warn(
-                f"the columns {list(found)!r} have levels that the first batch had not, such as "
-                f"{next(iter(found.values()))[0]!r}; they count as missing. Begin partial_fit with "
-                "a batch that has all levels.",
+                f"the columns {list(found)!r} have levels that the fit, or the first batch, had "
+                f"not, such as {next(iter(found.values()))[0]!r}; they count as missing. Begin "
+                "partial_fit with a batch that has all levels.",
                 UserWarning,
                 stacklevel=2,
             )

@@ -1,9 +1,8 @@
-"""What classifiers and regressors share: from data to a trained network."""
+"""What classifiers and regressors share: reading data, fitted state, scores."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from copy import copy, deepcopy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,92 +16,50 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .._arrays._parallel import ChunkPool, effective_threads
-from .._arrays._samples import merged_samples
+from .._arrays._parallel import effective_threads
 from .._arrays._typing import FloatArray
-from .._data._columns import FLOATS, Columns, learn_columns, refuse_masked
-from .._distributed._block_objective import BlockObjective
-from .._distributed._block_sweeps import BlockSweeps
-from .._distributed._blocks import Blocks, is_dask_array
-from .._fitting._choose_alpha import TuningMixin
-from .._fitting._plan import automatic_solver, make_model, make_solver, sweeps
-from .._fitting._selection import SHARE_OF_TOL, TRIAL_SWEEPS
-from .._fitting._start import make_start
-from .._fitting._training import CallbackSupportMixin, EarlyStopping, Training
+from .._data._columns import FLOATS, learn_columns, refuse_masked
+from .._data._samples import Samples
+from .._data._targets import Targets
+from .._distributed._blocks import is_dask_array
+from .._fitting._callbacks import Callbacks, CallbackSupportMixin
+from .._fitting._fit import Fitted, advance, fit
+from .._fitting._plan import Automatic, plan_batch, plan_fit
 from .._problems._model import Model
-from .._problems._objective import Objective
-from .._problems._sweep_problem import SweepProblem, SweepRecord
 from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
-from ..feature_maps import FeatureMap, FittedMap, SplineMap
-from ..losses import Loss
-from ..networks import TensorNetwork, Tree
+from ..feature_maps import FeatureMap
+from ..networks import Tree
 from ..patches import Sites
-from ..solvers import LBFGS, Adam, Solver
 from ._check_blocks import check_blocks
-from ._compress import CompressionMixin
-from ._constraints import NETWORK_CONSTRAINTS, PartsMixin
-from ._from_fitted import ConversionMixin
+from ._compress import compressed
+from ._constraints import NETWORK_CONSTRAINTS, check_parts
+from ._formats import Format
+from ._from_fitted import converted
 
 
-class BaseTensorNetwork(
-    TuningMixin,
-    CompressionMixin,
-    ConversionMixin,
-    CallbackSupportMixin,
-    DocumentationLinkMixin,
-    PartsMixin,
-    VersionedEstimator,
-):
-    """Base class; a format gives `_tree`, the kinds what targets mean."""
+class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedEstimator):
+    """Base class of all estimators.
+
+    A subclass has a format, which gives the tree; classifiers and regressors say what
+    targets mean (`_learn`) and what "auto" means for them.
+    """
 
     _parameter_constraints: dict = NETWORK_CONSTRAINTS
     _target_checks: ClassVar[dict[str, bool]] = {}
-    _searched_sweeps: ClassVar[int | None] = None
-    _random_state: np.random.RandomState | None
-    _origin: FloatArray | None
-    columns_: Columns
-
-    def _column_map(self) -> FeatureMap:
-        """What "auto" means for columns of numbers."""
-        return SplineMap()
+    _automatic: ClassVar[Automatic]
+    _format: ClassVar[Format]
+    _targets: Any
 
     def _tree(self, sites: Sites) -> Tree:
+        return self._format.tree(self, sites)
+
+    def _learn(self, y: Any, weight: FloatArray, known: Any, **options: Any) -> Targets:
+        """What y means; `known` is what was learnt of the targets of a warm start."""
         raise NotImplementedError
 
-    def _loss(self) -> Loss:
-        raise NotImplementedError
-
-    def _outputs(self) -> tuple[int, bool]:
-        """Number of scores, and whether each has a tensor of its own."""
-        raise NotImplementedError
-
-    def _learn_targets(self, targets, weight, keep: bool) -> np.ndarray:
-        """Targets as the loss takes them; `keep` what was learnt of them before."""
-        raise NotImplementedError
-
-    def _encode_targets(self, targets) -> np.ndarray:
-        """Targets as the loss takes them, after what was learnt."""
-        raise NotImplementedError
-
-    def _weigh(self, y, weight: FloatArray) -> FloatArray:
-        """Weights of the samples."""
-        return weight
-
-    def _split(self, y, random_state) -> tuple[Any, Any]:
-        """Rows to train on, and rows that early stopping holds out."""
-        raise NotImplementedError
-
-    def _mean_target(self, y, weight: FloatArray) -> FloatArray:
-        """What the loss asks for to find its baseline."""
-        raise NotImplementedError
-
-    def _held_score(self, scores, y, weight) -> float:
-        """What early stopping judges by."""
-        raise NotImplementedError
-
-    def _check_rank(self) -> None:
-        """Warn if the format needs a larger rank for this number of outputs."""
+    def _check_rank(self, targets: Targets) -> None:
+        """Warn if the format needs a larger rank for this number of scores."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")
@@ -119,12 +76,35 @@ class BaseTensorNetwork(
         tags.input_tags.categorical = tags.input_tags.string = listed
         return tags
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of parts by names such as ``feature_map__scale``.
+
+        Parameters
+        ----------
+        **params : dict
+            The parameters.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or is that of a parameter of a part that is not
+            an object.
+        """
+        check_parts(self, params)
+        return super().set_params(**params)
+
     def _floats(self, dtypes: Any) -> dict[str, Any]:
         """What `check_array` demands of X."""
         allow_nan = self.__sklearn_tags__().input_tags.allow_nan
         return FLOATS | {"dtype": dtypes} | ({} if allow_nan else {"ensure_all_finite": True})
 
     def _check_data(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Any]:
+        """X, y and weights as arrays, y not yet encoded."""
         checks = self._floats(FLOATS["dtype"]) | self._target_checks
         refuse_masked(X=X, y=y, sample_weight=sample_weight)
         if reset:
@@ -140,167 +120,102 @@ class BaseTensorNetwork(
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         return X, y, weight
 
+    def _understood(
+        self, data: Any, labels: Any, weight: FloatArray, known: Targets | None, **options: Any
+    ) -> tuple[Targets, Samples]:
+        """What y means, and the samples with encoded targets and the weights of classes."""
+        targets = self._learn(labels, weight, known, **options)
+        self._check_rank(targets)
+        return targets, self._samples(targets, data, labels, weight)
+
+    def _samples(self, targets: Targets, data: Any, labels: Any, weight: FloatArray) -> Samples:
+        y = targets.encode(labels)
+        return Samples(data, y, targets.weigh(y, weight, getattr(self, "class_weight", None)))
+
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
-        data: Any
+        """Read the data, plan the fit, carry the plan out, and keep what it gives."""
+        before = self._fitted() if self.warm_start and hasattr(self, "network_") else None
         if is_dask_array(X):
-            data, targets, own_weight = check_blocks(self, X, y, sample_weight)
+            data, labels, weight = check_blocks(self, X, y, sample_weight)
         else:
-            data, targets, own_weight = self._check_data(X, y, sample_weight, reset=True)
+            data, labels, weight = self._check_data(X, y, sample_weight, reset=True)
         random_state = check_random_state(self.random_state)
-        warm = self.warm_start and hasattr(self, "network_")
-        y = self._learn_targets(targets, own_weight, keep=warm)
-        self._check_rank()
-        weight = self._weigh(y, own_weight)
-        rows, held = slice(None), slice(0)
-        if self.early_stopping:
-            rows, held = self._split(y, random_state)
-            if not (weight[rows].any() and weight[held].any()):
-                raise ValueError(
-                    "early_stopping=True left only samples of weight zero to train on or to "
-                    "validate with; pass sample_weight with more positive weights, or set "
-                    "early_stopping=False."
-                )
-        data_held, y_held, weight_held = data[held], y[held], weight[held]
-        data, y, weight = data[rows], y[rows], weight[rows]
-        metadata = None if sample_weight is None else {"sample_weight": own_weight[rows]}
-        shown = {"X": data, "y": targets[rows], "metadata": metadata}
-        if isinstance(data, Blocks):
-            shown["X"] = X
-        elif self.patches is None and not self.early_stopping:
-            data, y, weight = merged_samples(data, y, weight)
-        model = self._new_model(data, weight, random_state)
-        if warm:
-            model = self._resume(model)
-            self.alpha_ = self.alpha_ if self.alpha == "auto" else float(self.alpha)
-            tried = None
-        else:
-            model, tried = self._tune(model, data, y, weight, random_state)
-        make = self._make_start(model, data, y, weight, random_state, self.alpha_)
-        start: FloatArray | TensorNetwork | None = self._fitted_theta() if warm else tried
-        if start is None:
-            start = make(random_state)
-        follows = warm and isinstance(self.init, TensorNetwork)
-
-        def held_score(scores: FloatArray) -> float:
-            return self._held_score(scores, y_held, weight_held)
-
-        self._train(
-            model,
-            data,
-            y,
-            weight,
-            start=start,
-            origin=lambda: self._fitted_theta() if follows else make(None),
-            held=(data_held, held_score) if self.early_stopping else None,
-            random_state=random_state,
-            shown=shown,
-        )
-        return self
-
-    def _partial_fit(self, X, y, sample_weight, learn: Callable) -> Self:
-        first = not hasattr(self, "network_")
-        X, targets, own_weight = self._check_data(X, y, sample_weight, reset=first)
-        y = learn(targets, own_weight, first)
-        weight = self._weigh(y, own_weight)
-        if first:
-            self._check_rank()
-            self._random_state = check_random_state(self.random_state)
-            model = self._new_model(X, weight, self._random_state)
-            self._fix_alpha()
-        else:
-            model = self._fitted_model()
-        make = self._make_start(model, X, y, weight, self._random_state, self.alpha_)
-        theta = make(self._random_state) if first else self._fitted_theta()
-        if getattr(self, "_origin", None) is None:
-            follows = not first and isinstance(self.init, TensorNetwork)
-            self._origin = theta if follows else make(None)
-        self._advance(model, X, y, weight, theta, self._origin)
-        return self
-
-    def _new_model(self, X, weight, random_state) -> Model:
-        n_outputs, batched = self._outputs()
-        return make_model(
+        known = None if before is None else self._targets
+        targets, samples = self._understood(data, labels, weight, known)
+        context = self._automatic, self._tree, self.columns_, targets
+        plan = plan_fit(self, *context, samples, random_state)
+        if before is not None:
+            alpha = before.alpha if self.alpha == "auto" else float(self.alpha)
+            plan = plan.going_on_from(before.model, alpha, before.sweeps is not None)
+        shown = X if not samples.are_at_hand else data if plan.held is None else plan.train.X
+        weights = None if sample_weight is None else {"sample_weight": plan.trained_on(weight)}
+        callbacks = Callbacks(
             self,
-            X,
-            weight,
-            random_state,
-            columns=self.columns_,
-            n_outputs=n_outputs,
-            batched=batched,
+            {"X": shown, "y": plan.trained_on(labels), "metadata": weights},
+            lambda fitted: self._attributes(targets, fitted),
         )
+        self._set(targets, fit(plan, before, callbacks))
+        callbacks.end()
+        return self
 
-    def _make_start(self, model, X, y, weight, random_state, alpha: float):
-        bias = self._loss().baseline(self._mean_target(y, weight))
-        return make_start(
-            self.init,
-            model,
-            self._loss(),
-            X,
-            y,
-            weight,
-            alpha=alpha,
-            bias=bias[:, None] if self._outputs()[1] else bias[None],
-            random_state=random_state,
-        )
+    def _partial_fit(self, X, y, sample_weight, **options: Any) -> Self:
+        """One pass over a batch; `options` are for what the first one learns of y."""
+        before = self._fitted() if hasattr(self, "network_") else None
+        data, labels, weight = self._check_data(X, y, sample_weight, reset=before is None)
+        if before is None:
+            targets, samples = self._understood(data, labels, weight, None, **options)
+            random_state, fitted = None, None
+        else:
+            targets = self._targets
+            samples = self._samples(targets, data, labels, weight)
+            # A call that fails half-way must leave it where it was.
+            random_state, fitted = deepcopy(before.random_state), (before.model, before.alpha)
+        if random_state is None:
+            random_state = check_random_state(self.random_state)
+        context = self._automatic, self._tree, self.columns_, targets
+        plan = plan_batch(self, *context, samples, random_state, fitted)
+        self._set(targets, advance(plan, before))
+        return self
 
-    def _resume(self, model: Model) -> Model:
-        """The fitted model, if it has the shapes of the one asked for."""
-        fitted = self._fitted_model()
-        if not fitted.same_kind(model, any_rank=sweeps(self.solver) or self.sweeps_ is not None):
-            raise ValueError(
-                "warm_start=True needs a model of the same shape as before, but rank, patches, "
-                "feature_map, product, shared_cores, class_tensors, output_tensors or the data "
-                "changed it; set warm_start=False to start anew."
-            )
-        return fitted
-
-    def _fitted_theta(self) -> FloatArray:
-        return self._fitted_model().theta_of(self.network_, self.feature_map_)
-
-    def _objective(self, model: Model, X, y, weight, origin, pool: ChunkPool) -> Objective:
-        in_blocks = isinstance(X, Blocks)
-        kind: Any = partial(BlockObjective, n_jobs=self.n_jobs) if in_blocks else Objective
-        return kind(
-            model,
-            self._loss(),
-            X,
-            y,
-            weight,
-            alpha=self.alpha_,
-            penalty=self.penalty,
-            origin=origin,
-            pool=pool,
-        )
-
-    def _sweep_problem(self, model: Model, X, y, weight, alpha: float, pool: ChunkPool):
-        kind = partial(BlockSweeps, n_jobs=self.n_jobs) if isinstance(X, Blocks) else SweepProblem
-        return kind(model, self._loss(), X, y, weight, alpha=alpha, rank=self.rank, pool=pool)
-
-    def _advance(self, model: Model, X, y, weight, theta: FloatArray, origin) -> None:
-        """One pass over a batch of samples."""
-        solver = make_solver(self.solver, Adam)
-        if self._random_state is None:
-            self._random_state = check_random_state(self.random_state)
-        with ChunkPool(effective_threads(self.n_jobs)) as pool:
-            objective = self._objective(model, X, y, weight, origin, pool)
-            state = getattr(self, "_solver_state", None)
-            outcome, value = solver.advance(objective, theta, state, self._random_state)
-        self._solver_state = outcome.state
-        self._set_fitted(model, *objective.fitted(outcome.point))
-        self.loss_curve_ = [*getattr(self, "loss_curve_", []), value]
-        self.sweeps_: list[SweepRecord] | None = None
-        self.validation_scores_: list[float] | None = None
-        self.n_iter_ = len(self.loss_curve_)
-
-    def _set_fitted(self, model: Model, network: TensorNetwork, feature_map: FittedMap) -> None:
-        for name, value in self._fitted_attributes(model, network, feature_map).items():
+    def _set(self, targets: Targets, fitted: Fitted) -> None:
+        for name, value in self._attributes(targets, fitted).items():
             setattr(self, name, value)
 
-    @staticmethod
-    def _fitted_attributes(
-        model: Model, network: TensorNetwork, feature_map: FittedMap
-    ) -> dict[str, Any]:
-        return {"network_": network, "feature_map_": feature_map, "patches_": model.sites}
+    def _attributes(self, targets: Targets, fitted: Fitted) -> dict[str, Any]:
+        """The fitted attributes; a subclass adds what it shows of the targets."""
+        return {
+            "network_": fitted.network,
+            "feature_map_": fitted.feature_map,
+            "patches_": fitted.sites,
+            "alpha_": fitted.alpha,
+            "scale_": fitted.scale,
+            "trials_": fitted.trials,
+            "loss_curve_": fitted.loss_curve,
+            "n_iter_": len(fitted.loss_curve),
+            "sweeps_": fitted.sweeps,
+            "validation_scores_": fitted.validation_scores,
+            "_targets": targets,
+            "_solver_state": fitted.solver_state,
+            "_random_state": fitted.random_state,
+            "_origin": fitted.origin,
+        }
+
+    def _fitted(self) -> Fitted:
+        """What was fitted, as the next fit goes on from it."""
+        return Fitted(
+            self.network_,
+            self.feature_map_,
+            self.patches_,
+            self.alpha_,
+            self.scale_,
+            self.trials_,
+            self.loss_curve_,
+            self.sweeps_,
+            self.validation_scores_,
+            self._solver_state,
+            self._random_state,
+            self._origin,
+        )
 
     def _fitted_model(self) -> Model:
         return Model.from_fitted(self.patches_, self.feature_map_, self.network_)
@@ -321,84 +236,157 @@ class BaseTensorNetwork(
         theta = model.theta_of(self.network_, self.feature_map_)
         return model.scores(theta, X, effective_threads(self.n_jobs))
 
-    def _solver_for(self, model: Model, X: Any) -> Solver:
-        in_blocks = isinstance(X, Blocks)
-        return make_solver(
-            self.solver, LBFGS if in_blocks else automatic_solver(self, model, len(X))
-        )
-
-    def _max_iter(self, solver: Solver, X: Any, goes_on: bool) -> int:
-        """As asked for; a fit that follows trials may take fewer sweeps, or go on from one."""
-        if self.max_iter is not None:
-            return self.max_iter
-        few = self._searched_sweeps if self._searches(solver, X) else None
-        return solver.default_max_iter if few is None else few - TRIAL_SWEEPS * goes_on
-
-    def _train(
+    def compress(
         self,
-        model: Model,
-        X: FloatArray,
-        y: Any,
-        weight: FloatArray,
-        *,
-        start: FloatArray | TensorNetwork,
-        origin: Callable[[], FloatArray],
-        held: tuple[FloatArray, Callable[[FloatArray], float]] | None,
-        random_state,
-        shown: dict[str, Any],
-    ) -> None:
-        """Minimise the objective and set the fitted attributes.
+        rank: int | None = None,
+        rank_tol: float | None = None,
+        X: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        r"""Return an estimator with a smaller network.
 
-        `start` is a parameter vector, or the network of a trial to go on from.
-        `origin` gives the start without noise, to which some penalties pull.
-        `held` is the X that early stopping judges by, and a function from its
-        scores to what it judges. `shown` is what callbacks are given: X, y and
-        metadata.
+        .. math:: \tilde W \approx W, \qquad \operatorname{rank} \tilde W \le r
+
+        Without data the weight tensor is rounded: trees by the hierarchical
+        SVD, with an error within the root of the number of truncated bonds of
+        the best, and a canonical polyadic sum by keeping the terms that matter
+        most. With data, the truncation that changes the scores least competes
+        with it, and a sweep of `solvers.ALS` polishes the better one, core by
+        core, for the estimator's loss and penalty; the feature map stays as it
+        is.
+
+        Parameters
+        ----------
+        rank : int or None, default=None
+            Cap of all ranks.
+        rank_tol : float or None, default=None
+            Relative error allowed at each bond.
+        X : array-like of shape (n_samples, n_features) or None, default=None
+            Samples to truncate and polish with, such as the training data.
+        y : array-like of shape (n_samples,) or None, default=None
+            Their targets, for a classifier all of them in ``classes_``.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Their weights.
+
+        Returns
+        -------
+        object
+            A fitted estimator of the same class; this one does not change.
+
+        Raises
+        ------
+        ValueError
+            If cores are shared or the product is another than "multiply", if
+            neither `rank` nor `rank_tol` is given, one is out of range, or
+            only one of `X` and `y` is given.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_wine
+        >>> from sktensornet import TTClassifier
+        >>> X, y = load_wine(return_X_y=True)
+        >>> clf = TTClassifier(rank=8, solver="als", max_iter=2, tol=1.0).fit(X, y)
+        >>> small = clf.compress(rank=3, X=X, y=y)
+        >>> max(clf.network_.ranks), max(small.network_.ranks), small.score(X, y) > 0.95
+        (8, 3, True)
         """
-        solver = self._solver_for(model, X)
-        max_iter = self._max_iter(solver, X, isinstance(start, TensorNetwork))
-        with ChunkPool(effective_threads(self.n_jobs)) as pool:
-            if solver.sweeps:
-                problem: Any = self._sweep_problem(model, X, y, weight, self.alpha_, pool)
-            else:
-                problem = self._objective(model, X, y, weight, origin(), pool)
-            point = start if isinstance(start, TensorNetwork) else problem.start(start)
-            stopping = None
-            if held is not None:
-                X_held, score = held
-                stopping = EarlyStopping(
-                    lambda point: score(problem.scores(point, X_held)),
-                    self.tol,
-                    self.n_iter_no_change,
-                )
-            training = Training(
-                self,
-                shown,
-                max_iter=max_iter,
-                iteration_name=solver.iteration_name,
-                snapshot=lambda point: self._fitted_attributes(model, *problem.fitted(point)),
-                start=point,
-                early_stopping=stopping,
-                least_share=SHARE_OF_TOL * self.tol if self._searches(solver, X) else 0.0,
-                opening=lambda: problem.opening,
-            )
-            training.begin()
-            outcome = problem.minimize(
-                solver,
-                point,
-                max_iter=max_iter,
-                tol=self.tol,
-                patience=self.n_iter_no_change,
-                random_state=random_state,
-                monitor=training,
-            )
-        point = outcome.point if stopping is None or stopping.best is None else stopping.best
-        self._set_fitted(model, *problem.fitted(point))
-        self._solver_state = self._random_state = self._origin = None
-        self.loss_curve_ = training.loss_curve
-        self.sweeps_ = outcome.records if solver.sweeps else None
-        self.validation_scores_ = None if stopping is None else stopping.scores
-        self.n_iter_ = len(training.loss_curve)
-        followed = self.max_iter is None and max_iter != solver.default_max_iter
-        training.warn_if_unfinished(outcome.converged or followed, type(solver).__name__)
-        training.finish()
+        check_is_fitted(self)
+        data = None
+        if X is not None and y is not None:
+            samples, targets, weight = self._check_data(X, y, sample_weight, reset=False)
+            samples = samples.astype(self.network_.dtype, copy=False)
+            data = self._samples(self._targets, samples, targets, weight)
+        elif not (X is None and y is None and sample_weight is None):
+            raise ValueError("X and y must both be given, or neither of X, y and sample_weight.")
+        smaller = copy(self)
+        smaller.network_ = compressed(
+            self._fitted(), rank, rank_tol, data, self._targets.loss, effective_threads(self.n_jobs)
+        )
+        smaller._solver_state = None
+        if rank is not None:
+            smaller.rank = rank
+        return smaller
+
+    @classmethod
+    def from_fitted(
+        cls,
+        estimator: Any,
+        *,
+        rank: int | None = None,
+        rank_tol: float = 0.0,
+        random_state: Any = None,
+        **params: Any,
+    ) -> Self:
+        r"""Return a fitted estimator of this format from one of another.
+
+        .. math:: \tilde W = W, \qquad \tilde s_c(X) = s_c(X)
+
+        Sites, features and targets stay, and the weight tensor is rewritten by
+        `sktensornet.networks.convert`, so predictions are the same up to
+        rounding. Trains and trees get the least ranks that hold the tensor; a
+        canonical polyadic sum gets a term for each combination of bonds, which
+        suits small networks only, or is fitted with `rank` terms.
+
+        Parameters
+        ----------
+        estimator : fitted estimator of this package
+            A classifier for a classifier, a regressor for a regressor.
+        rank : int or None, default=None
+            Cap of all ranks, and the ``rank`` of the new estimator. None is no
+            cap, and exact.
+        rank_tol : float, default=0.0
+            Relative error allowed at each bond of a train or tree.
+        random_state : int, RandomState or None, default=None
+            For the fit of a sum by parafac.
+        **params : dict
+            What says the topology: ``tree`` for a hierarchical Tucker tree, by
+            default that of `estimator` or one that halves the chain of sites.
+            A tree with the sites in another order, such as "balanced" for the
+            patches of an image, can need far larger ranks.
+
+        Returns
+        -------
+        object
+            A fitted estimator of this class. All parameters that both have are
+            those of `estimator`, which does not change, ``rank`` included unless
+            it is given here; but an ``init`` that is a network becomes
+            "identity". ``network_.ranks`` can be far larger than ``rank``, to
+            which a new fit returns, and a warm start of "als" too; to go on from
+            the whole network, set ``rank`` to ``max(network_.ranks)`` first. What
+            training left, such as ``loss_curve_``, is that of `estimator`.
+
+        Raises
+        ------
+        ValueError
+            If `estimator` is of another kind or a parameter is unknown, or if
+            the ranks would be too large.
+
+        Warns
+        -----
+        UserWarning
+            If `rank` or `rank_tol` changed the tensor by more than 1e-8 of its
+            norm; the message says by how much. Or if the new network has more
+            than twenty times the parameters of the old one; it says the ranks.
+
+        References
+        ----------
+        Khrulkov, Novikov, Oseledets, "Expressive power of recurrent neural
+        networks", ICLR 2018, table 2.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from sktensornet import HTClassifier, TTClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> chain = TTClassifier(rank=3, random_state=0).fit(X, y)
+        >>> tree = HTClassifier.from_fitted(chain)
+        >>> bool(np.allclose(tree.predict_proba(X), chain.predict_proba(X)))
+        True
+        >>> chain.network_.ranks, tree.network_.ranks
+        ((3, 3, 3), (3, 8, 8, 3, 3, 6))
+        >>> tree.rank
+        3
+        """
+        return converted(cls, BaseTensorNetwork, estimator, rank, rank_tol, random_state, params)

@@ -7,27 +7,29 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._arrays._typing import FloatArray, IntArray
-from .._data._weights import hold_out, weigh_classes
+from .._arrays._typing import FloatArray
+from .._data._labels import Labels, check_classes, winner
 from .._distributed._by_block import by_block
-from .._fitting._plan import why_no_batches
-from .._fitting._selection import SEARCH_SWEEPS
-from .._fitting._training import with_callbacks
+from .._fitting._callbacks import with_callbacks
+from .._fitting._plan import SEARCH_SWEEPS, Automatic, why_no_batches
 from .._support._only_if import only_if
-from ..losses import CLASSIFICATION_LOSSES, ClassificationLoss
+from .._support._undo import all_or_nothing
+from ..feature_maps import SplineMap
+from ..losses import CLASSIFICATION_LOSSES
 from ._base import BaseTensorNetwork
 from ._constraints import CLASSIFIER_CONSTRAINTS, validated
 
 
 def _why_no_probabilities(estimator: Any) -> str | None:
-    loss = CLASSIFICATION_LOSSES.get(estimator.loss)
+    """By the loss that was fitted; before the fit, by the one that will be."""
+    targets = getattr(estimator, "_targets", None)
+    loss = CLASSIFICATION_LOSSES.get(estimator.loss) if targets is None else targets.loss
     if loss is None or loss.has_probabilities:
         return None
     return (
-        f"with loss={estimator.loss!r}, whose scores are no probabilities; use loss='log_loss', "
+        f"with loss={loss.name!r}, whose scores are no probabilities; use loss='log_loss', "
         "or decision_function."
     )
 
@@ -36,9 +38,11 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
     """Targets, scores and probabilities of the classifiers."""
 
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS
-    _searched_sweeps = SEARCH_SWEEPS
+    _automatic = Automatic(SplineMap(), SEARCH_SWEEPS)
+    _targets: Labels
     classes_: np.ndarray
 
+    @all_or_nothing
     @with_callbacks
     @validated
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -49,7 +53,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         X : array-like of shape (n_samples, n_features)
             Training data; images flattened in C order. NaN is missing; a
             DataFrame may have columns of categories. The rows of a dask array
-            stay in their blocks, for which the solver is L-BFGS.
+            stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
+            "lbfgs".
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -68,6 +73,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         return self._fit(X, y, sample_weight)
 
     @only_if(why_no_batches)
+    @all_or_nothing
     @validated
     def partial_fit(
         self,
@@ -98,25 +104,20 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         self : object
             The fitted estimator.
         """
+        if classes is not None and hasattr(self, "classes_"):
+            given = np.unique(classes)
+            if not np.array_equal(given, self.classes_):
+                raise ValueError(
+                    f"classes={classes!r} is not the same as at the first call to partial_fit: "
+                    f"{self.classes_!r}."
+                )
         if isinstance(self.class_weight, str):
             raise ValueError(
                 f"class_weight={self.class_weight!r} does not go with partial_fit; pass the "
                 "weights as a dict or as sample_weight."
             )
 
-        def learn(targets, weight, first: bool) -> IntArray:
-            if first and classes is None:
-                raise ValueError("classes must be passed at the first call to partial_fit.")
-            if first:
-                self._set_classes(np.unique(classes), keep=False)
-            elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
-                raise ValueError(
-                    f"classes={classes!r} is not the same as at the first call to partial_fit: "
-                    f"{self.classes_!r}."
-                )
-            return self._encode_targets(targets)
-
-        return self._partial_fit(X, y, sample_weight, learn)
+        return self._partial_fit(X, y, sample_weight, classes=classes)
 
     @by_block
     def decision_function(self, X: ArrayLike) -> FloatArray:
@@ -151,7 +152,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             Predicted labels.
         """
         scores = self._raw_scores(X)
-        return self.classes_[_winner(scores)]
+        return self.classes_[winner(scores)]
 
     @only_if(_why_no_probabilities)
     def predict_proba(self, X: ArrayLike) -> FloatArray:
@@ -185,55 +186,18 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             In the order of ``classes_``.
         """
         scores = self._raw_scores(X)
-        return self._loss().log_probabilities(scores.astype(np.float64)).astype(scores.dtype)
+        return self._targets.loss.log_probabilities(scores.astype(np.float64)).astype(scores.dtype)
 
-    def _loss(self) -> ClassificationLoss:
-        return CLASSIFICATION_LOSSES[self.loss]()
+    def _learn(self, y, weight, known, **options):
+        check_classification_targets(y)
+        classes = options.get("classes", y)
+        if classes is None:
+            raise ValueError("classes must be passed at the first call to partial_fit.")
+        return Labels(
+            check_classes(np.unique(classes), None if known is None else known.classes, self),
+            CLASSIFICATION_LOSSES[self.loss](),
+            self.class_tensors == "separate",
+        )
 
-    def _outputs(self):
-        n_classes = len(self.classes_)
-        return 1 if n_classes == 2 else n_classes, self.class_tensors == "separate"
-
-    def _set_classes(self, classes, keep: bool) -> None:
-        if len(classes) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs samples of at least two classes; y has one class: "
-                f"{classes.tolist()[0]!r}. If y is a part of more data, take a part that has all "
-                "classes, as train_test_split(..., stratify=y) and StratifiedKFold do; for "
-                "partial_fit, pass all of them as classes."
-            )
-        if keep and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True needs the same classes as before: y has {classes!r}, the "
-                f"fitted model has {self.classes_!r}."
-            )
-        self.classes_ = classes
-
-    def _learn_targets(self, targets, weight, keep):
-        check_classification_targets(targets)
-        self._set_classes(np.unique(targets), keep)
-        return np.searchsorted(self.classes_, targets)
-
-    def _encode_targets(self, targets):
-        check_classification_targets(targets)
-        unknown = np.setdiff1d(targets, self.classes_)
-        if len(unknown):
-            raise ValueError(f"y contains {unknown!r}, not in classes_={self.classes_!r}.")
-        return np.searchsorted(self.classes_, targets)
-
-    def _weigh(self, y, weight):
-        return weigh_classes(self.class_weight, self.classes_, y, weight)
-
-    def _split(self, y, random_state):
-        return hold_out(y, self.validation_fraction, random_state)
-
-    def _mean_target(self, y, weight):
-        return np.bincount(y, weight, len(self.classes_)) / weight.sum()
-
-    def _held_score(self, scores, y, weight):
-        return float(accuracy_score(y, _winner(scores), sample_weight=weight))
-
-
-def _winner(scores: FloatArray) -> IntArray:
-    """Index of the predicted class of each row of scores."""
-    return (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
+    def _attributes(self, targets, fitted):
+        return super()._attributes(targets, fitted) | {"classes_": targets.classes}

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 
-from .._arrays._samples import merged_rows, positive_scale, weighted_moments
 from .._arrays._typing import FloatArray
-from .._data._weights import hold_out_rows
+from .._data._reals import Reals
 from .._distributed._by_block import by_block
-from .._fitting._plan import why_no_batches
-from .._fitting._training import with_callbacks
+from .._fitting._callbacks import with_callbacks
+from .._fitting._plan import Automatic, why_no_batches
 from .._support._only_if import only_if
+from .._support._undo import all_or_nothing
 from ..feature_maps import SplineMap
-from ..losses import REGRESSION_LOSSES, Huber, RegressionLoss
+from ..losses import REGRESSION_LOSSES, Huber
 from ._base import BaseTensorNetwork
 from ._constraints import REGRESSOR_CONSTRAINTS, validated
 
@@ -28,9 +27,12 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
     _parameter_constraints: dict = REGRESSOR_CONSTRAINTS
     target_mean_: FloatArray
     target_scale_: FloatArray
-    _is_flat: bool
+    # A real target says more about a column than a class does.
+    _automatic = Automatic(SplineMap(n_knots=10, degree=3))
+    _targets: Reals
     _target_checks: ClassVar = {"multi_output": True, "y_numeric": True}
 
+    @all_or_nothing
     @with_callbacks
     @validated
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -41,7 +43,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         X : array-like of shape (n_samples, n_features)
             Training data; images flattened in C order. NaN is missing; a
             DataFrame may have columns of categories. The rows of a dask array
-            stay in their blocks, for which the solver is L-BFGS.
+            stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
+            "lbfgs".
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets; not negative with ``loss="poisson"``.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -60,6 +63,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         return self._fit(X, y, sample_weight)
 
     @only_if(why_no_batches)
+    @all_or_nothing
     @validated
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -84,13 +88,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         self : object
             The fitted estimator.
         """
-
-        def learn(targets, weight, first: bool) -> FloatArray:
-            if first:
-                return self._learn_targets(targets, weight, keep=False)
-            return self._encode_targets(targets)
-
-        return self._partial_fit(X, y, sample_weight, learn)
+        return self._partial_fit(X, y, sample_weight)
 
     @by_block
     def predict(self, X: ArrayLike) -> FloatArray:
@@ -106,8 +104,9 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units of y, shaped as y was.
         """
-        predicted = self._predictions(self._raw_scores(X))
-        return predicted[:, 0] if self._is_flat else predicted
+        scores = self._raw_scores(X)
+        predicted = self._targets.predictions(scores)
+        return predicted[:, 0] if self._targets.is_flat else predicted
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -115,63 +114,14 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         tags.target_tags.positive_only = self.loss == "poisson"
         return tags
 
-    def _column_map(self):
-        # A real target says more about a column than a class does.
-        return SplineMap(n_knots=10, degree=3)
+    def _learn(self, y, weight, known, **options):
+        is_huber = self.loss == "huber"
+        loss = Huber(self.huber_epsilon) if is_huber else REGRESSION_LOSSES[self.loss]()
+        are_separate = self.output_tensors == "separate"
+        if known is not None:
+            return replace(known, loss=loss, are_separate=are_separate)
+        return Reals.learn(y, weight, loss, are_separate)
 
-    def _loss(self) -> RegressionLoss:
-        if self.loss == "huber":
-            return Huber(self.huber_epsilon)
-        return REGRESSION_LOSSES[self.loss]()
-
-    def _outputs(self):
-        return len(self.target_mean_), self.output_tensors == "separate"
-
-    def _learn_targets(self, targets, weight, keep):
-        if not keep:
-            self._is_flat = targets.ndim == 1
-            y = self._checked(targets)
-            self.target_mean_, self.target_scale_ = np.zeros(y.shape[1]), np.ones(y.shape[1])
-            if self._loss().scales_targets:
-                rows, weights = merged_rows(y[:, :0], y, weight)
-                # In the order of the values, so that units change no rounding.
-                order = np.lexsort(y[rows].T)
-                self.target_mean_, variance = weighted_moments(y[rows[order]], weights[order])
-                self.target_scale_ = positive_scale(variance, self.target_mean_, y.dtype)
-            elif not (weight @ y > 0).all():
-                raise ValueError(
-                    f"loss={self.loss!r} needs a positive mean of each output, but the means of y "
-                    f"are {(weight @ y / weight.sum()).tolist()}; use loss='squared_error'."
-                )
-        return self._encode_targets(targets)
-
-    def _checked(self, targets) -> FloatArray:
-        """Targets as columns, where the loss can take them."""
-        y = np.asarray(targets, np.float64).reshape(len(targets), -1)
-        if self.loss == "poisson" and y.min() < 0:
-            raise ValueError(
-                f"loss='poisson' needs y >= 0, but y has a minimum of {y.min():g}; use "
-                "loss='squared_error' or 'huber'."
-            )
-        return y
-
-    def _encode_targets(self, targets):
-        y = self._checked(targets)
-        if y.shape[1] != len(self.target_mean_) or (targets.ndim == 1) != self._is_flat:
-            wanted = "(n_samples,)" if self._is_flat else f"(n_samples, {len(self.target_mean_)})"
-            raise ValueError(f"y has shape {targets.shape}; it must be {wanted} as before.")
-        return (y - self.target_mean_) / self.target_scale_
-
-    def _split(self, y, random_state):
-        return hold_out_rows(len(y), self.validation_fraction, random_state)
-
-    def _mean_target(self, y, weight):
-        return np.average(y, axis=0, weights=weight)
-
-    def _predictions(self, scores: FloatArray) -> FloatArray:
-        predicted = self._loss().predictions(scores) * self.target_scale_ + self.target_mean_
-        return predicted.astype(scores.dtype, copy=False)
-
-    def _held_score(self, scores, y, weight):
-        targets = y * self.target_scale_ + self.target_mean_
-        return float(r2_score(targets, self._predictions(scores), sample_weight=weight))
+    def _attributes(self, targets, fitted):
+        own = {"target_mean_": targets.mean, "target_scale_": targets.scale}
+        return super()._attributes(targets, fitted) | own

@@ -15,32 +15,10 @@ from sklearn.utils.validation import (
 from .._arrays._typing import FloatArray
 from .._data._columns import FLOATS, Columns
 from .._distributed._blocks import Blocks
-from .._fitting._plan import make_solver
-from ..networks import TensorNetwork
-from ..solvers import LBFGS
-
-_LOCAL_STARTS = ("linear", "moments")
 
 
 def check_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Blocks, Any, Any]:
     """X as `Blocks`, and y and the weights as `fit` takes them from any other X."""
-    solver = make_solver(estimator.solver, LBFGS)
-    if not (solver.full_batch or solver.sweeps):
-        raise ValueError(
-            f"solver={estimator.solver!r} asks for single samples, but X is a dask array, whose "
-            "blocks give sums over all samples; use solver='lbfgs', 'als' or 'auto', or "
-            "partial_fit with solver='adam' on one block after the other."
-        )
-    if estimator.early_stopping:
-        raise ValueError(
-            "early_stopping=True holds out single samples, which a dask array X does not give; "
-            "use early_stopping=False, and validate on an array of your own."
-        )
-    if not isinstance(estimator.init, TensorNetwork) and estimator.init in _LOCAL_STARTS:
-        raise ValueError(
-            f"init={estimator.init!r} needs the features of all samples at one place, but X is a "
-            "dask array; use init='identity', 'interactions' or a network."
-        )
     categorical = estimator.categorical_features
     if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
         raise ValueError(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from .._data._targets import Targets
 from .._fitting._plan import LBFGS_LIMIT_TEXT
+from .._support._warn import warn_user
 from ..feature_maps import FeatureMap
 from ..networks import TensorNetwork
 from ..patches import Patches
@@ -15,11 +16,11 @@ from ..solvers import Solver
 from ._base_classifier import BaseTensorNetworkClassifier
 from ._constraints import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS
 from ._docstrings import documented
-from ._formats import CanonicalPolyadicMixin, HierarchicalTuckerMixin, TensorTrainMixin
+from ._formats import CANONICAL_POLYADIC, HIERARCHICAL_TUCKER, TENSOR_TRAIN
 
 
 @documented("classifier", LBFGS_LIMIT_TEXT)
-class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
+class TTClassifier(BaseTensorNetworkClassifier):
     r"""Classifier whose weights are a tensor train: a recurrent network.
 
     .. math::
@@ -67,6 +68,8 @@ class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
     >>> [core.shape for core in clf.network_.cores]
     [(1, 8, 3), (3, 8, 3), (3, 8, 3, 3), (3, 8, 1)]
     """
+
+    _format = TENSOR_TRAIN
 
     def __init__(
         self,
@@ -117,7 +120,7 @@ class TTClassifier(TensorTrainMixin, BaseTensorNetworkClassifier):
 
 
 @documented("classifier", LBFGS_LIMIT_TEXT)
-class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
+class HTClassifier(BaseTensorNetworkClassifier):
     r"""Classifier whose weights are a hierarchical Tucker tree: a deep network.
 
     .. math::
@@ -170,6 +173,7 @@ class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
     TensorNetwork(HT, sites=4, mode_size=8, rank=3, outputs=3, parameters=177, bytes=1,416)
     """
 
+    _format = HIERARCHICAL_TUCKER
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS | TREE_CONSTRAINTS
 
     def __init__(
@@ -223,7 +227,7 @@ class HTClassifier(HierarchicalTuckerMixin, BaseTensorNetworkClassifier):
 
 
 @documented("classifier", LBFGS_LIMIT_TEXT)
-class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
+class CPClassifier(BaseTensorNetworkClassifier):
     r"""Classifier whose weights are a canonical polyadic sum: a shallow network.
 
     .. math:: s_c(X) = \sum_{a=1}^r \lambda_{ac} \prod_{k=1}^d \langle f(x_k), v_k^a \rangle
@@ -265,6 +269,8 @@ class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
     >>> clf.network_.ranks, clf.network_.n_parameters
     ((6,), 210)
     """
+
+    _format = CANONICAL_POLYADIC
 
     def __init__(
         self,
@@ -313,12 +319,11 @@ class CPClassifier(CanonicalPolyadicMixin, BaseTensorNetworkClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def _check_rank(self) -> None:
-        n_classes = len(self.classes_)
-        if self.class_tensors == "joint" and n_classes > 2 and self.rank < n_classes:
-            warnings.warn(
-                f"rank={self.rank} of a CPClassifier is less than the {n_classes} classes; its "
+    def _check_rank(self, targets: Targets) -> None:
+        n_scores = targets.n_scores
+        if not targets.are_separate and self.rank < n_scores:
+            warn_user(
+                f"rank={self.rank} of a CPClassifier is less than the {n_scores} classes; its "
                 "scores are then linearly dependent. Use rank >= n_classes.",
                 UserWarning,
-                stacklevel=6,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from inspect import signature
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -23,8 +23,8 @@ __all__ = [
     "NETWORK_CONSTRAINTS",
     "REGRESSOR_CONSTRAINTS",
     "TREE_CONSTRAINTS",
-    "PartsMixin",
     "check_parameters",
+    "check_parts",
     "validated",
 ]
 
@@ -44,7 +44,7 @@ _PARTS: dict[str, list[type[BaseEstimator]]] = {
 """The parameters that may be objects with parameters of their own."""
 
 
-def _check_parts(estimator: Any, params: Mapping[str, Any]) -> None:
+def check_parts(estimator: Any, params: Mapping[str, Any]) -> None:
     """Raise if a name such as ``feature_map__scale`` is of a part that is not an object."""
     for name in params:
         part, _, own = name.partition("__")
@@ -63,32 +63,6 @@ def _call(kind: type) -> str:
     """How an object is made; with dots if arguments are needed."""
     needed = any(one.default is one.empty for one in signature(kind).parameters.values())
     return f"{kind.__name__}({'...' if needed else ''})"
-
-
-class PartsMixin:
-    """Setting parameters of parts, such as ``feature_map__scale``."""
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of parts by names such as ``feature_map__scale``.
-
-        Parameters
-        ----------
-        **params : dict
-            The parameters.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-
-        Raises
-        ------
-        ValueError
-            If a name is unknown, or is that of a parameter of a part that is not
-            an object.
-        """
-        _check_parts(self, params)
-        return super().set_params(**params)  # type: ignore[misc]
 
 
 class _Part(HasMethods):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..networks import (
@@ -17,43 +19,44 @@ from ..networks import (
 from ..patches import Sites
 
 
-class TensorTrainMixin:
-    """Weights in a tensor train; one with another rule is read from left to right."""
+@dataclass(frozen=True)
+class Format:
+    """A topology for any sites.
 
-    product: str
-    shared_cores: bool
+    Parameters
+    ----------
+    tree : callable
+        From the parameters of an estimator and its sites to the tree.
+    in_order : callable
+        From a number of sites to the parameters of the topology that takes them in
+        their order.
+    """
 
-    def _tree(self, sites: Sites) -> Tree:
-        if self.product == "multiply" and not self.shared_cores:
-            return tensor_train(sites.n_sites)
-        return recurrent_train(sites.n_sites, self.product, self.shared_cores)
-
-
-class HierarchicalTuckerMixin:
-    """Weights in a hierarchical Tucker tree, as the parameter ``tree`` says."""
-
-    tree: str | tuple
-    product: str
-    shared_cores: bool
-
-    @staticmethod
-    def _in_order(n_sites: int) -> dict[str, Any]:
-        return {"tree": balanced(n_sites)}
-
-    def _tree(self, sites: Sites) -> Tree:
-        if isinstance(self.tree, str):
-            grid = sites.grid
-            nested = balanced(sites.n_sites) if grid is None else balanced_grid(grid)
-        else:
-            nested = check_nested(self.tree, sites.n_sites)
-        return hierarchical_tucker(nested, self.product, self.shared_cores)
+    tree: Callable[[Any, Sites], Tree]
+    in_order: Callable[[int], dict[str, Any]] = lambda n_sites: {}
 
 
-class CanonicalPolyadicMixin:
-    """Weights in a canonical polyadic sum."""
+def _train(parameters: Any, sites: Sites) -> Tree:
+    """A train; one with another rule is read from left to right."""
+    if parameters.product == "multiply" and not parameters.shared_cores:
+        return tensor_train(sites.n_sites)
+    return recurrent_train(sites.n_sites, parameters.product, parameters.shared_cores)
 
-    product: str
-    shared_cores: bool
 
-    def _tree(self, sites: Sites) -> Tree:
-        return canonical_polyadic(sites.n_sites, self.product, self.shared_cores)
+def _tucker(parameters: Any, sites: Sites) -> Tree:
+    """A tree, as the parameter ``tree`` says."""
+    if isinstance(parameters.tree, str):
+        grid = sites.grid
+        nested = balanced(sites.n_sites) if grid is None else balanced_grid(grid)
+    else:
+        nested = check_nested(parameters.tree, sites.n_sites)
+    return hierarchical_tucker(nested, parameters.product, parameters.shared_cores)
+
+
+def _polyadic(parameters: Any, sites: Sites) -> Tree:
+    return canonical_polyadic(sites.n_sites, parameters.product, parameters.shared_cores)
+
+
+TENSOR_TRAIN = Format(_train)
+HIERARCHICAL_TUCKER = Format(_tucker, lambda n_sites: {"tree": balanced(n_sites)})
+CANONICAL_POLYADIC = Format(_polyadic)

@@ -14,11 +14,11 @@ from ..solvers import Solver
 from ._base_regressor import BaseTensorNetworkRegressor
 from ._constraints import REGRESSOR_CONSTRAINTS, TREE_CONSTRAINTS
 from ._docstrings import documented
-from ._formats import CanonicalPolyadicMixin, HierarchicalTuckerMixin, TensorTrainMixin
+from ._formats import CANONICAL_POLYADIC, HIERARCHICAL_TUCKER, TENSOR_TRAIN
 
 
 @documented("regressor", LBFGS_LIMIT_TEXT)
-class TTRegressor(TensorTrainMixin, BaseTensorNetworkRegressor):
+class TTRegressor(BaseTensorNetworkRegressor):
     r"""Regressor whose weights are a tensor train: a recurrent network.
 
     .. math::
@@ -64,6 +64,8 @@ class TTRegressor(TensorTrainMixin, BaseTensorNetworkRegressor):
     >>> reg.predict(X).shape, reg.score(X, y) > 0.5
     ((442,), True)
     """
+
+    _format = TENSOR_TRAIN
 
     def __init__(
         self,
@@ -114,7 +116,7 @@ class TTRegressor(TensorTrainMixin, BaseTensorNetworkRegressor):
 
 
 @documented("regressor", LBFGS_LIMIT_TEXT)
-class HTRegressor(HierarchicalTuckerMixin, BaseTensorNetworkRegressor):
+class HTRegressor(BaseTensorNetworkRegressor):
     r"""Regressor whose weights are a hierarchical Tucker tree: a deep network.
 
     .. math::
@@ -165,6 +167,7 @@ class HTRegressor(HierarchicalTuckerMixin, BaseTensorNetworkRegressor):
     ((442,), True)
     """
 
+    _format = HIERARCHICAL_TUCKER
     _parameter_constraints: dict = REGRESSOR_CONSTRAINTS | TREE_CONSTRAINTS
 
     def __init__(
@@ -218,7 +221,7 @@ class HTRegressor(HierarchicalTuckerMixin, BaseTensorNetworkRegressor):
 
 
 @documented("regressor", LBFGS_LIMIT_TEXT)
-class CPRegressor(CanonicalPolyadicMixin, BaseTensorNetworkRegressor):
+class CPRegressor(BaseTensorNetworkRegressor):
     r"""Regressor whose weights are a canonical polyadic sum: a shallow network.
 
     .. math:: s_c(X) = \sum_{a=1}^r \lambda_{ac} \prod_{k=1}^d \langle f(x_k), v_k^a \rangle
@@ -258,6 +261,8 @@ class CPRegressor(CanonicalPolyadicMixin, BaseTensorNetworkRegressor):
     >>> reg.predict(X).shape, reg.score(X, y) > 0.5
     ((442,), True)
     """
+
+    _format = CANONICAL_POLYADIC
 
     def __init__(
         self,

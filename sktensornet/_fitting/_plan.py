@@ -1,21 +1,42 @@
-"""From the parameters of an estimator to its parts: solver, feature map, model."""
+"""One plan for a fit: whatever is "auto" is decided here, once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .._arrays._typing import FloatArray
+from .._arrays._typing import IntArray
 from .._data._columns import Columns
+from .._data._samples import Samples
+from .._data._targets import Targets
 from .._problems._model import Model
-from ..feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, MixedMap, OneHotMap, PCAMap
-from ..networks import TensorNetwork
-from ..patches import SingleColumns
+from ..feature_maps import FeatureMap
+from ..networks import TensorNetwork, Tree
+from ..patches import Sites
 from ..solvers import ALS, LBFGS, SOLVERS, Adam, Solver
-from ._start import check_network
+from ._make_model import make_feature_map, make_model
+from ._needs import (
+    COLUMNS,
+    EARLY_STOPPING,
+    GATHERED_START,
+    KERNEL,
+    NAMED_START,
+    SHORT_FIT,
+    SWEEPS,
+    TRIALS,
+    Lacks,
+    has,
+    needs_of,
+    require,
+    what_lacks,
+)
+from ._start import GATHERED_INITS
+
+DEFAULT_ALPHA = 1e-4
+"""The penalty where nothing is chosen."""
 
 LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
@@ -34,194 +55,325 @@ LOCAL_SHARE_OF_TOL = 10
 """Where "auto" takes ALS, the loss is quadratic and alpha is "auto", a local solve ends before a
 step that gains less than this times tol of the objective: a tenth of what a sweep must gain."""
 
+SHARE_OF_TOL = 100
+"""A fit with a chosen alpha ends where another sweep would lower the objective by no more than
+this times tol of it, if the decreases go on as a geometric series."""
 
-def make_solver(solver: str | Solver, automatic: Callable[[], Solver]) -> Solver:
-    """The solver that a parameter means; `automatic` is "auto"."""
-    if not isinstance(solver, Solver):
-        solver = automatic() if solver == "auto" else SOLVERS[solver]()
+TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
+"""Sweeps of every trial, and of a classifier's fit with what they have found, the trial's
+included: a third one still gained on validation parts of tables, a fourth did not."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """How alpha and the scale of the features are chosen before the fit.
+
+    Parameters
+    ----------
+    has_trials : bool
+        Whether fits of the estimator itself follow the kernel method.
+    sweeps : int
+        Of a trial.
+    """
+
+    has_trials: bool
+    sweeps: int = TRIAL_SWEEPS
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All that the driver of a fit has to know.
+
+    Parameters
+    ----------
+    train : Samples
+        What is fitted to, equal rows merged where that is right.
+    targets : Targets
+        What y means, with the loss.
+    model : Model
+        Sites, fitted feature map, tree and sizes; the map is of scale 1 where
+        its scale is free.
+    solver : Solver
+    max_iter : int
+    tol : float
+    patience : int
+        Iterations without progress after which a solver, or early stopping, ends.
+    rank : int
+    init : str or TensorNetwork
+    alpha : float
+        The penalty, until a search chooses another.
+    penalty : str
+    n_jobs : int or None
+    random_state : RandomState
+    held : Samples or None
+        What early stopping judges by.
+    rows : ndarray of int or None
+        Those of all samples that are in `train`; None is all.
+    least_share : float
+        The fit ends where another iteration would lower the objective by no more
+        than this share of it; 0 goes on.
+    is_short : bool
+        Whether `max_iter` is fewer than the solver's, since a search goes before.
+    search : Search or None
+        How alpha and the scale are chosen; None takes them as they are.
+    """
+
+    train: Samples
+    targets: Targets
+    model: Model
+    solver: Solver
+    max_iter: int
+    tol: float
+    patience: int
+    rank: int
+    init: str | TensorNetwork
+    alpha: float
+    penalty: str
+    n_jobs: int | None
+    random_state: np.random.RandomState
+    held: Samples | None = None
+    rows: IntArray | None = None
+    least_share: float = 0.0
+    is_short: bool = False
+    search: Search | None = None
+
+    def trained_on(self, values: np.ndarray) -> np.ndarray:
+        """Of one value for each sample those of the samples that are fitted to."""
+        return values if self.rows is None else values[self.rows]
+
+    def going_on_from(self, fitted: Model, alpha: float, any_rank: bool) -> Plan:
+        """The plan of a warm start: with the fitted model, and without another search.
+
+        `alpha` is what was chosen before; `any_rank` says whether the fit before may
+        have changed the ranks, as sweeps do.
+        """
+        if not fitted.same_kind(self.model, any_rank=any_rank or self.solver.sweeps):
+            raise ValueError(
+                "warm_start=True needs a model of the same shape as before, but rank, patches, "
+                "feature_map, product, shared_cores, class_tensors, output_tensors or the data "
+                "changed it; set warm_start=False to start anew."
+            )
+        return replace(self, model=fitted, search=None, alpha=alpha)
+
+
+@dataclass(frozen=True)
+class Automatic:
+    """What "auto" means for a kind of estimator.
+
+    Parameters
+    ----------
+    column_map : FeatureMap
+        The map of columns of numbers.
+    search_sweeps : int or None
+        Sweeps of a fit whose alpha was chosen; None is as many as without a choice.
+    """
+
+    column_map: FeatureMap
+    search_sweeps: int | None = None
+
+
+def plan_fit(
+    parameters: Any,
+    automatic: Automatic,
+    topology: Callable[[Sites], Tree],
+    columns: Columns,
+    targets: Targets,
+    samples: Samples,
+    random_state: np.random.RandomState,
+) -> Plan:
+    """The plan of a fit.
+
+    Parameters
+    ----------
+    parameters : object
+        With the parameters of an estimator as attributes; nothing else of it is used.
+    automatic : Automatic
+    topology : callable
+        From the sites to the tree.
+    columns : Columns
+    targets : Targets
+    samples : Samples
+    random_state : RandomState
+        Splits, fits the feature map, and goes on in the fit.
+
+    Raises
+    ------
+    ValueError
+        If parameters or data do not go together; the message says which.
+    """
+    given = None if parameters.solver == "auto" else make_solver(parameters.solver)
+    chosen, lacks = _look(parameters, automatic, columns, targets, samples, given)
+    train, held, rows = _divide(parameters, targets, samples, random_state)
+    model = make_model(parameters, topology, chosen, targets, train, random_state)
+    solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
+    plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
+    plan = replace(plan, held=held, rows=rows)
+    if parameters.alpha != "auto":
+        return plan
+    if has(KERNEL, lacks):
+        plan = replace(plan, search=Search(solver.sweeps and has(TRIALS, lacks)))
+    if not (solver.sweeps and has(SHORT_FIT, lacks)):
+        return plan
+    plan = replace(plan, least_share=SHARE_OF_TOL * parameters.tol)
+    few = automatic.search_sweeps
+    if few is None or parameters.max_iter is not None:
+        return plan
+    return replace(plan, max_iter=few, is_short=True)
+
+
+def plan_batch(
+    parameters: Any,
+    automatic: Automatic,
+    topology: Callable[[Sites], Tree],
+    columns: Columns,
+    targets: Targets,
+    samples: Samples,
+    random_state: np.random.RandomState,
+    fitted: tuple[Model, float] | None,
+) -> Plan:
+    """The plan of one call to ``partial_fit``, whose samples choose nothing.
+
+    Parameters
+    ----------
+    parameters, automatic, topology, columns, targets, samples, random_state
+        Those of `plan_fit`.
+    fitted : (Model, float) or None
+        The model and the alpha of the calls before.
+    """
+    solver = Adam() if parameters.solver == "auto" else make_solver(parameters.solver)
+    if fitted is not None:
+        model, alpha = fitted
+        plan = _plan(parameters, targets, samples, model, solver, {}, random_state)
+        return replace(plan, alpha=alpha)
+    chosen, lacks = _look(parameters, automatic, columns, targets, samples, solver)
+    model = make_model(parameters, topology, chosen, targets, samples, random_state)
+    return _plan(parameters, targets, samples, model, solver, lacks, random_state)
+
+
+def _look(
+    parameters: Any,
+    automatic: Automatic,
+    columns: Columns,
+    targets: Targets,
+    samples: Samples,
+    given: Solver | None,
+) -> tuple[FeatureMap, dict[str, str]]:
+    """The feature map, not yet fitted, and what lacks; raise if that was asked for."""
+    must_be_fixed = given is not None and given.sweeps
+    n_columns = samples.X.shape[1]
+    chosen = make_feature_map(parameters, columns, n_columns, automatic.column_map, must_be_fixed)
+    lacks = what_lacks(parameters, chosen, targets.loss, samples.are_at_hand)
+    _check(parameters, given, lacks)
+    return chosen, lacks
+
+
+def _plan(
+    parameters: Any,
+    targets: Targets,
+    train: Samples,
+    model: Model,
+    solver: Solver,
+    lacks: Lacks,
+    random_state: np.random.RandomState,
+) -> Plan:
+    """A plan without a search."""
+    default = 0.0 if "product" in lacks and "frobenius" not in lacks else DEFAULT_ALPHA
+    return Plan(
+        train=train,
+        targets=targets,
+        model=model,
+        solver=solver,
+        max_iter=parameters.max_iter or solver.default_max_iter,
+        tol=parameters.tol,
+        patience=parameters.n_iter_no_change,
+        rank=parameters.rank,
+        init=parameters.init,
+        alpha=default if parameters.alpha == "auto" else float(parameters.alpha),
+        penalty=parameters.penalty,
+        n_jobs=parameters.n_jobs,
+        random_state=random_state,
+    )
+
+
+def _check(parameters: Any, solver: Solver | None, lacks: Lacks) -> None:
+    """Raise if what was asked for needs what lacks; `solver` is None where it is "auto"."""
+    init = f"init={parameters.init!r}"
+    if solver is not None:
+        require(f"solver={parameters.solver!r}", needs_of(solver), lacks)
+    if "free start" not in lacks and parameters.init != "identity":
+        require(init, NAMED_START, lacks)
+    if "free start" not in lacks and parameters.init in GATHERED_INITS:
+        require(init, GATHERED_START, lacks)
+    if parameters.early_stopping:
+        require("early_stopping=True", EARLY_STOPPING, lacks)
+    has_norm = "product" not in lacks or "frobenius" in lacks
+    if not has_norm and parameters.alpha not in ("auto", 0):
+        raise ValueError(
+            f"penalty='frobenius' is the norm of the weight tensor, which a network with "
+            f"{lacks['product']} has not, so alpha={parameters.alpha!r} must be 0 or "
+            "'auto', which then means 0; or use penalty='start'."
+        )
+
+
+def _divide(
+    parameters: Any, targets: Targets, samples: Samples, random_state: np.random.RandomState
+) -> tuple[Samples, Samples | None, IntArray | None]:
+    """Samples to train on, those that early stopping holds out, and the rows of the former."""
+    if not parameters.early_stopping:
+        merges = parameters.patches is None and samples.are_at_hand
+        return samples.merged() if merges else samples, None, None
+    rows, others = targets.hold_out(samples.y, parameters.validation_fraction, random_state)
+    train, held = samples.take(rows), samples.take(others)
+    if not (train.weight.any() and held.weight.any()):
+        raise ValueError(
+            "early_stopping=True left only samples of weight zero to train on or to "
+            "validate with; pass sample_weight with more positive weights, or set "
+            "early_stopping=False."
+        )
+    return train, held, rows
+
+
+def make_solver(solver: str | Solver) -> Solver:
+    """The solver that a parameter other than "auto" means."""
+    solver = SOLVERS[solver]() if isinstance(solver, str) else solver
     solver.check()
     return solver
 
 
-def automatic_solver(estimator: Any, model: Model, n_samples: int) -> Callable[[], Solver]:
-    """What "auto" means as the solver of an estimator, for so many samples."""
+def automatic_solver(
+    parameters: Any, model: Model, samples: Samples, targets: Targets, lacks: Lacks
+) -> Solver:
+    """What "auto" means as the solver."""
     sizes = model.feature_map.mode_sizes
+    n_samples, loss = len(samples), targets.loss
+    if "single rows" in lacks:
+        return LBFGS()
     if (
-        estimator.patches is None
-        and estimator.product == "multiply"
-        and not estimator.shared_cores
-        and estimator.penalty == "frobenius"
-        and estimator._loss().is_bounded
-        and not model.feature_map.parameters
+        has((*SWEEPS, COLUMNS), lacks)
         and max(sizes) <= WIDEST_SWEPT
         and n_samples * sum(sizes) <= MOST_SWEPT
     ):
-        n_outputs = model.contraction.n_batch * model.message_sizes[-1]
-        few = len(sizes) >= MANY_SITES and n_outputs < MANY_OUTPUTS
-        if not estimator._loss().is_quadratic:
-            return partial(ALS, local_iter=FEWER_STEPS) if few else ALS
-        if estimator.alpha == "auto":
-            return partial(ALS, local_tol=min(LOCAL_SHARE_OF_TOL * estimator.tol, 0.1))
-        return ALS
-    return LBFGS if n_samples * model.size <= LBFGS_LIMIT else Adam
+        if not loss.is_quadratic:
+            few = len(sizes) >= MANY_SITES and targets.n_scores < MANY_OUTPUTS
+            return ALS(local_iter=FEWER_STEPS) if few else ALS()
+        if parameters.alpha == "auto":
+            return ALS(local_tol=min(LOCAL_SHARE_OF_TOL * parameters.tol, 0.1))
+        return ALS()
+    return LBFGS() if n_samples * model.size <= LBFGS_LIMIT else Adam()
 
 
-def why_no_batches(estimator: Any) -> str | None:
+def why_no_batches(parameters: Any) -> str | None:
     """Why ``partial_fit`` is not there; None if it is, or if it will refuse the solver itself."""
-    asked = estimator.solver
+    asked = parameters.solver
     solver = SOLVERS.get(asked, Adam) if isinstance(asked, str) else asked
     if not getattr(solver, "takes_batches", True):
         return (
             f"with solver={asked!r}, which needs all samples at once; use solver='adam', which "
             "takes them in batches, or fit."
         )
-    if estimator.early_stopping:
+    if parameters.early_stopping:
         return (
-            f"with early_stopping={estimator.early_stopping!r}, which holds samples out of a whole "
-            "fit; use early_stopping=False."
+            f"with early_stopping={parameters.early_stopping!r}, which holds samples out of a "
+            "whole fit; use early_stopping=False."
         )
     return None
-
-
-def sweeps(solver: str | Solver) -> bool:
-    """Whether the solver needs a fixed feature map; "auto" adapts."""
-    found = SOLVERS.get(solver) if isinstance(solver, str) else solver
-    return found is not None and found.sweeps
-
-
-def make_feature_map(estimator: Any, columns: Columns, n_columns: int) -> FeatureMap:
-    """The feature map that the parameters of an estimator ask for.
-
-    Categories are one-hot, by ``feature_map`` if that is a `OneHotMap`, and other
-    columns take ``feature_map``, which may be another one for each column.
-    """
-    asked = estimator.feature_map
-    if estimator.patches is not None:
-        return _patch_map(estimator, columns)
-    one_hot = asked if isinstance(asked, OneHotMap) else OneHotMap()
-    by_column: dict[int, FeatureMap] = dict.fromkeys(columns.categorical, one_hot)
-    other: FeatureMap = estimator._column_map()
-    if isinstance(asked, dict):
-        for name, one in asked.items():
-            if not (isinstance(one, FeatureMap) or one in FEATURE_MAPS):
-                raise ValueError(
-                    f"feature_map[{name!r}]={one!r} must be a FeatureMap or one of "
-                    f"{sorted(FEATURE_MAPS)}."
-                )
-            by_column[columns.index(name, n_columns, "feature_map")] = _one(one)
-    elif asked != "auto":
-        other = _one(asked)
-    groups: dict[FeatureMap, list[int]] = {}
-    for k in range(n_columns):
-        groups.setdefault(by_column.get(k, other), []).append(k)
-    if len(groups) == 1:
-        return next(iter(groups))
-    return MixedMap(list(groups), list(groups.values()))
-
-
-def _patch_map(estimator: Any, columns: Columns) -> FeatureMap:
-    """The feature map of sites of several columns."""
-    asked = estimator.feature_map
-    if columns.categorical:
-        raise ValueError(
-            f"patches={estimator.patches!r} does not go with columns of categories, here "
-            f"{columns.labels(columns.categorical)!r}; use patches=None, or encode them and set "
-            "categorical_features=None."
-        )
-    if isinstance(asked, dict):
-        raise ValueError(
-            f"feature_map={asked!r} names columns, which does not go with patches="
-            f"{estimator.patches!r}; pass one map for all patches."
-        )
-    if asked == "auto":
-        return PCAMap() if sweeps(estimator.solver) else AffineMap()
-    return _one(asked)
-
-
-def _one(feature_map: str | FeatureMap) -> FeatureMap:
-    return FEATURE_MAPS[feature_map]() if isinstance(feature_map, str) else feature_map
-
-
-def make_model(
-    estimator: Any,
-    X: FloatArray,
-    weight: FloatArray,
-    random_state: np.random.RandomState,
-    *,
-    columns: Columns,
-    n_outputs: int,
-    batched: bool,
-) -> Model:
-    """A model for the data; `batched` is one tensor for each output."""
-    _check_rule(estimator)
-    sites = (estimator.patches or SingleColumns()).fit(X.shape[1])
-    sites.check(X.shape[1])
-    chosen = make_feature_map(estimator, columns, X.shape[1])
-    if sweeps(estimator.solver):
-        _check_sweeps(estimator, chosen)
-    feature_map = chosen.fit(X, sites.columns, weight, random_state)
-    if estimator.shared_cores and len(set(feature_map.mode_sizes)) > 1:
-        raise ValueError(
-            f"shared_cores=True needs as many local features at every site, but feature_map="
-            f"{chosen!r} has {sorted(set(feature_map.mode_sizes))} here; use one map with a fixed "
-            "number of features, or shared_cores=False."
-        )
-    tree = estimator._tree(sites)
-    n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
-    sizes = tree.message_sizes(feature_map.mode_sizes, estimator.rank, leg)
-    if isinstance(estimator.init, TensorNetwork):
-        model = Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
-        check_network(estimator.init, model)
-        sizes = estimator.init.message_sizes
-    return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
-
-
-def _check_sweeps(estimator: Any, feature_map: FeatureMap) -> None:
-    """Raise if a sweeping solver cannot honour the parameters."""
-    solver = estimator.solver
-    if feature_map.trainable:
-        raise ValueError(
-            f"feature_map={feature_map!r} is trained together with the network, which "
-            f"solver={solver!r} cannot do; use a fixed map such as PCAMap() for patches "
-            "and PolynomialMap() or SplineMap() for columns, or solver='adam'."
-        )
-    if estimator.penalty != "frobenius":
-        raise ValueError(
-            f"solver={solver!r} penalises the Frobenius norm of the weight tensor, so "
-            f"penalty={estimator.penalty!r} must be 'frobenius'; or use solver='lbfgs' or 'adam'."
-        )
-    if not estimator._loss().is_bounded:
-        raise ValueError(
-            f"solver={solver!r} needs a loss whose curvature has a bound, which "
-            f"loss={estimator.loss!r} has not; use solver='lbfgs' or 'adam'."
-        )
-
-
-def _check_rule(estimator: Any) -> None:
-    """Raise if another product, or shared cores, rule out a parameter."""
-    rules = []
-    if estimator.product != "multiply":
-        rules.append(f"product={estimator.product!r}")
-    if estimator.shared_cores:
-        rules.append("shared_cores=True")
-    for rule in rules:
-        if sweeps(estimator.solver):
-            raise ValueError(
-                f"solver={estimator.solver!r} optimises one core of a multilinear network at a "
-                f"time, which {rule} rules out; use solver='lbfgs' or 'adam'."
-            )
-        if isinstance(estimator.init, str) and estimator.init != "identity":
-            raise ValueError(
-                f"init={estimator.init!r} starts at cores that {rule} rules out; use "
-                "init='identity' or a network."
-            )
-    if (
-        estimator.product != "multiply"
-        and estimator.penalty == "frobenius"
-        and estimator.alpha not in ("auto", 0)
-    ):
-        raise ValueError(
-            f"penalty='frobenius' is the norm of the weight tensor, which a network with "
-            f"product={estimator.product!r} has not, so alpha={estimator.alpha!r} must be 0 or "
-            "'auto', which then means 0; or use penalty='start'."
-        )

@@ -9,17 +9,9 @@ import numpy as np
 
 from .._arrays._samples import merged_rows
 from .._arrays._typing import FloatArray, IntArray
+from .._data._samples import Samples
 from .._problems._model import Model
 from ..networks import TensorNetwork
-
-DEFAULT_ALPHA = 1e-4
-"""The penalty where nothing is chosen."""
-TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
-"""Sweeps of every trial, and of the fit with what they have found, the trial's included."""
-
-SHARE_OF_TOL = 100
-"""The fit ends where another sweep would lower the objective by no more than this times tol of it,
-if the decreases go on as a geometric series."""
 
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
@@ -35,7 +27,6 @@ _FEW_SITES = 10
 _LARGEST_KERNEL = 1e12
 _FEWEST_ROWS = 10
 
-Samples = tuple[FloatArray, np.ndarray, FloatArray]
 Judge = Callable[[Model, float, Samples, Samples], tuple[TensorNetwork, float]]
 
 _ABOUT = 1.01
@@ -122,6 +113,8 @@ class Selection:
     weight : ndarray of shape (n_samples,)
     targets : callable
         From y to what the kernel method regresses on, (n_samples, n_outputs).
+    default_alpha : float, default=1e-4
+        Where samples are too few to choose.
 
     Attributes
     ----------
@@ -144,7 +137,9 @@ class Selection:
         y: np.ndarray,
         weight: FloatArray,
         targets: Callable[[np.ndarray], FloatArray],
+        default_alpha: float = 1e-4,
     ) -> None:
+        self._default_alpha = default_alpha
         self._model = model
         self._free = model.feature_map.has_free_scale
         self._has_classes = y.ndim == 1
@@ -201,7 +196,7 @@ class Selection:
         return best
 
     def _default(self) -> Trial:
-        self.trials.append(Trial(DEFAULT_ALPHA, 1.0 if self._free else None, np.nan))
+        self.trials.append(Trial(self._default_alpha, 1.0 if self._free else None, np.nan))
         return self.trials[-1]
 
     def _leave_one_out(self, scale: int) -> FloatArray | None:
@@ -237,8 +232,7 @@ class Selection:
         ----------
         judge : callable
             ``judge(model, alpha, train, held)`` is a network that was fitted, and
-            the sum of its weighted losses of held-out samples; samples are X, y
-            and weights.
+            the sum of its weighted losses of held-out samples.
         """
         if self._start is None or len(self._X) < 2 * _FEWEST_ROWS:
             return self.trials[-1]
@@ -306,8 +300,9 @@ class Selection:
     def _judge(self, setting: _Setting, fold, judge: Judge) -> tuple[TensorNetwork, float]:
         feature_map = self._model.feature_map.with_scale(_SCALES[setting.scale])
         model = self._model.with_map(feature_map)
-        train, held = ((self._X[rows], self._y[rows], self._weight[rows]) for rows in fold)
-        return judge(model, self._alpha(setting, train[2].sum()), train, held)
+        samples = Samples(self._X, self._y, self._weight)
+        train, held = (samples.take(rows) for rows in fold)
+        return judge(model, self._alpha(setting, train.weight.sum()), train, held)
 
     def _alpha(self, setting: _Setting, weight: float) -> float:
         """Alpha for samples of a total weight: a prior that more data outweigh."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from .._arrays._typing import FloatArray, IntArray
+from .._data._samples import Samples
+from .._data._targets import Targets
 from .._problems._model import Model
 from ..losses import Loss
 from ..networks import (
@@ -23,6 +24,8 @@ from ..networks import (
 )
 
 INITS = ("identity", "linear", "moments", "interactions")
+GATHERED_INITS = ("linear", "moments")
+"""Those that need the features of all samples at one place."""
 _LEAST_ALPHA = 1e-6
 _MOST_COMPARED = 20_000
 _ROUNDING = 1e-12
@@ -32,15 +35,11 @@ Start = Callable[["np.random.RandomState | None"], FloatArray]
 
 
 def make_start(
-    init: Any,
+    init: str | TensorNetwork,
     model: Model,
-    loss: Loss,
-    X: FloatArray,
-    y: IntArray,
-    weight: FloatArray,
-    *,
+    targets: Targets,
+    samples: Samples,
     alpha: float,
-    bias: FloatArray,
     random_state: np.random.RandomState,
 ) -> Start:
     """The start that an estimator's ``init`` asks for.
@@ -49,23 +48,21 @@ def make_start(
     ----------
     init : {"identity", "linear", "moments", "interactions"} or TensorNetwork
     model : Model
-    loss : Loss
-    X : ndarray of shape (n_samples, n_features)
-    y : ndarray
-        Class indices, or real targets of shape (n_samples, n_outputs).
-    weight : ndarray of shape (n_samples,)
+    targets : Targets
+    samples : Samples
     alpha : float
         Penalty of the linear model.
-    bias : ndarray of shape (n_batch, n_outputs)
-        Scores of the identity start.
     random_state : RandomState
-        For the samples of the moments.
+        For the samples of the moments and the interactions.
 
     Returns
     -------
     callable
         ``start(random_state)`` gives a parameter vector; None leaves noise out.
     """
+    loss, (X, y, weight) = targets.loss, samples
+    bias = targets.baseline(y, weight)
+    bias = bias[:, None] if targets.are_separate else bias[None]
     contraction, constants = model.contraction, model.feature_map.constants
     if isinstance(init, TensorNetwork):
         fixed = model.theta_of(init, model.feature_map)

@@ -1,8 +1,7 @@
-"""The training loop as users see it: callbacks, curves, early stopping, warnings."""
+"""The iterations of a fit, whichever solver makes them: curve, best state, stopping."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -10,13 +9,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.exceptions import ConvergenceWarning
 
-_USER_FRAME = 7
-"""Frames from `Training.warn_if_unfinished` up to the line that called fit."""
-
-__all__ = ["CallbackSupportMixin", "EarlyStopping", "Training", "with_callbacks"]
+from ._callbacks import Callbacks
 
 
 @dataclass
@@ -56,22 +50,14 @@ class EarlyStopping:
 
 
 class Training:
-    """Records one fit and passes its iterations on to the callbacks.
-
-    It is the solver's monitor; `begin` and `finish` go around the solver.
+    """The monitor of a solver: records its iterations and says when to stop.
 
     Parameters
     ----------
-    estimator : estimator with `CallbackSupportMixin`
-    data : dict
-        X, y and metadata for the callbacks; a callable is called when one asks.
+    callbacks : Callbacks
     max_iter : int
-    iteration_name : str
-        What an iteration of the solver is called.
     snapshot : callable
-        Fitted attributes for a point; called when a callback asks.
-    start : object
-        The point before the first iteration.
+        What is fitted at a point; called when a callback asks.
     early_stopping : EarlyStopping or None
     least_share : float
         Stop once the next iteration is expected to lower the objective by no
@@ -82,79 +68,48 @@ class Training:
 
     def __init__(
         self,
-        estimator: Any,
-        data: dict[str, Any],
+        callbacks: Callbacks,
         *,
         max_iter: int,
-        iteration_name: str,
-        snapshot: Callable[[Any], dict[str, Any]],
-        start: Any,
-        early_stopping: EarlyStopping | None,
+        snapshot: Callable[[Any], Any],
+        early_stopping: EarlyStopping | None = None,
         least_share: float = 0.0,
         opening: Callable[[], Sequence[float]] = tuple,
     ) -> None:
-        self._estimator = estimator
-        self._data = data
+        self._callbacks = callbacks
         self._max_iter = max_iter
-        self._iteration_name = iteration_name
         self._snapshot = snapshot
-        self._start = start
-        self.early_stopping = early_stopping
+        self._early_stopping = early_stopping
         self._least_share = least_share
         self._opening = opening
         self.loss_curve: list[float] = []
         self.stopped = False
 
-    def begin(self) -> None:
-        """Tell the callbacks that the fit begins."""
-        self._root = self._estimator._init_callback_context(max_subtasks=self._max_iter)
-        self._root.call_on_fit_task_begin(estimator=self._estimator, **self._data)
-        self._iteration = self._begin(self._start)
-
-    def finish(self) -> None:
-        """Tell the callbacks that the estimator is fitted."""
-        if self._iteration is not None:
-            self._iteration.call_on_fit_task_end(estimator=self._estimator)
-        self._root.call_on_fit_task_end(
-            estimator=self._estimator, **self._data, reconstruction_attributes={}
-        )
+    def begin(self, start: Any) -> None:
+        """The first iteration begins at a point."""
+        self._callbacks.begin_iteration(lambda: self._snapshot(start))
 
     def __call__(self, point: Any, value: float) -> bool:
         """Record an iteration; True asks the solver to stop."""
         self.loss_curve.append(value)
-        stop = self.early_stopping is not None and self.early_stopping.update(point)
+        stop = self._early_stopping is not None and self._early_stopping.update(point)
         if self._least_share > 0 and len(self.loss_curve) > 1:
             decrease = expected_decrease([*self._opening(), *self.loss_curve])
             stop |= decrease <= self._least_share * abs(value)
-        if self._iteration is not None:
-            stop |= self._iteration.call_on_fit_task_end(
-                estimator=self._estimator,
-                **self._data,
-                reconstruction_attributes=lambda: self._snapshot(point),
-            )
-            self._iteration = None
+        stop |= self._callbacks.end_iteration(lambda: self._snapshot(point))
         self.stopped = stop
         if not stop and len(self.loss_curve) < self._max_iter:
-            self._iteration = self._begin(point)
+            self._callbacks.begin_iteration(lambda: self._snapshot(point))
         return stop
 
-    def _begin(self, point: Any):
-        iteration = self._root.subcontext(task_name=self._iteration_name)
-        return iteration.call_on_fit_task_begin(
-            estimator=self._estimator,
-            **self._data,
-            reconstruction_attributes=lambda: self._snapshot(point),
-        )
+    def best(self, last: Any) -> Any:
+        """The point to keep of those seen; `last` is where the solver ended."""
+        best = None if self._early_stopping is None else self._early_stopping.best
+        return last if best is None else best
 
-    def warn_if_unfinished(self, converged: bool, solver: str) -> None:
-        """Warn as scikit-learn does if the solver wanted to go on."""
-        if not converged and not self.stopped:
-            warnings.warn(
-                f"{solver} stopped after max_iter={self._max_iter} iterations before it "
-                "converged. Increase max_iter, or raise tol or alpha.",
-                ConvergenceWarning,
-                stacklevel=_USER_FRAME,
-            )
+    @property
+    def validation_scores(self) -> list[float] | None:
+        return None if self._early_stopping is None else self._early_stopping.scores
 
 
 def expected_decrease(values: Sequence[float]) -> float:

@@ -14,6 +14,7 @@ from .._arrays._typing import FloatArray
 from .._arrays._workspace import Workspace
 from ..feature_maps import FittedMap
 from ..networks import Contraction, TensorNetwork, Tree
+from ..networks._cores import message_cores, network_of
 from ..networks._passes._merging import merged
 from ..networks._passes._variable_length import Lengths
 from ..patches import Sites
@@ -27,8 +28,8 @@ class Model:
 
     .. math:: s_c(X) = \langle W_c, f_1(x_1) \otimes \dots \otimes f_d(x_d) \rangle
 
-    The parameter vector is all cores, shared ones once, then the trainable parameters of the
-    feature map, each in C order.
+    The parameter vector is all cores (batch, children..., out), shared ones once, then the
+    trainable parameters of the feature map, each in C order.
 
     Parameters
     ----------
@@ -138,12 +139,7 @@ class Model:
 
     def network(self, theta: FloatArray) -> TensorNetwork:
         """An immutable network with the cores of the vector."""
-        cores = [core.astype(self.dtype) for core in self.unpack(theta)[0]]
-        if not self.batched:
-            return TensorNetwork(self.tree, tuple(core[0] for core in cores))
-        root = self.tree.core_of[self.tree.root]
-        cores[root] = cores[root][..., 0]
-        return TensorNetwork(self.tree, tuple(cores), batched=True)
+        return network_of(self.tree, self.unpack(theta)[0], self.batched, self.dtype)
 
     def fitted_map(self, theta: FloatArray) -> FittedMap:
         """An immutable feature map with the parameters of the vector."""
@@ -152,7 +148,7 @@ class Model:
 
     def theta_of(self, network: TensorNetwork, feature_map: FittedMap) -> FloatArray:
         """The parameter vector of a network and a map of this model's shapes."""
-        return self.pack(network.cores, feature_map.parameters)
+        return self.pack(message_cores(network), feature_map.parameters)
 
     def prepared(self, theta: FloatArray, into: Any = None) -> tuple[Any, list[FloatArray]]:
         """Cores for `forward` and `backward`, ready for many chunks, and parameters.

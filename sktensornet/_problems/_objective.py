@@ -33,7 +33,8 @@ class Objective:
     model : Model
     loss : Loss
     X : ndarray of shape (n_samples, n_features)
-    y : ndarray of int, shape (n_samples,)
+    y : ndarray of shape (n_samples, ...)
+        Classes as integers, or real targets: what the loss takes.
     sample_weight : ndarray of shape (n_samples,)
     alpha : float
     penalty : {"frobenius", "start"}
@@ -47,7 +48,7 @@ class Objective:
         model: Model,
         loss: Loss,
         X: FloatArray,
-        y: IntArray,
+        y: np.ndarray,
         sample_weight: FloatArray,
         *,
         alpha: float,

@@ -8,11 +8,8 @@ import warnings
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from threading import RLock
+from threading import Lock
 from types import ModuleType
-
-_LOADING = RLock()
-"""Threads wait while one loads, which warns once if that fails."""
 
 
 def require(name: str, extra: str, caller: str) -> ModuleType:
@@ -37,13 +34,17 @@ def can_compile() -> bool:
     return find_spec("numba") is not None and not is_off
 
 
+_loading = Lock()
+
+
 def compiled_module(name: str) -> ModuleType | None:
     """A module that needs numba; None where that is not installed or does not load.
 
     A numba that is older than NumPy allows, or that finds no place for what it has
-    compiled, is met by whoever has it for other packages.
+    compiled, is met by whoever has it for other packages. Threads that come together
+    load it once.
     """
-    with _LOADING:
+    with _loading:
         return _loaded(name)
 
 

@@ -23,6 +23,8 @@ class Loss(ABC):
     (array([2.]), array([[2.]]), 1.0)
     """
 
+    name: str
+    """What the parameter ``loss`` calls it."""
     has_probabilities = False
     is_quadratic = False
     """Whether the loss is a quadratic function of the scores."""
@@ -30,6 +32,12 @@ class Loss(ABC):
     """Whether the same number may be added to all scores of a sample."""
     is_bounded = True
     """Whether the curvature has a bound."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *sorted(vars(self).items())))
 
     @abstractmethod
     def value_and_gradient(self, scores: FloatArray, y: Any) -> tuple[FloatArray, FloatArray]:
@@ -188,6 +196,8 @@ class RegressionLoss(Loss):
 
     scales_targets = True
     """Whether targets are centred and scaled before."""
+    takes_negative = True
+    """Whether targets may be negative."""
 
     def baseline(self, mean):
         return mean

@@ -22,6 +22,7 @@ class LogLoss(ClassificationLoss):
     (array([0.6931]), array([[ 0.5, -0.5]]))
     """
 
+    name = "log_loss"
     has_probabilities = True
     shift_free = True
 

@@ -20,6 +20,7 @@ class SquaredError(ClassificationLoss):
     (array([0.5]), array([[-1.]]))
     """
 
+    name = "squared_error"
     is_quadratic = True
 
     def value_and_gradient(self, scores, y):
@@ -48,6 +49,8 @@ class SquaredHinge(ClassificationLoss):
     >>> SquaredHinge().value_and_gradient(np.zeros((1, 1)), np.array([1]))
     (array([1.]), array([[-2.]]))
     """
+
+    name = "squared_hinge"
 
     def value_and_gradient(self, scores, y):
         target = signs(scores, y)

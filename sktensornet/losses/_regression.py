@@ -22,6 +22,7 @@ class SquaredDistance(RegressionLoss):
     (array([2.]), array([[-2.]]))
     """
 
+    name = "squared_error"
     is_quadratic = True
 
     def value_and_gradient(self, scores, y):
@@ -59,6 +60,8 @@ class Huber(RegressionLoss):
     (array([2.5]), array([[-1.]]))
     """
 
+    name = "huber"
+
     def __init__(self, epsilon: float = 1.35) -> None:
         self.epsilon = check_real("huber_epsilon", epsilon, 0)
 
@@ -92,7 +95,9 @@ class Poisson(RegressionLoss):
     (array([0.]), array([[0.]]))
     """
 
+    name = "poisson"
     scales_targets = False
+    takes_negative = False
     is_bounded = False
 
     def value_and_gradient(self, scores, y):

@@ -261,13 +261,9 @@ class TensorNetwork(ReadOnlyArrays):
                     dense = dense[(..., *[None] * (part.ndim - 1), slice(None))] * part
             else:
                 core = cores[tree.core_of[index]]
-                lengths = [self.message_sizes[child] for child in node.children]
-                out = self.message_sizes[index]
-                dense = (
-                    np.moveaxis(core.reshape(out, *lengths), 0, -1)
-                    if node.out_first
-                    else core.reshape(*lengths, out)
-                )
+                if self.batched and index == tree.root:
+                    core = core[..., None]
+                dense = node.inward(core[None])[0]
                 for part in parts:
                     dense = np.tensordot(dense, part, axes=(0, part.ndim - 1))
                 dense = np.moveaxis(dense, 0, -1)

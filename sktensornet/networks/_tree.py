@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
+
 from .._arrays._immutable import FieldState
+from .._arrays._typing import FloatArray
 
 OUT = -1
 """Marks the axis of a core that carries its outgoing message."""
@@ -46,10 +49,21 @@ class Node:
         """Whether the node multiplies its messages, having no core."""
         return self.site is None and self.axes is None
 
-    @property
-    def out_first(self) -> bool:
-        """Whether the outgoing axis of the core comes before the incoming ones."""
-        return self.axes is not None and self.axes[0] == OUT
+    def inward(self, core: FloatArray) -> FloatArray:
+        """View of a core (batch, axes...), as networks store it, as (batch, children..., out)."""
+        axes = self.axes or ()
+        order = [1 + axes.index(kind) for kind in (*range(len(self.children)), OUT)]
+        units = [1 + axis for axis, kind in enumerate(axes) if kind == UNIT]
+        moved = core.transpose(0, *order, *units)
+        return moved.reshape(moved.shape[: 1 + len(order)])
+
+    def outward(self, core: FloatArray) -> FloatArray:
+        """View of a core (batch, children..., out) as (batch, axes...); `inward` undoes it."""
+        axes = self.axes or ()
+        own = [kind for kind in axes if kind != UNIT]
+        places = [1 + (len(self.children) if kind == OUT else kind) for kind in own]
+        units = tuple(1 + axis for axis, kind in enumerate(axes) if kind == UNIT)
+        return np.expand_dims(core.transpose(0, *places), units)
 
 
 @dataclass(frozen=True)

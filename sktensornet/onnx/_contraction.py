@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .._arrays._typing import FloatArray
-from ..networks import Contraction, TensorNetwork
+from ..networks import TensorNetwork
+from ..networks._cores import message_cores
 from ..networks._passes._tape import LEAVES_BETWEEN_CHECKS, SCORE_EXPONENT, nodes_to_check
 from ._graph import Graph
 
@@ -46,15 +46,16 @@ class _Messages:
             product = self.graph("Mul", product, message)
         return product
 
-    def apply(self, core: np.ndarray, messages: list[str], out_first: bool) -> str:
-        """The message of a core (b, i_1, ..., i_k, o), or (b, o, i_1, ..., i_k)."""
+    def apply(self, core: np.ndarray, messages: list[str]) -> str:
+        """The message of a core (b, i_1, ..., i_k, o)."""
         graph = self.graph
         paired = messages[:2]
         design = paired[0]
         if len(paired) == 2:
             x, y = graph.unsqueeze(paired[0], -1), graph.unsqueeze(paired[1], -2)
             design = graph("Reshape", graph("Mul", x, y), [0, 0, -1])
-        result = graph("MatMul", design, _as_matrix(core, len(paired), out_first))
+        n_rows = math.prod(core.shape[1 : 1 + len(paired)])
+        result = graph("MatMul", design, core.reshape(len(core), n_rows, -1))
         for message, length in zip(messages[2:], core.shape[3:-1], strict=True):
             result = graph("Reshape", result, [0, 0, length, -1])
             result = graph("MatMul", graph.unsqueeze(message, -2), result)
@@ -75,18 +76,11 @@ class _Messages:
 def add_scores(graph: Graph, network: TensorNetwork, features: list[str]) -> str:
     """The scores (n_samples, n_outputs), by name, from the features of every site.
 
-    Messages are rescaled at the nodes where `Contraction` looks whether they
+    Messages are rescaled at the nodes where the passes look whether they
     need to be, always, since a graph cannot branch cheaply.
     """
     tree = network.tree
-    contraction = Contraction(
-        tree, network.message_sizes, network.n_outputs if network.batched else 1
-    )
-    shaped = [
-        core.reshape(shape)
-        for core, shape in zip(network.cores, contraction.core_shapes, strict=True)
-    ]
-    cores = contraction.working_cores(shaped)
+    cores = message_cores(network, network.dtype)
     checked = nodes_to_check(tree)
     work = _Messages(graph)
     messages: list[str] = []
@@ -97,7 +91,7 @@ def add_scores(graph: Graph, network: TensorNetwork, features: list[str]) -> str
         elif node.is_product:
             message = work.multiply(children)
         else:
-            message = work.apply(cores[tree.core_of[index]], children, node.out_first)
+            message = work.apply(cores[tree.core_of[index]], children)
             if checked[index]:
                 message = work.rescale(message)
         messages.append(message)
@@ -105,10 +99,3 @@ def add_scores(graph: Graph, network: TensorNetwork, features: list[str]) -> str
     if network.batched:
         return graph("Transpose", graph("Squeeze", scores, np.array([2])), perm=[1, 0])
     return graph("Squeeze", scores, np.array([0]))
-
-
-def _as_matrix(core: FloatArray, n_paired: int, out_first: bool) -> FloatArray:
-    """View of the core as (b, rows of the design, everything else)."""
-    if out_first:
-        return core.reshape(len(core), core.shape[1], -1).mT
-    return core.reshape(len(core), math.prod(core.shape[1 : 1 + n_paired]), -1)

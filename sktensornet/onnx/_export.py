@@ -159,7 +159,7 @@ def _targets(graph: Graph, estimator: Any, scores: str) -> dict:
     values = graph("Exp", scores) if estimator.loss == "poisson" else scores
     values = graph("Mul", values, estimator.target_scale_)
     values = graph("Add", values, estimator.target_mean_)
-    if estimator._is_flat:
+    if estimator._targets.is_flat:
         values = graph("Squeeze", values, np.array([1]))
         return {"predictions": (values, graph.dtype, ["n_samples"])}
     shape = ["n_samples", estimator.network_.n_outputs]

@@ -1,6 +1,7 @@
 """Coefficients against the predictions that they must add up to."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -205,6 +206,7 @@ def planted(d, sets, n_outputs=1):
     listed[centre] = listed[centre][..., None]
     reg.network_ = TensorNetwork(tensor_train(d), tuple(listed))
     reg.target_mean_, reg.target_scale_ = np.zeros(1), np.ones(1)
+    reg._targets = replace(reg._targets, mean=reg.target_mean_, scale=reg.target_scale_)
     return reg, X
 
 

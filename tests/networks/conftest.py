@@ -9,7 +9,6 @@ import pytest
 from sktensornet._arrays._workspace import Workspace
 from sktensornet.networks import (
     Contraction,
-    TensorNetwork,
     Tree,
     balanced,
     balanced_grid,
@@ -17,6 +16,7 @@ from sktensornet.networks import (
     hierarchical_tucker,
     tensor_train,
 )
+from sktensornet.networks._cores import network_of
 
 MODES = (2, 3, 4, 2, 3, 2)
 CLASS, BOND = 100, 200
@@ -95,12 +95,7 @@ class Case:
 
     @property
     def network(self):
-        if not self.batched:
-            return TensorNetwork(self.tree, tuple(core[0] for core in self.cores))
-        cores = list(self.cores)
-        root = self.tree.core_of[self.tree.root]
-        cores[root] = cores[root][..., 0]
-        return TensorNetwork(self.tree, tuple(cores), batched=True)
+        return network_of(self.tree, self.cores, self.batched)
 
     @property
     def dense(self):

@@ -23,6 +23,7 @@ from sktensornet.networks import (
 )
 from sktensornet.networks._conversions import _convert as _conversions
 from sktensornet.networks._conversions import _to_tree as _regraft
+from sktensornet.networks._cores import message_cores
 from sktensornet.networks._tree import Node, Tree
 
 seeds = st.integers(0, 2**32 - 1)
@@ -52,7 +53,7 @@ def scores(network, features):
     contraction = Contraction(
         network.tree, network.message_sizes, network.n_outputs if network.batched else 1
     )
-    cores = network.cores if network.batched else [core[None] for core in network.cores]
+    cores = message_cores(network)
     result = contraction.forward(cores, features)[0]
     return result[..., 0].T if network.batched else result[0]
 

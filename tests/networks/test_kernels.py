@@ -16,28 +16,25 @@ lengths = st.integers(1, 5)
 
 @st.composite
 def problems(draw):
-    """A core, the messages of its children, and where its outgoing axis is."""
+    """A core, the messages of its children, and a derivative by its message."""
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     n_batch, n = draw(st.sampled_from([1, 3])), draw(lengths)
     sizes = draw(st.lists(lengths, min_size=1, max_size=4))
     out = draw(lengths)
-    out_first = draw(st.booleans())
-    shape = (n_batch, out, *sizes) if out_first else (n_batch, *sizes, out)
     messages = [
         rng.standard_normal((draw(st.sampled_from([1, n_batch])), size, n)) for size in sizes
     ]
     gradient = rng.standard_normal((n_batch, out, n))
-    return rng.standard_normal(shape), messages, gradient, out_first
+    return rng.standard_normal((n_batch, *sizes, out)), messages, gradient
 
 
-def kernel_of(core, messages, out_first):
-    out = core.shape[1] if out_first else core.shape[-1]
-    return CoreKernel([message.shape[1] for message in messages], out, out_first)
+def kernel_of(core, messages):
+    return CoreKernel([message.shape[1] for message in messages], core.shape[-1])
 
 
-def both_ways(core, messages, gradient, out_first, wanted=None, work=None):
+def both_ways(core, messages, gradient, wanted=None, work=None):
     """The message, and the derivatives with respect to the core and the messages."""
-    kernel = kernel_of(core, messages, out_first)
+    kernel = kernel_of(core, messages)
     work = Workspace() if work is None else work
     matrices = kernel.matrices(core)
     result, partial = kernel.apply(matrices, messages, work)
@@ -52,11 +49,10 @@ def both_ways(core, messages, gradient, out_first, wanted=None, work=None):
     return result, by_core, into
 
 
-def einsum_terms(n_children, out_first):
+def einsum_terms(n_children):
     """Subscripts of a core and of the messages of its children."""
     axes = string.ascii_lowercase[:n_children]
-    core = f"Bo{axes}" if out_first else f"B{axes}o"
-    return core, [f"B{axis}n" for axis in axes]
+    return f"B{axes}o", [f"B{axis}n" for axis in axes]
 
 
 def spread(core, messages):
@@ -78,10 +74,10 @@ def test_outer_is_the_product_of_all_entries(seed, batches, n, i, j):
 @given(problems(), st.booleans())
 @quick
 def test_apply_is_the_einsum(problem, wants_tape):
-    core, messages, _, out_first = problem
-    kernel = kernel_of(core, messages, out_first)
+    core, messages, _ = problem
+    kernel = kernel_of(core, messages)
     result, _ = kernel.apply(kernel.matrices(core), messages, Workspace(), wants_tape)
-    name, names = einsum_terms(len(messages), out_first)
+    name, names = einsum_terms(len(messages))
     expected = np.einsum(f"{name},{','.join(names)}->Bon", core, *spread(core, messages))
     np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-12)
 
@@ -89,10 +85,10 @@ def test_apply_is_the_einsum(problem, wants_tape):
 @given(problems())
 @quick
 def test_adjoint_is_the_einsum(problem):
-    core, messages, gradient, out_first = problem
-    name, names = einsum_terms(len(messages), out_first)
+    core, messages, gradient = problem
+    name, names = einsum_terms(len(messages))
     wide = spread(core, messages)
-    _, by_core, by_message = both_ways(core, messages, gradient, out_first)
+    _, by_core, by_message = both_ways(core, messages, gradient)
     expected = np.einsum(f"{','.join(names)},Bon->{name}", *wide, gradient)
     assert by_core.shape == core.shape
     np.testing.assert_allclose(by_core, expected, rtol=1e-12, atol=1e-12)
@@ -108,17 +104,15 @@ def test_adjoint_is_the_einsum(problem):
     [((3, 2), 3, False), ((2, 5), 2, True), ((5, 2), 2, True), ((2, 2), 5, False)],
     ids=["square", "wide site", "wide bond", "wide result"],
 )
-@pytest.mark.parametrize("out_first", [False, True])
-def test_matrix_products_take_the_largest_leg(sizes, out, keeps, out_first):
+def test_matrix_products_take_the_largest_leg(sizes, out, keeps):
     rng = np.random.default_rng(0)
-    shape = (1, out, *sizes) if out_first else (1, *sizes, out)
     messages = [rng.standard_normal((1, size, 7)) for size in sizes]
-    kernel = CoreKernel(sizes, out, out_first)
+    kernel = CoreKernel(sizes, out)
     legs = sorted([*sizes, out])
     assert kernel.keeps == keeps
     assert kernel.entries == 2 * out + (legs[0] * legs[1] if keeps else 0)
     work = Workspace()
-    matrices = kernel.matrices(rng.standard_normal(shape))
+    matrices = kernel.matrices(rng.standard_normal((1, *sizes, out)))
     _, partial = kernel.apply(matrices, messages, work)
     assert all(part.size == legs[0] * legs[1] * 7 for part in partial)
 
@@ -129,10 +123,10 @@ def test_adjoint_leaves_out_what_is_not_wanted(sizes):
     core = rng.standard_normal((1, *sizes, 3))
     messages = [rng.standard_normal((1, size, 5)) for size in sizes]
     gradient = rng.standard_normal((1, 3, 5))
-    _, every, by_message = both_ways(core, messages, gradient, False)
+    _, every, by_message = both_ways(core, messages, gradient)
     for j in range(len(sizes)):
         wanted = [i == j for i in range(len(sizes))]
-        _, by_core, into = both_ways(core, messages, gradient, False, wanted)
+        _, by_core, into = both_ways(core, messages, gradient, wanted)
         np.testing.assert_array_equal(into[j], by_message[j])
         np.testing.assert_array_equal(by_core, every)
 
@@ -140,16 +134,16 @@ def test_adjoint_leaves_out_what_is_not_wanted(sizes):
 @given(problems())
 @quick
 def test_memory_that_is_used_again_gives_the_same(problem):
-    core, messages, gradient, out_first = problem
+    core, messages, gradient = problem
     work = Workspace()
-    first = both_ways(core, messages, gradient, out_first, work=work)
+    first = both_ways(core, messages, gradient, work=work)
     expected = [np.array(first[0]), np.array(first[1]), *map(np.array, first[2])]
     work.clear()
     half = messages[0].shape[2] // 2 + 1
     fewer = [message[..., :half] for message in messages]
-    both_ways(core + 1, fewer, gradient[..., :half], out_first, work=work)
+    both_ways(core + 1, fewer, gradient[..., :half], work=work)
     work.clear()
-    again = both_ways(core, messages, gradient, out_first, work=work)
+    again = both_ways(core, messages, gradient, work=work)
     for a, b in zip(expected, [again[0], again[1], *again[2]], strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -157,22 +151,19 @@ def test_memory_that_is_used_again_gives_the_same(problem):
 @given(problems())
 @quick
 def test_nothing_that_came_in_is_changed(problem):
-    core, messages, gradient, out_first = problem
+    core, messages, gradient = problem
     before = [array.copy() for array in (core, *messages, gradient)]
     for array in (core, *messages, gradient):
         array.flags.writeable = False
-    both_ways(core, messages, gradient, out_first)
+    both_ways(core, messages, gradient)
     for array, copy in zip((core, *messages, gradient), before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "out_first"), [((2,), False), ((2, 4), False), ((4, 2), True), ((2, 3, 2), False)]
-)
-def test_kernels_keep_float32(sizes, out_first):
-    shape = (1, 3, *sizes) if out_first else (1, *sizes, 3)
-    core = np.ones(shape, np.float32)
+@pytest.mark.parametrize("sizes", [(2,), (2, 4), (4, 2), (2, 3, 2)])
+def test_kernels_keep_float32(sizes):
+    core = np.ones((1, *sizes, 3), np.float32)
     messages = [np.ones((1, size, 4), np.float32) for size in sizes]
     gradient = np.ones((1, 3, 4), np.float32)
-    result, by_core, by_message = both_ways(core, messages, gradient, out_first)
+    result, by_core, by_message = both_ways(core, messages, gradient)
     assert {a.dtype for a in [result, by_core, *by_message]} == {np.dtype(np.float32)}

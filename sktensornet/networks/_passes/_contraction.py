@@ -17,7 +17,8 @@ import numpy as np
 from ..._arrays._typing import Features, FloatArray
 from ..._arrays._workspace import Workspace
 from ..._support._optional import can_compile
-from .._tree import UNIT, Tree
+from .._cores import core_shapes
+from .._tree import Tree
 from ._core_kernel import CoreKernel, core_kernel
 from ._product_kernel import ProductKernel
 from ._products import PRODUCTS, Elementwise
@@ -76,11 +77,7 @@ class Contraction:
         self.message_sizes = message_sizes
         self.n_batch = n_batch
         self.product = PRODUCTS[tree.product]
-        self.core_shapes = tuple((n_batch, *shape) for shape in tree.core_shapes(message_sizes))
-        self._working_shapes = tuple(
-            (n_batch, *(n for n, axis in zip(shape, self._axes(node), strict=True) if axis != UNIT))
-            for node, shape in zip(tree.order, tree.core_shapes(message_sizes), strict=True)
-        )
+        self.core_shapes = core_shapes(tree, message_sizes, n_batch)
         self.gradient_shapes = self.core_shapes
         self._site_nodes = {
             node.site: index for index, node in enumerate(tree.nodes) if node.site is not None
@@ -113,32 +110,12 @@ class Contraction:
         position, out = self.tree.core_of[index], self.message_sizes[index]
         kernel: CoreKernel | ProductKernel
         if isinstance(self.product, Elementwise):
-            kernel = ProductKernel(self.product, out, node.out_first)
+            kernel = ProductKernel(self.product, out)
         else:
             sizes = tuple(self.message_sizes[child] for child in node.children)
             fused = self._compiles and can_compile()
-            kernel = core_kernel(sizes, out, node.out_first, fused)
+            kernel = core_kernel(sizes, out, fused)
         return Step(index, node.children, kernel, position, checked)
-
-    def _axes(self, index: int) -> tuple[int, ...]:
-        return self.tree.nodes[index].axes or ()
-
-    def working_cores(self, cores: Sequence[FloatArray]) -> list[FloatArray]:
-        """Views of the cores without the axes of length one at the chain's ends.
-
-        Parameters
-        ----------
-        cores : sequence of ndarray
-            The cores, as for `forward`.
-
-        Returns
-        -------
-        list of ndarray
-            The views.
-        """
-        return [
-            core.reshape(shape) for core, shape in zip(cores, self._working_shapes, strict=True)
-        ]
 
     def prepare(self, cores: Sequence[FloatArray], into: Matrices | None = None) -> Matrices:
         """Copy the cores as both passes use them, for many chunks of samples.
@@ -156,11 +133,10 @@ class Contraction:
         Matrices
             What `forward` and `backward` take.
         """
-        working = self.working_cores(cores)
-        prepared = Matrices(working) if into is None else into
+        prepared = Matrices(cores) if into is None else into
         for step in self._steps:
             if step.kernel is not None:
-                core = working[step.position]
+                core = cores[step.position]
                 if into is None:
                     prepared[step.position] = step.kernel.matrices(core)
                 else:
@@ -179,8 +155,7 @@ class Contraction:
         Parameters
         ----------
         cores : sequence of ndarray
-            The cores with a leading axis of length ``n_batch``, or what `prepare`
-            made of them.
+            The cores (n_batch, children..., out), or what `prepare` made of them.
         features : sequence of ndarray of shape (n, m_k)
             Local features of each site, best with the samples innermost in memory.
         work : Workspace or None
@@ -373,8 +348,7 @@ class Contraction:
         if rows is not None and self.n_batch > 1:
             for site, index in self._site_nodes.items():
                 work.run(sum_batch, pending[index], out=rows[self._rows[site]])
-        shapes = self.core_shapes
-        return [g.reshape(shape) for g, shape in zip(core_gradients, shapes, strict=True)], rows
+        return core_gradients, rows
 
     def _targets(
         self, rows: FloatArray | None, n: int, dtype: np.dtype, work: Workspace

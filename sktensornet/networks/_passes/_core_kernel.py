@@ -33,11 +33,9 @@ class _Split:
         the others.
     sizes : sequence of int
     out : int
-    out_first : bool
         As for `CoreKernel`.
     rest_is_last : bool
-        Whether rows are sorted by the result before the rest, as they also are where
-        the result is first.
+        Whether rows are sorted by the result before the rest.
     """
 
     def __init__(
@@ -46,14 +44,13 @@ class _Split:
         rest: tuple[int, ...],
         sizes: Sequence[int],
         out_size: int,
-        out_first: bool,
         rest_is_last: bool,
     ) -> None:
         n_children = len(sizes)
         self.first, self.rest = first, rest
-        self.rest_is_last = len(rest) < 2 and (out_first or rest_is_last)
-        out = 1 if out_first else n_children + 1
-        legs = [1 + j + out_first for j in range(n_children)]
+        self.rest_is_last = len(rest) < 2 and rest_is_last
+        out = n_children + 1
+        legs = [1 + j for j in range(n_children)]
         others = [legs[j] for j in rest]
         rows = (out, *others) if self.rest_is_last else (*others, out)
         self._axes = (0, *rows, *(legs[j] for j in first))
@@ -99,20 +96,16 @@ class CoreKernel:
         Lengths of the messages of the children.
     out : int
         Length of the outgoing message.
-    out_first : bool
-        Whether cores are (b, out, \*sizes) and not (b, \*sizes, out).
     fused : bool, default=False
         Whether compiled code takes both passes of two children in one step each.
     """
 
-    def __init__(
-        self, sizes: Sequence[int], out: int, out_first: bool, fused: bool = False
-    ) -> None:
+    def __init__(self, sizes: Sequence[int], out: int, fused: bool = False) -> None:
         k = len(sizes)
 
         def split(*first: int) -> _Split:
             rest = tuple(j for j in range(k) if j not in first)
-            return _Split(first, rest, sizes, out, out_first, fused)
+            return _Split(first, rest, sizes, out, fused)
 
         def designed(split: _Split) -> int:
             return math.prod(sizes[j] for j in split.first) if len(split.first) > 1 else 0
@@ -273,6 +266,6 @@ def _product_over_samples(x: FloatArray, y: FloatArray, work: Workspace) -> Floa
 
 
 @lru_cache(maxsize=1024)
-def core_kernel(sizes: tuple[int, ...], out: int, out_first: bool, fused: bool) -> CoreKernel:
+def core_kernel(sizes: tuple[int, ...], out: int, fused: bool) -> CoreKernel:
     """A `CoreKernel`, which many nodes of a tree may share, since it keeps nothing."""
-    return CoreKernel(sizes, out, out_first, fused)
+    return CoreKernel(sizes, out, fused)

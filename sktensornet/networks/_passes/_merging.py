@@ -88,23 +88,22 @@ class MergedContraction:
         self.gradient_shapes: tuple[tuple[int, ...], ...] = self._merged.gradient_shapes
         self.entries_per_sample: int = self._merged.entries_per_sample + sum(modes)
 
-    def _canonical(self, core: FloatArray, position: int) -> FloatArray:
-        """A core of a pair as (b, lower, m, upper)."""
-        node = self._whole.tree.nodes[self._whole.tree.order[position]]
-        if node.out_first:
-            core = core.swapaxes(1, -1)
-        return core[:, None] if core.ndim == 3 else core
+    def _ordered(self, core: FloatArray, position: int) -> FloatArray:
+        """A core of a pair as (b, lower, m, upper), or back from that if it has three legs."""
+        tree = self._whole.tree
+        children = tree.nodes[tree.order[position]].children
+        if core.ndim == 3:
+            return core[:, None]
+        return core.swapaxes(1, 2) if tree.nodes[children[0]].site is not None else core
 
     def prepare(
         self, cores: Sequence[FloatArray], into: MergedMatrices | None = None
     ) -> MergedMatrices:
         """As `Contraction.prepare`, of the merged cores."""
-        working = self._whole.working_cores(cores)
         new = {position: cores[position] for position in self._kept}
         pairs = []
         for lower, upper in zip(self._lower, self._upper, strict=True):
-            a = self._canonical(working[lower], lower)
-            b = self._canonical(working[upper], upper)
+            a, b = self._ordered(cores[lower], lower), self._ordered(cores[upper], upper)
             pairs.append((a, b))
             new[upper] = np.matmul(
                 a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), b.shape[1], -1)
@@ -124,13 +123,8 @@ class MergedContraction:
         for lower, upper, (a, b) in zip(self._lower, self._upper, prepared.pairs, strict=True):
             left, right = a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), b.shape[1], -1)
             whole = found[upper].reshape(len(a), left.shape[1], right.shape[2])
-            for position, part, like in (
-                (lower, np.matmul(whole, right.mT), a),
-                (upper, np.matmul(left.mT, whole), b),
-            ):
-                node = self._whole.tree.nodes[self._whole.tree.order[position]]
-                part = part.reshape(like.shape)
-                found[position] = part.swapaxes(1, -1) if node.out_first else part
+            found[lower] = self._ordered(np.matmul(whole, right.mT).reshape(a.shape), lower)
+            found[upper] = self._ordered(np.matmul(left.mT, whole).reshape(b.shape), upper)
         shapes = self._whole.core_shapes
         return [found[position].reshape(shape) for position, shape in enumerate(shapes)]
 
@@ -237,8 +231,7 @@ def _is_link(contraction: Contraction, index: int, size: int) -> bool:
     sites = [tree.nodes[child].site for child in node.children]
     if len(sites) > 2 or sum(site is not None for site in sites) != 1:
         return False
-    in_order = len(sites) == 1 or (sites[0] is None) != node.out_first
-    return in_order and contraction.mode_sizes[_site(tree, index)] == size
+    return contraction.mode_sizes[_site(tree, index)] == size
 
 
 def _incoming(contraction: Contraction, index: int) -> int:

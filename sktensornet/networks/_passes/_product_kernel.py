@@ -23,13 +23,10 @@ class ProductKernel:
         The operation xi.
     out : int
         Length of the outgoing message.
-    out_first : bool
-        Whether cores are (b, out, \*sizes) and not (b, \*sizes, out).
     """
 
-    def __init__(self, product: Elementwise, out: int, out_first: bool) -> None:
+    def __init__(self, product: Elementwise, out: int) -> None:
         self.product = product
-        self.out_first = out_first
         self.entries = 2 * out
 
     def matrices(self, core: FloatArray) -> tuple[FloatArray]:
@@ -41,8 +38,6 @@ class ProductKernel:
         matrices[0][...] = self._matrix(core)
 
     def _matrix(self, core: FloatArray) -> FloatArray:
-        if self.out_first:
-            return core.reshape(*core.shape[:2], -1)
         return core.reshape(len(core), -1, core.shape[-1]).mT
 
     def apply(
@@ -80,8 +75,5 @@ class ProductKernel:
             for part, target in zip(parts, into, strict=True):
                 if target is not None and part is not None:
                     target[...] = part.mT
-        if not self.out_first:
-            core_gradient = core_gradient.mT
         lengths = [message.shape[1] for message in messages]
-        shape = (-1, *lengths) if self.out_first else (*lengths, -1)
-        return core_gradient.reshape(len(core_gradient), *shape)
+        return core_gradient.mT.reshape(len(core_gradient), *lengths, -1)

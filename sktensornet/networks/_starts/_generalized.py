@@ -91,10 +91,8 @@ def generalized_start(
     is_chain = any(node.is_product and len(node.children) == 1 for node in tree.nodes)
     as_sum = is_chain and tree.product in _UNIT and rank >= _LEAST_RANK
     cores = []
-    for index, shape in zip(tree.order, contraction.core_shapes, strict=True):
+    for index, full in zip(tree.order, contraction.core_shapes, strict=True):
         children = tree.nodes[index].children
-        lengths = [contraction.message_sizes[child] for child in children]
-        full = (contraction.n_batch, *lengths, contraction.message_sizes[index])
         site = tree.nodes[children[0]].site
         is_root = index == tree.root
         if site is not None:
@@ -103,7 +101,7 @@ def generalized_start(
             core = _step(full, tree, bias if is_root else None, mixing, draw)
         else:
             core = _channels(full, tree, bias if is_root else None, mixing, draw)
-        cores.append(core.reshape(shape))
+        cores.append(core)
     return cores
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..._arrays._multilinear import outer
 from ..._arrays._typing import FloatArray
 from .._passes._contraction import Contraction
 
@@ -73,34 +74,31 @@ def identity_start(
     tree = contraction.tree
     draw = _zeros if random_state is None else random_state.standard_normal
     cores = []
-    for index, shape in zip(tree.order, contraction.core_shapes, strict=True):
+    for index, full in zip(tree.order, contraction.core_shapes, strict=True):
         node = tree.nodes[index]
         covectors = [
             None if (site := tree.nodes[child].site) is None else constants[site]
             for child in node.children
         ]
         lengths = [contraction.message_sizes[child] for child in node.children]
-        full = (contraction.n_batch, *lengths, contraction.message_sizes[index])
         units = [
             np.eye(length)[0] if covector is None else covector
             for covector, length in zip(covectors, lengths, strict=True)
         ]
         if index == tree.root:
             core = mixing / np.sqrt(np.prod(lengths) * tree.n_sites) * draw(full)
-            core += _outer(units)[..., None] * bias[(slice(None), *[None] * len(units))]
+            core += outer(units)[..., None] * bias[(slice(None), *[None] * len(units))]
         elif index in tree.multiplied or full[-1] == 1:
             has_site = any(covector is not None for covector in covectors)
             core = np.empty(full)
-            core[...] = _outer(units)[..., None]
+            core[...] = outer(units)[..., None]
             first_noisy = 0 if full[-1] == 1 else 1
             if has_site:
                 noise = spread / np.sqrt(tree.n_sites * np.prod(lengths)) * draw(full)
                 core[..., first_noisy:] += noise[..., first_noisy:]
         else:
             core = _pass_through(full, units, covectors, tree.n_sites, spread, mixing, draw)
-        if node.out_first:
-            core = np.moveaxis(core, -1, 1)
-        cores.append(core.reshape(shape))
+        cores.append(core)
     return cores
 
 
@@ -130,10 +128,10 @@ def _pass_through(full, units, covectors, n_sites, spread, mixing, draw) -> Floa
         accumulated = np.sqrt(n_sites) if is_step else 1.0
         core += mixing / (accumulated * np.sqrt(np.prod(lengths))) * draw(full)
     for place, block in enumerate(blocks):
-        others = _outer([unit for j, unit in enumerate(units) if j != place])
+        others = outer([unit for j, unit in enumerate(units) if j != place])
         reading = np.multiply.outer(block, others)
         core += np.moveaxis(np.moveaxis(reading, 2, -1), 1, 1 + place)
-    core[..., 0] = _outer(units)
+    core[..., 0] = outer(units)
     return core
 
 
@@ -151,13 +149,6 @@ def _merge(units, size, batch, draw) -> list[FloatArray]:
         basis @ readings[:, first:last]
         for basis, first, last in zip(complements, bounds[:-1], bounds[1:], strict=True)
     ]
-
-
-def _outer(vectors) -> FloatArray:
-    result = np.ones(())
-    for vector in vectors:
-        result = np.multiply.outer(result, vector)
-    return result
 
 
 def _zeros(shape) -> FloatArray:

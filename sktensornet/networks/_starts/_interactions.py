@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._arrays._parallel import chunks
 from ..._arrays._typing import Features, FloatArray
+from .._cores import network_of
 from .._network import TensorNetwork
 from .._passes._contraction import Contraction
 from .._tensors._gauge import round_network
@@ -220,23 +221,20 @@ def _sum_of_terms(
     tree: Tree, constants: Sequence[FloatArray], terms: Sequence[Term], weights: FloatArray
 ) -> TensorNetwork:
     """The network of a sum of products: every message has one entry for each term."""
-    n_terms, n_scores = weights.shape
+    n_terms = len(weights)
     identity = np.eye(n_terms)
     readings = [np.repeat(u[:, None].astype(np.float64), n_terms, axis=1) for u in constants]
     for t, term in enumerate(terms):
         for site, i in term:
             readings[site][:, t] = np.eye(len(readings[site]))[i]
     inputs = [identity if node.site is None else readings[node.site] for node in tree.nodes]
-    sizes = [len(own) for own in inputs[:-1]]
     cores = []
-    for index, shape in zip(tree.order, tree.core_shapes((*sizes, n_scores)), strict=True):
+    for index in tree.order:
         node = tree.nodes[index]
         core = np.ones((1, n_terms))
         for child in node.children:
             core = (core[:, None] * inputs[child]).reshape(-1, n_terms)
         core = core @ (weights if index == tree.root else identity)
-        if node.out_first:
-            core = core.T
-        cores.append(core.reshape(shape))
-    network = TensorNetwork(tree, tuple(cores))
+        cores.append(core.reshape(1, *(len(inputs[child]) for child in node.children), -1))
+    network = network_of(tree, cores)
     return network if tree.multiplied else round_network(network, rank_tol=_ROUNDING)

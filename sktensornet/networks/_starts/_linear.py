@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..._arrays._multilinear import outer
 from ..._arrays._typing import FloatArray
+from .._cores import message_core, network_of
 from .._network import TensorNetwork
 from .._passes._contraction import Contraction
 from .._tensors._gauge import round_network
@@ -113,15 +115,13 @@ def embedded(
     )
     root = tree.core_of[tree.root]
     for position, core in enumerate(free):
-        axes = tree.nodes[tree.order[position]].axes or ()
-        out = axes.index(-1)
         for tensor, network in zip(core, exact, strict=True):
-            own = network.cores[position]
+            own = message_core(network, tree.order[position])[0]
             if position == root:
                 tensor[...] = 0.0
             block = tuple(slice(0, n) for n in own.shape)
             # What the exact network does not use must not reach its channels.
-            tensor[tuple(s if axis == out else slice(None) for axis, s in enumerate(block))] = 0.0
+            tensor[..., block[-1]] = 0.0
             tensor[block] = own
     return free
 
@@ -129,32 +129,26 @@ def embedded(
 def _partial_sums(tree: Tree, constants, weights, bias) -> TensorNetwork:
     """Every message is the constant and a partial sum for each score, as far as needed."""
     n_scores = len(bias)
-    sizes = tuple(
-        len(constants[node.site]) if node.site is not None else n_scores + (index != tree.root)
-        for index, node in enumerate(tree.nodes)
-    )
     identity = np.eye(n_scores + 1)
     cores = []
-    for index, shape in zip(tree.order, tree.core_shapes(sizes), strict=True):
+    for index in tree.order:
         node = tree.nodes[index]
         units, readings = [], []
         for child in node.children:
             site = tree.nodes[child].site
             units.append(identity[0] if site is None else constants[site].astype(np.float64))
             readings.append(identity[:, 1:] if site is None else weights[site])
-        constant = _outer(units)
+        constant = outer(units)
         sums = np.zeros((*constant.shape, n_scores))
         for place, reading in enumerate(readings):
             for c in range(n_scores):
-                sums[..., c] += _outer([*units[:place], reading[:, c], *units[place + 1 :]])
+                sums[..., c] += outer([*units[:place], reading[:, c], *units[place + 1 :]])
         if index == tree.root:
             core = sums + constant[..., None] * bias
         else:
             core = np.concatenate([constant[..., None], sums], axis=-1)
-        if node.out_first:
-            core = np.moveaxis(core, -1, 0)
-        cores.append(core.reshape(shape))
-    return round_network(TensorNetwork(tree, tuple(cores)), rank_tol=_ROUNDING)
+        cores.append(core[None])
+    return round_network(network_of(tree, cores), rank_tol=_ROUNDING)
 
 
 def _sum_of_terms(tree: Tree, constants, weights, bias) -> TensorNetwork:
@@ -172,10 +166,3 @@ def _sum_of_terms(tree: Tree, constants, weights, bias) -> TensorNetwork:
             rows.append(values[a] * right[a])
     factors = [np.stack(column, axis=1) for column in columns]
     return TensorNetwork(tree, (*factors, np.stack(rows)))
-
-
-def _outer(vectors: Sequence[FloatArray]) -> FloatArray:
-    result = np.ones(())
-    for vector in vectors:
-        result = np.multiply.outer(result, vector)
-    return result

@@ -85,13 +85,11 @@ def moment_start(
     columns = np.split(moments[used], contraction.n_batch, axis=1)
     tensors = [build(contraction, states, own, random_state, spread) for own in columns]
     cores = []
-    for index, shape, *parts in zip(
-        contraction.tree.order, contraction.core_shapes, *tensors, strict=True
-    ):
+    for index, *parts in zip(contraction.tree.order, *tensors, strict=True):
         node = contraction.tree.nodes[index]
         sites = [contraction.tree.nodes[child].site for child in node.children]
-        core = np.stack(parts) / np.prod([norms[site] for site in sites if site is not None])
-        cores.append((np.moveaxis(core, -1, 1) if node.out_first else core).reshape(shape))
+        scale = np.prod([norms[site] for site in sites if site is not None])
+        cores.append(np.stack(parts) / scale)
     return cores
 
 

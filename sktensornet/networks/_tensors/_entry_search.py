@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..._arrays._typing import FloatArray, IntArray
-from .._cores import plain_core
+from .._cores import message_core
 from .._network import TensorNetwork
 from ._grams_by_order import Graded, GradedGrams
 
 _CHUNK = 2_000_000
+"""Numbers of messages that are formed before most are ruled out; a bound of memory, not tuned."""
+_SAFE_EXPONENT = 16
+"""Messages within 2**16 and 2**-16 are left as they are: products of a few stay in range."""
 _ROUNDING = 1e-12
 """Of a bound whose parts cancel; pruning is exact up to it."""
 
@@ -199,7 +202,7 @@ class EntrySearch:
 
     def _core(self, index: int, children: list[_Table]) -> _Table:
         """Contract a core with tables, the small ones first."""
-        core = plain_core(self._network, self._tree.core_of[index])
+        core = message_core(self._network, index)
         places = sorted(range(len(children)), key=lambda place: children[place].n_rows)
         core = core.transpose(0, *(1 + place for place in places), core.ndim - 1)
         first, *rest = (children[place] for place in places)
@@ -243,7 +246,7 @@ class EntrySearch:
             a, b = fold(left, beyond_left), fold(right, beyond_right)
             if not last or reader is None:
                 return self._join(a, b, _multiply, self._bound(above))
-            matrix = plain_core(self._network, self._tree.core_of[reader])[:, None]
+            matrix = message_core(self._network, reader)[:, None]
             final = None if grams is None else grams.above[reader]
             return self._join(a, b, lambda x, y: _multiply(x, y) @ matrix, self._bound(final))
 
@@ -349,7 +352,7 @@ def _multiply(a: FloatArray, b: FloatArray) -> FloatArray:
 def _rescaled(table: _Table) -> _Table:
     size = max((np.abs(m).max(initial=0.0) for _, m in table.rows.values()), default=0.0)
     shift = int(np.frexp(size)[1])
-    if abs(shift) <= 16:
+    if abs(shift) <= _SAFE_EXPONENT:
         return table
     rows = {j: (i, np.ldexp(m, -shift)) for j, (i, m) in table.rows.items()}
     return _Table(rows, table.exponent + shift)

@@ -1,0 +1,94 @@
+"""Real targets, one or more for a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import r2_score
+
+from .._arrays._samples import merged_rows, positive_scale, weighted_moments
+from .._arrays._typing import FloatArray
+from ..losses import RegressionLoss
+from ._targets import Targets
+from ._weights import hold_out_rows
+
+
+@dataclass(frozen=True, eq=False)
+class Reals(Targets):
+    r"""Targets in units of their deviation, where the loss may have them so.
+
+    .. math:: z = (y - \mu) / \sigma
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (n_outputs,)
+    is_flat : bool
+        Whether y has one dimension.
+    loss : RegressionLoss
+    are_separate : bool
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+    is_flat: bool
+    loss: RegressionLoss
+    are_separate: bool
+
+    @classmethod
+    def learn(
+        cls, y: np.ndarray, weight: FloatArray, loss: RegressionLoss, are_separate: bool
+    ) -> Reals:
+        """From targets as `fit` is given them, and the weights of their samples."""
+        targets = _columns(y, loss)
+        mean: FloatArray = np.zeros(targets.shape[1])
+        scale: FloatArray = np.ones(targets.shape[1])
+        if loss.scales_targets:
+            rows, weights = merged_rows(targets[:, :0], targets, weight)
+            # In the order of the values, so that units change no rounding.
+            order = np.lexsort(targets[rows].T)
+            mean, variance = weighted_moments(targets[rows[order]], weights[order])
+            scale = positive_scale(variance, mean, targets.dtype)
+        elif not (weight @ targets > 0).all():
+            raise ValueError(
+                f"loss={loss.name!r} needs a positive mean of each output, but the means of y "
+                f"are {(weight @ targets / weight.sum()).tolist()}; use loss='squared_error'."
+            )
+        return cls(mean, scale, y.ndim == 1, loss, are_separate)
+
+    @property
+    def n_scores(self) -> int:
+        return len(self.mean)
+
+    def encode(self, y):
+        targets = _columns(y, self.loss)
+        if targets.shape[1] != len(self.mean) or (y.ndim == 1) != self.is_flat:
+            wanted = "(n_samples,)" if self.is_flat else f"(n_samples, {len(self.mean)})"
+            raise ValueError(f"y has shape {y.shape}; it must be {wanted} as before.")
+        return (targets - self.mean) / self.scale
+
+    def hold_out(self, y, fraction, random_state):
+        return hold_out_rows(len(y), fraction, random_state)
+
+    def baseline(self, y, weight):
+        return self.loss.baseline(np.average(y, axis=0, weights=weight))
+
+    def score(self, scores, y, weight):
+        targets = y * self.scale + self.mean
+        return float(r2_score(targets, self.predictions(scores), sample_weight=weight))
+
+    def predictions(self, scores: FloatArray) -> FloatArray:
+        """Predictions (n_samples, n_outputs) in the units of y."""
+        predicted = self.loss.predictions(scores) * self.scale + self.mean
+        return predicted.astype(scores.dtype, copy=False)
+
+
+def _columns(y: np.ndarray, loss: RegressionLoss) -> FloatArray:
+    """Targets as columns, where the loss can take them."""
+    columns = np.asarray(y, np.float64).reshape(len(y), -1)
+    if not loss.takes_negative and columns.min() < 0:
+        raise ValueError(
+            f"loss={loss.name!r} needs y >= 0, but y has a minimum of {columns.min():g}; use "
+            "loss='squared_error' or 'huber'."
+        )
+    return columns

@@ -1,0 +1,102 @@
+"""The feature map and the model that parameters ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .._data._columns import Columns
+from .._data._samples import Samples
+from .._data._targets import Targets
+from .._problems._model import Model
+from ..feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, MixedMap, OneHotMap, PCAMap
+from ..networks import TensorNetwork, Tree
+from ..patches import SingleColumns, Sites
+from ._start import check_network
+
+
+def make_feature_map(
+    parameters: Any, columns: Columns, n_columns: int, automatic: FeatureMap, must_be_fixed: bool
+) -> FeatureMap:
+    """The feature map that the parameters of an estimator ask for.
+
+    Categories are one-hot, by ``feature_map`` if that is a `OneHotMap`, and other
+    columns take ``feature_map``, which may be another one for each column;
+    `automatic` is what "auto" means for them.
+    """
+    asked = parameters.feature_map
+    if parameters.patches is not None:
+        return _patch_map(parameters, columns, must_be_fixed)
+    one_hot = asked if isinstance(asked, OneHotMap) else OneHotMap()
+    by_column: dict[int, FeatureMap] = dict.fromkeys(columns.categorical, one_hot)
+    other = automatic
+    if isinstance(asked, dict):
+        for name, one in asked.items():
+            if not (isinstance(one, FeatureMap) or one in FEATURE_MAPS):
+                raise ValueError(
+                    f"feature_map[{name!r}]={one!r} must be a FeatureMap or one of "
+                    f"{sorted(FEATURE_MAPS)}."
+                )
+            by_column[columns.index(name, n_columns, "feature_map")] = _one(one)
+    elif asked != "auto":
+        other = _one(asked)
+    groups: dict[FeatureMap, list[int]] = {}
+    for k in range(n_columns):
+        groups.setdefault(by_column.get(k, other), []).append(k)
+    if len(groups) == 1:
+        return next(iter(groups))
+    return MixedMap(list(groups), list(groups.values()))
+
+
+def _patch_map(parameters: Any, columns: Columns, must_be_fixed: bool) -> FeatureMap:
+    """The feature map of sites of several columns."""
+    asked = parameters.feature_map
+    if columns.categorical:
+        raise ValueError(
+            f"patches={parameters.patches!r} does not go with columns of categories, here "
+            f"{columns.labels(columns.categorical)!r}; use patches=None, or encode them and set "
+            "categorical_features=None."
+        )
+    if isinstance(asked, dict):
+        raise ValueError(
+            f"feature_map={asked!r} names columns, which does not go with patches="
+            f"{parameters.patches!r}; pass one map for all patches."
+        )
+    if asked == "auto":
+        return PCAMap() if must_be_fixed else AffineMap()
+    return _one(asked)
+
+
+def _one(feature_map: str | FeatureMap) -> FeatureMap:
+    return FEATURE_MAPS[feature_map]() if isinstance(feature_map, str) else feature_map
+
+
+def make_model(
+    parameters: Any,
+    topology: Callable[[Sites], Tree],
+    chosen: FeatureMap,
+    targets: Targets,
+    train: Samples,
+    random_state: np.random.RandomState,
+) -> Model:
+    """The model, its feature map fitted to the samples."""
+    X, n_outputs, batched = train.X, targets.n_scores, targets.are_separate
+    sites = (parameters.patches or SingleColumns()).fit(X.shape[1])
+    sites.check(X.shape[1])
+    feature_map = chosen.fit(X, sites.columns, train.weight, random_state)
+    if parameters.shared_cores and len(set(feature_map.mode_sizes)) > 1:
+        raise ValueError(
+            f"shared_cores=True needs as many local features at every site, but feature_map="
+            f"{chosen!r} has {sorted(set(feature_map.mode_sizes))} here; use one map with a fixed "
+            "number of features, or shared_cores=False."
+        )
+    tree = topology(sites)
+    n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
+    sizes = tree.message_sizes(feature_map.mode_sizes, parameters.rank, leg)
+    if isinstance(parameters.init, TensorNetwork):
+        model = Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
+        check_network(parameters.init, model)
+        sizes = parameters.init.message_sizes
+    return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)

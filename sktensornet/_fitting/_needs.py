@@ -1,0 +1,137 @@
+"""What a solver, a start or a search needs, and the one place that says what lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ..feature_maps import FeatureMap
+from ..losses import Loss
+from ..networks import TensorNetwork
+from ..solvers import Solver
+
+Lacks = Mapping[str, str]
+"""What a fit lacks, and the parameter that rules it out; what it has is not in it."""
+
+
+class Need(NamedTuple):
+    """Something that a fit must have.
+
+    Parameters
+    ----------
+    what : str
+        A key of `Lacks`.
+    why : str
+        What it is needed for, as a sentence goes on after "solver='als'".
+    instead : str
+        What to do without.
+    """
+
+    what: str
+    why: str = ""
+    instead: str = ""
+
+
+_BY_GRADIENT = "use solver='lbfgs' or 'adam'"
+_MULTILINEAR = "optimises one core of a multilinear network at a time"
+_AT_CORES = "starts at cores of a multilinear network, each on its own"
+_IDENTITY = "use init='identity' or a network"
+
+COLUMNS = Need("columns")
+"""Single columns as sites."""
+
+SWEEPS = (
+    Need("product", _MULTILINEAR, _BY_GRADIENT),
+    Need("own cores", _MULTILINEAR, _BY_GRADIENT),
+    Need(
+        "fixed map",
+        "needs a fixed feature map",
+        "use a map such as PCAMap() for patches and PolynomialMap() or SplineMap() for columns, "
+        "or solver='adam'",
+    ),
+    Need(
+        "frobenius",
+        "penalises the Frobenius norm of the weight tensor",
+        f"use penalty='frobenius', or {_BY_GRADIENT[4:]}",
+    ),
+    Need("bounded loss", "needs a loss whose curvature has a bound", _BY_GRADIENT),
+)
+"""What solvers that sweep need."""
+
+BATCHES = (
+    Need(
+        "single rows",
+        "asks for single samples",
+        "use solver='lbfgs', 'als' or 'auto', whose sums over all samples blocks can give, or "
+        "partial_fit with solver='adam' on one block after the other",
+    ),
+)
+"""What solvers that take mini-batches need."""
+
+NAMED_START = (Need("product", _AT_CORES, _IDENTITY), Need("own cores", _AT_CORES, _IDENTITY))
+"""What every start but "identity" needs."""
+
+GATHERED_START = (
+    Need(
+        "single rows",
+        "needs the features of all samples at one place",
+        "use init='identity', 'interactions' or a network",
+    ),
+)
+"""What "linear" and "moments" need beyond."""
+
+EARLY_STOPPING = (
+    Need(
+        "single rows",
+        "holds out single samples",
+        "use early_stopping=False, and validate on an array of your own",
+    ),
+)
+
+KERNEL = (COLUMNS, *map(Need, ("product", "frobenius", "fixed map", "free start")))
+"""What the choice of alpha and of the scale by a kernel method needs."""
+
+TRIALS = (*KERNEL, *SWEEPS, Need("single rows"))
+"""What their choice by fits of the estimator itself needs."""
+
+SHORT_FIT = (COLUMNS, Need("all rows"), Need("single rows"))
+"""What makes a fit with a chosen alpha one of few sweeps."""
+
+
+def what_lacks(
+    parameters: Any, feature_map: FeatureMap, loss: Loss, rows_are_at_hand: bool
+) -> dict[str, str]:
+    """What a fit with some parameters lacks, of all that is asked for here."""
+    lacks = {
+        "product": (parameters.product != "multiply", f"product={parameters.product!r}"),
+        "own cores": (parameters.shared_cores, "shared_cores=True"),
+        "fixed map": (feature_map.trainable, f"feature_map={feature_map!r}"),
+        "frobenius": (parameters.penalty != "frobenius", f"penalty={parameters.penalty!r}"),
+        "bounded loss": (not loss.is_bounded, f"loss={loss.name!r}"),
+        "columns": (parameters.patches is not None, f"patches={parameters.patches!r}"),
+        "single rows": (not rows_are_at_hand, "a dask array X"),
+        "all rows": (parameters.early_stopping, "early_stopping=True"),
+        "free start": (isinstance(parameters.init, TensorNetwork), f"init={parameters.init!r}"),
+    }
+    return {what: text for what, (is_so, text) in lacks.items() if is_so}
+
+
+def needs_of(solver: Solver) -> tuple[Need, ...]:
+    """What a solver needs."""
+    if solver.sweeps:
+        return SWEEPS
+    return () if solver.full_batch else BATCHES
+
+
+def has(needs: Iterable[Need], lacks: Lacks) -> bool:
+    """Whether nothing that is needed lacks."""
+    return not any(need.what in lacks for need in needs)
+
+
+def require(who: str, needs: Iterable[Need], lacks: Lacks) -> None:
+    """Raise if something that is needed lacks, naming what rules it out and what to do."""
+    for need in needs:
+        if need.what in lacks:
+            raise ValueError(
+                f"{who} {need.why}, which {lacks[need.what]} rules out; {need.instead}."
+            )

@@ -1,0 +1,34 @@
+"""What a solver minimises: an objective or a sweep problem, over rows or over blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._arrays._parallel import ChunkPool
+from .._arrays._typing import FloatArray
+from .._data._samples import Samples
+from .._distributed._block_objective import BlockObjective
+from .._distributed._block_sweeps import BlockSweeps
+from .._problems._model import Model
+from .._problems._objective import Objective
+from .._problems._sweep_problem import SweepProblem
+from ._plan import Plan
+
+
+def sweep_problem(plan: Plan, model: Model, samples: Samples, alpha: float, pool: ChunkPool) -> Any:
+    """The objective of a solver that visits one block after the other."""
+    options: dict[str, Any] = {"alpha": alpha, "rank": plan.rank, "pool": pool}
+    if samples.are_at_hand:
+        return SweepProblem(model, plan.targets.loss, *samples, **options)
+    return BlockSweeps(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
+
+
+def objective(
+    plan: Plan, model: Model, samples: Samples, alpha: float, origin: FloatArray, pool: ChunkPool
+) -> Objective:
+    """The objective of a solver by gradients; `origin` is the start without noise."""
+    options: dict[str, Any] = {"alpha": alpha, "penalty": plan.penalty}
+    options |= {"origin": origin, "pool": pool}
+    if samples.are_at_hand:
+        return Objective(model, plan.targets.loss, *samples, **options)
+    return BlockObjective(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
