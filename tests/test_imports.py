@@ -64,3 +64,21 @@ def test_a_numba_that_does_not_load_is_not_used(tmp_path):
         "sktensornet.TTRegressor(rank=2, solver='lbfgs', max_iter=1).fit(X, X[:, 0])"
     )
     assert run(code).count("NumPy is too new") == 1
+
+
+@pytest.mark.parametrize(
+    "before", ["import os; os.environ['NUMBA_DISABLE_JIT'] = '1'", "numba.config.DISABLE_JIT = 1"]
+)
+def test_where_numba_shall_not_compile_passes_are_those_of_numpy(before):
+    pytest.importorskip("numba")
+    before = f"import numba; {before}" if "config" in before else before
+    code = (
+        f"{before}; import warnings, numpy as np, sktensornet; warnings.simplefilter('ignore'); "
+        "X = np.random.default_rng(0).random((3000, 8)); fits = ["
+        "sktensornet.TTRegressor(rank=3, solver=solver, alpha=1e-3, max_iter=3, random_state=0)"
+        ".fit(X, X[:, 0]).score(X, X[:, 0]) for solver in ('als', 'lbfgs', 'adam')]; "
+        "from sktensornet._support._optional import can_compile; print(can_compile(), *fits)"
+    )
+    can_compile, *scores = run(code).split()
+    assert can_compile == "False"
+    assert min(map(float, scores[:2])) > 0.9

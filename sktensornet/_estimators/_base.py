@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 
 from .._arrays._parallel import effective_threads
 from .._arrays._typing import FloatArray
-from .._data._columns import FLOATS, learn_columns
+from .._data._columns import FLOATS, learn_columns, refuse_masked
 from .._data._samples import Samples
 from .._data._targets import Targets
 from .._distributed._blocks import is_dask_array
@@ -106,6 +106,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
     def _check_data(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Any]:
         """X, y and weights as arrays, y not yet encoded."""
         checks = self._floats(FLOATS["dtype"]) | self._target_checks
+        refuse_masked(X=X, y=y, sample_weight=sample_weight)
         if reset:
             self.columns_ = learn_columns(X, self.categorical_features)
         with self.columns_.explained(X):
@@ -113,6 +114,8 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
                 X, y = validate_data(self, X, y, reset=reset, **checks)
             else:
                 validate_data(self, X, y, reset=reset, skip_check_array=True)
+                if not reset:
+                    self.columns_.warn_of_unknown(X)
                 X, y = check_X_y(self.columns_.encode(X, self), y, estimator=self, **checks)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         return X, y, weight

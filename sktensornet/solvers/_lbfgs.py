@@ -112,4 +112,5 @@ class LBFGS(Solver):
         )
         moved = first - result.fun > precision * max(1.0, abs(first))
         level = np.abs(result.jac).max() <= max(tol, precision**0.5)
-        return Outcome(result.x, converged=settled or (result.status == 0 and (moved or level)))
+        converged = settled or (result.status == 0 and bool(moved or level))
+        return Outcome(result.x, converged=converged)
