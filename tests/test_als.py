@@ -117,10 +117,28 @@ def test_warm_start_across_solvers_keeps_adapted_ranks(wine):
 
 
 @unfinished
-def test_early_stopping_keeps_the_best_sweep(wine):
-    clf = TTClassifier(solver="als", early_stopping=True, max_iter=4, tol=0.0, random_state=0)
-    clf.fit(*wine)
-    assert len(clf.validation_scores_) == clf.n_iter_
+def test_early_stopping_keeps_the_best_sweep():
+    """Labels that are mostly noise are soon learnt by heart."""
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((100, 6))
+    y = (X[:, 0] + X[:, 1] + rng.standard_normal(100) > 0).astype(int)
+    clf = TTClassifier(
+        rank=6,
+        solver="als",
+        loss="squared_error",
+        feature_map="polynomial",
+        alpha=1e-4,
+        early_stopping=True,
+        validation_fraction=0.4,
+        n_iter_no_change=4,
+        max_iter=6,
+        tol=0.0,
+        random_state=0,
+    ).fit(X, y)
+    _, held = train_test_split(np.arange(100), test_size=0.4, stratify=y, random_state=0)
+    scores = clf.validation_scores_
+    assert len(scores) == clf.n_iter_ == 5
+    assert clf.score(X[held], y[held]) == scores[0] == max(scores) > scores[-1]
 
 
 @unfinished
