@@ -1,6 +1,7 @@
 """Helpers that several test files share."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,15 @@ from sktensornet.networks import (
     tensor_train,
 )
 from sktensornet.patches import ImagePatches, SingleColumns
+
+TESTS = Path(__file__).parent
+FIRST = {TESTS / "docs", TESTS / "distributed", TESTS / "test_imports.py"}
+"""Where single tests take seconds, and where tests share a cluster."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first, so that parallel workers end together, and one starts the cluster."""
+    items.sort(key=lambda item: FIRST.isdisjoint({item.path, item.path.parent}))
 
 
 @pytest.fixture(autouse=True)

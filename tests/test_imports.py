@@ -62,6 +62,7 @@ def test_a_numba_that_does_not_load_is_not_used(tmp_path):
         "import warnings, numpy as np, sktensornet; X = np.random.rand(2000, 60); "
         "warnings.simplefilter('ignore'); "
         "warnings.filterwarnings('always', category=RuntimeWarning); sys.stderr = sys.stdout; "
-        "sktensornet.TTRegressor(rank=2, solver='lbfgs', alpha=1, max_iter=1).fit(X, X[:, 0])"
+        "model = sktensornet.TTRegressor(rank=2, solver='lbfgs', alpha=1, max_iter=1, n_jobs=1); "
+        "model.fit(X, X[:, 0])"
     )
     assert run(code).count("NumPy is too new") == 1

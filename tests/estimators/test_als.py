@@ -183,11 +183,13 @@ def test_extreme_columns(Format):
 
 
 @unfinished
-@each_format
 @pytest.mark.parametrize(
-    ("loss", "feature_map"),
-    [("log_loss", PolynomialMap()), ("squared_error", TrigonometricMap(0.1))],
-    ids=repr,
+    ("Format", "loss", "feature_map"),
+    [
+        (TTClassifier, "log_loss", PolynomialMap()),
+        (HTClassifier, "squared_error", TrigonometricMap(0.1)),
+        (CPClassifier, "log_loss", TrigonometricMap(0.1)),
+    ],
 )
 def test_a_thousand_sites(Format, loss, feature_map):
     rng = np.random.default_rng(0)

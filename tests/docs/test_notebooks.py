@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "examples" / "benchmarks").glob("*.ipynb"))
 MOST_BYTES = 200_000
 MACHINE_PATH = re.compile(
