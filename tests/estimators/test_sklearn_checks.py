@@ -106,41 +106,38 @@ CHECKS_OF_CONFIGURATIONS = {
     "check_methods_sample_order_invariance",
     "check_methods_subset_invariance",
     # It learns, counts its iterations, and scores rank as probabilities do.
-    "check_classifiers_train",
-    "check_regressors_train",
+    "check_classifiers_train(readonly_memmap=True,X_dtype=float32)",
+    "check_regressors_train(readonly_memmap=True,X_dtype=float32)",
     "check_regressor_multioutput",
     "check_non_transformer_estimators_n_iter",
     "check_decision_proba_consistency",
     # Weights.
     "check_sample_weight_equivalence_on_dense_data",
     "check_class_weight_classifiers",
-    # Data of one sample, one column or one class, and values that are missing.
+    # Data of one sample, one column or one class.
     "check_fit2d_1sample",
     "check_fit2d_1feature",
     "check_classifiers_one_label",
     "check_classifiers_one_label_sample_weights",
-    "check_estimators_nan_inf",
 }
 
 
+def name_of(value):
+    """The name of a check with its options, or an estimator as it is written."""
+    if not isinstance(value, partial):
+        return re.sub(r"\s", "", repr(value))
+    options = ",".join(f"{name}={option}" for name, option in value.keywords.items())
+    return value.func.__name__ + (options and f"({options})")
+
+
 def checks_of_configurations():
-    """Estimators and checks, where those of files in memory are left to the defaults."""
     for estimator in CONFIGURATIONS:
         for one in estimator_checks_generator(
             estimator, expected_failed_checks=expected_failures(estimator), mark="xfail"
         ):
             _, check = getattr(one, "values", one)
-            name = check.func.__name__
-            if name in CHECKS_OF_CONFIGURATIONS and check.keywords != {"readonly_memmap": True}:
+            if name_of(check) in CHECKS_OF_CONFIGURATIONS:
                 yield one
-
-
-def name_of(value):
-    """The name of a check, or an estimator as it is written."""
-    if not isinstance(value, partial):
-        return re.sub(r"\s", "", repr(value))
-    keywords = [f"{name}={setting}" for name, setting in value.keywords.items()]
-    return f"{value.func.__name__}({','.join(keywords)})"
 
 
 def expected_failures(estimator):
@@ -152,10 +149,8 @@ def expected_failures(estimator):
 
 
 def test_all_checks_of_configurations_exist():
-    found = {
-        check.func.__name__ for one in DEFAULTS for _, check in estimator_checks_generator(one)
-    }
-    assert found >= CHECKS_OF_CONFIGURATIONS
+    checks = {check for one in DEFAULTS for _, check in estimator_checks_generator(one)}
+    assert {name_of(check) for check in checks} >= CHECKS_OF_CONFIGURATIONS
 
 
 @parametrize_with_checks(DEFAULTS)
