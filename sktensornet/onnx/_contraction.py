@@ -53,13 +53,15 @@ class _Messages:
         graph = self.graph
         paired = messages[:2]
         design = paired[0]
+        n_rows = math.prod(core.shape[1 : 1 + len(paired)])
+        # All lengths are given: with -1 a batch of no samples has no shape.
         if len(paired) == 2:
             x, y = graph.unsqueeze(paired[0], -1), graph.unsqueeze(paired[1], -2)
-            design = graph("Reshape", graph("Mul", x, y), [0, 0, -1])
-        n_rows = math.prod(core.shape[1 : 1 + len(paired)])
+            design = graph("Reshape", graph("Mul", x, y), [0, 0, n_rows])
         result = graph("MatMul", design, core.reshape(len(core), n_rows, -1))
-        for message, length in zip(messages[2:], core.shape[3:-1], strict=True):
-            result = graph("Reshape", result, [0, 0, length, -1])
+        for place, message in enumerate(messages[2:], start=3):
+            length, rest = core.shape[place], math.prod(core.shape[place + 1 :])
+            result = graph("Reshape", result, [0, 0, length, rest])
             result = graph("MatMul", graph.unsqueeze(message, -2), result)
             result = graph("Squeeze", result, np.array([2]))
         return result

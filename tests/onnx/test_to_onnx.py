@@ -159,6 +159,24 @@ def test_the_solver_does_not_matter(Format, solver):
     assert_same_probabilities(model, X_test)
 
 
+@pytest.mark.parametrize("tensors", ["joint", "separate"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        TTClassifier(**SETTINGS),
+        CPClassifier(**SETTINGS),
+        HTClassifier(tree=(0, 1, 2, 3), **SETTINGS),
+    ],
+    ids=["TT", "CP", "HT of one node"],
+)
+def test_a_batch_of_no_rows_gives_none(model, tensors):
+    X, y, _ = data(d=4)
+    model.set_params(class_tensors=tensors).fit(X, y)
+    outputs = run(model, X[:0])
+    assert outputs["probabilities"].shape == (0, 3)
+    assert outputs["label"].shape == (0,)
+
+
 @pytest.mark.parametrize("tree", ["balanced", (0, 1, 2), ((0, 1, 2, 3), 4, 5, 6), (((0, 1), 2), 3)])
 @pytest.mark.parametrize("tensors", ["joint", "separate"])
 def test_trees_of_any_shape_are_exported(tree, tensors):
