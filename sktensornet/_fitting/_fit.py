@@ -47,6 +47,8 @@ class Fitted:
         What it draws from.
     origin : ndarray or None
         The start without noise, to which its penalty pulls.
+    split : RandomState or None
+        Draws again the rows that early stopping held out.
     """
 
     network: TensorNetwork
@@ -61,6 +63,7 @@ class Fitted:
     solver_state: Any = None
     random_state: np.random.RandomState | None = None
     origin: FloatArray | None = None
+    split: np.random.RandomState | None = None
 
     @property
     def model(self) -> Model:
@@ -123,6 +126,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
                 choice.trials,
                 list(training.loss_curve),
                 validation_scores=training.validation_scores,
+                split=plan.split,
                 **known,
             )
 
@@ -188,8 +192,10 @@ def advance(plan: Plan, before: Fitted | None) -> Fitted:
         None if before is None else before.trials,
         [*([] if before is None else before.loss_curve), value],
         solver_state=outcome.state,
-        random_state=plan.random_state,
+        # Not the parameter itself, from which others may draw.
+        random_state=deepcopy(plan.random_state),
         origin=origin,
+        split=None if before is None else before.split,
     )
 
 

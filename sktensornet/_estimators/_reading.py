@@ -1,0 +1,120 @@
+"""X, y and weights as users have them, as arrays that a fitted model takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_is_fitted,
+    check_X_y,
+    validate_data,
+)
+
+from .._arrays._typing import FloatArray
+from .._data._columns import FLOATS, Columns, learn_columns
+from .._distributed._blocks import Blocks, is_dask_array
+from ..feature_maps import FeatureMap
+
+Read = tuple[Any, Any, FloatArray]
+"""X, y not yet encoded, and the weights."""
+
+
+def read(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
+    """X, y and weights as arrays, or X as `Blocks`; `reset` learns of X what later ones must be."""
+    check = _read_blocks if is_dask_array(X) else read_arrays
+    return check(estimator, X, y, sample_weight, reset)
+
+
+def read_again(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Read:
+    """What a warm start goes on with: columns like those before, with their categories."""
+    try:
+        return read(estimator, X, y, sample_weight, reset=False)
+    except ValueError as error:
+        if "feature" not in str(error):
+            raise
+        raise ValueError(
+            f"warm_start=True goes on with the columns of the fit before, but {error} Set "
+            "warm_start=False to start anew."
+        ) from error
+
+
+def read_input(estimator: Any, X: Any) -> FloatArray:
+    """X as a fitted model takes it."""
+    check_is_fitted(estimator)
+    checks = _floats(estimator, estimator.network_.dtype)
+    with estimator.columns_.explained(X):
+        if estimator.columns_.encoder is None:
+            return validate_data(estimator, X, reset=False, **checks)
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        return check_array(estimator.columns_.encode(X, estimator), estimator=estimator, **checks)
+
+
+def allows_nan(feature_map: Any) -> bool:
+    """Whether a parameter ``feature_map`` takes NaN as missing."""
+    maps = feature_map.values() if isinstance(feature_map, dict) else [feature_map]
+    return all(one.allow_nan for one in maps if isinstance(one, FeatureMap))
+
+
+def _begin(estimator: Any, columns: Columns) -> None:
+    """Forget what was learnt of X before."""
+    estimator.columns_ = columns
+    estimator._allow_nan = allows_nan(estimator.feature_map)
+
+
+def _floats(estimator: Any, dtypes: Any) -> dict[str, Any]:
+    """What `check_array` demands of X."""
+    checks = FLOATS | {"dtype": dtypes}
+    return checks if estimator._allow_nan else checks | {"ensure_all_finite": True}
+
+
+def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
+    """X, y and weights as arrays."""
+    if reset:
+        _begin(estimator, learn_columns(X, estimator.categorical_features))
+    columns = estimator.columns_
+    checks = _floats(estimator, FLOATS["dtype"]) | estimator._target_checks
+    with columns.explained(X):
+        if columns.encoder is None:
+            X, y = validate_data(estimator, X, y, reset=reset, **checks)
+        else:
+            validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+            X, y = check_X_y(columns.encode(X, estimator), y, estimator=estimator, **checks)
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return X, y, weight
+
+
+def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
+    categorical = estimator.categorical_features
+    if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
+        raise ValueError(
+            f"categorical_features={categorical!r} does not go with a dask array X; use "
+            "feature_map={column: 'one_hot'} for columns whose numbers are categories."
+        )
+    if reset:
+        _begin(estimator, Columns(None, []))
+    elif estimator.columns_.encoder is not None:
+        names = estimator.columns_.labels(estimator.columns_.categorical)
+        raise ValueError(
+            f"the fit before had columns of categories, {names!r}, which a dask array X has not; "
+            "pass a table like that before, or set warm_start=False."
+        )
+    dtypes = FLOATS["dtype"]
+    dtype = np.dtype(X.dtype if X.dtype in dtypes else dtypes[0])
+    options = _floats(estimator, dtype) | {"ensure_min_samples": 0, "input_name": "X"}
+    name = type(estimator).__name__
+
+    def check(block: np.ndarray) -> FloatArray:
+        return check_array(block, estimator=name, **options)
+
+    blocks = Blocks(X, check, dtype)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    # As long as X, so that lengths and y are checked as for any other X.
+    stand_in = np.broadcast_to(np.zeros(1), (len(blocks), 1))
+    _, y = check_X_y(stand_in, y, estimator=estimator, **estimator._target_checks)
+    weight = _check_sample_weight(
+        sample_weight, stand_in, dtype=np.float64, ensure_non_negative=True
+    )
+    return blocks, y, weight
