@@ -36,7 +36,9 @@ def weigh_classes(
     """
     if class_weight is None:
         return weight
-    present = np.unique(y)
+    # A class whose samples have no weight is as absent as one without samples.
+    seen = weight > 0
+    present = np.unique(y[seen])
     by_index: Any = class_weight
     if isinstance(class_weight, dict):
         labels = classes.tolist()
@@ -51,7 +53,10 @@ def weigh_classes(
         given = {labels.index(label): value for label, value in class_weight.items()}
         by_index = {index: given.get(index, 1.0) for index in present}
     factors = np.zeros(len(classes))
-    factors[present] = compute_class_weight(by_index, classes=present, y=y, sample_weight=weight)
+    if len(present):
+        factors[present] = compute_class_weight(
+            by_index, classes=present, y=y[seen], sample_weight=weight[seen]
+        )
     weight = weight * factors[y]
     if not weight.any():
         raise ValueError(

@@ -101,7 +101,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the units of y, shaped as y was.
+            In the units of y, shaped as y was; they end at the largest number of their
+            type.
         """
         scores = self._raw_scores(X)
         predicted = self._targets.predictions(scores)

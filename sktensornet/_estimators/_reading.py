@@ -75,6 +75,7 @@ def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool)
     if reset:
         _begin(estimator, learn_columns(X, estimator.categorical_features))
     columns = estimator.columns_
+    y = _targets(estimator, y)
     checks = _floats(estimator, FLOATS["dtype"]) | estimator._target_checks
     with columns.explained(X):
         if columns.encoder is None:
@@ -113,8 +114,40 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     # As long as X, so that lengths and y are checked as for any other X.
     stand_in = np.broadcast_to(np.zeros(1), (len(blocks), 1))
-    _, y = check_X_y(stand_in, y, estimator=estimator, **estimator._target_checks)
+    _, y = check_X_y(
+        stand_in, _targets(estimator, y), estimator=estimator, **estimator._target_checks
+    )
     weight = _check_sample_weight(
         sample_weight, stand_in, dtype=np.float64, ensure_non_negative=True
     )
     return blocks, y, weight
+
+
+def _targets(estimator: Any, y: Any) -> Any:
+    """Y without objects that no loss understands; what remains is checked together with X."""
+    values = np.asarray(y) if isinstance(y, (list, tuple, np.ndarray)) else y
+    kind = getattr(getattr(values, "dtype", None), "kind", None)
+    if kind not in ("O", "U", "S"):
+        return y
+    values = np.asarray(values)
+    if estimator._target_checks.get("y_numeric"):
+        try:
+            return values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"y has text or other objects, but {type(estimator).__name__} needs numbers: "
+                f"{error}; make them numbers, or take a classifier for labels."
+            ) from error
+    known = [label for label in values.ravel().tolist() if label == label]
+    if any(label is None for label in known):
+        raise ValueError("y contains None; leave out the samples whose labels are missing.")
+    kinds = sorted({type(label).__name__ for label in known})
+    if len(kinds) > 1:
+        try:
+            sorted(known)
+        except TypeError as error:
+            raise ValueError(
+                f"y has labels of several types, {kinds!r}, which have no order; make them all "
+                "strings, or all integers."
+            ) from error
+    return y

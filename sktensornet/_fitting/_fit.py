@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -76,6 +78,28 @@ class Fitted:
         return self.model.theta_of(self.network, self.feature_map)
 
 
+_ADVICE = (
+    "use a larger alpha, a feature map of smaller scale, or solver='adam' with a smaller "
+    "learning_rate, or bring X and y to moderate numbers first."
+)
+
+
+def _explained(function: Callable) -> Callable:
+    """Say what to change where a linear system broke down."""
+
+    @wraps(function)
+    def explained(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except np.linalg.LinAlgError as error:
+            raise ValueError(
+                f"the numbers of the fit left the range of floats ({error}); {_ADVICE}"
+            ) from error
+
+    return explained
+
+
+@_explained
 def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     """Choose what is to be chosen, start, and minimise.
 
@@ -152,6 +176,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
         found = fitted(
             training.best(outcome.point), sweeps=outcome.records if solver.sweeps else None
         )
+    _check_finite(found)
     if not (outcome.converged or training.stopped or plan.is_short):
         warn_user(
             f"{type(solver).__name__} stopped after max_iter={max_iter} iterations before it "
@@ -161,6 +186,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     return found
 
 
+@_explained
 def advance(plan: Plan, before: Fitted | None) -> Fitted:
     """One pass over a batch of samples.
 
@@ -183,7 +209,7 @@ def advance(plan: Plan, before: Fitted | None) -> Fitted:
         problem = objective(plan, model, plan.train, plan.alpha, origin, pool)
         outcome, value = solver.advance(problem, theta, state, plan.random_state)
         network, feature_map = problem.fitted(outcome.point)
-    return Fitted(
+    found = Fitted(
         network,
         feature_map,
         model.sites,
@@ -196,6 +222,19 @@ def advance(plan: Plan, before: Fitted | None) -> Fitted:
         random_state=deepcopy(plan.random_state),
         origin=origin,
         split=None if before is None else before.split,
+    )
+    _check_finite(found)
+    return found
+
+
+def _check_finite(fitted: Fitted) -> None:
+    """Raise if what is fitted could predict NaN."""
+    arrays = *fitted.network.cores, *fitted.feature_map.parameters
+    if np.isfinite(fitted.loss_curve[-1:]).all() and all(np.isfinite(one).all() for one in arrays):
+        return
+    raise ValueError(
+        f"the fit ended with an objective of {fitted.loss_curve[-1]:.3g} or weights that are not "
+        f"finite numbers; {_ADVICE}"
     )
 
 
