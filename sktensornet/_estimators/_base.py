@@ -161,6 +161,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
             "_random_state": fitted.random_state,
             "_origin": fitted.origin,
             "_split": fitted.split,
+            "_unfinished": fitted.unfinished,
         }
 
     def _fitted(self) -> Fitted:
@@ -179,6 +180,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
             self._random_state,
             self._origin,
             self._split,
+            self._unfinished,
         )
 
     def _fitted_model(self) -> Model:
@@ -257,7 +259,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
         smaller.network_ = compressed(
             self._fitted(), rank, rank_tol, data, self._targets.loss, effective_threads(self.n_jobs)
         )
-        smaller._solver_state = None
+        smaller._solver_state = smaller._unfinished = None
         if rank is not None:
             smaller.rank = rank
         return smaller

@@ -183,6 +183,15 @@ class SweepProblem:
             yield local
             self.opening = [] if local.final is None else [local.final.objective]
 
+    def state(self) -> dict[str, Any]:
+        """What another problem of the same samples goes on from, after a sweep."""
+        return {"opening": list(self.opening), "sweep": self._sweep.state()}
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Be where another problem was, instead of `begin`."""
+        self.opening = list(state["opening"])
+        self._sweep.go_on(state["sweep"])
+
     def sweep(self) -> Iterator[LocalProblem]:
         """The local problems of the next sweep; each must be finished in turn."""
         return self._locals(self._sweep.sweep())

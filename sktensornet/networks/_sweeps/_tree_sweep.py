@@ -115,6 +115,14 @@ class TreeSweep(Sweep):
             closed.append(np.expand_dims(core if place == self._root else core[..., 0], units))
         return close_cores(self._origin, closed)
 
+    def state(self):
+        return {"cores": list(self._cores), "exponent": list(self._exponent)}
+
+    def go_on(self, state):
+        self._cores, self._exponent = list(state["cores"]), list(state["exponent"])
+        self._total_exponent = sum(self._exponent)
+        self._environments.start()
+
     @property
     def keeps_scores(self) -> bool:
         return self._keeps_scores
