@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_array,
@@ -20,6 +23,9 @@ from ..feature_maps import FeatureMap
 
 Read = tuple[Any, Any, FloatArray]
 """X, y not yet encoded, and the weights."""
+
+_quiet = np.errstate(over="ignore", invalid="ignore")
+"""scikit-learn looks for infinities in the sum of all numbers, which may overflow."""
 
 
 def read(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
@@ -41,11 +47,14 @@ def read_again(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Read:
         ) from error
 
 
+@_quiet
 def read_input(estimator: Any, X: Any) -> FloatArray:
     """X as a fitted model takes it."""
     check_is_fitted(estimator)
     checks = _floats(estimator, estimator.network_.dtype)
-    with estimator.columns_.explained(X):
+    if estimator.columns_.encoder is not None:
+        _check_table(X)
+    with estimator.columns_.explained(X, learns=False):
         if estimator.columns_.encoder is None:
             return validate_data(estimator, X, reset=False, **checks)
         validate_data(estimator, X, reset=False, skip_check_array=True)
@@ -70,14 +79,17 @@ def _floats(estimator: Any, dtypes: Any) -> dict[str, Any]:
     return checks if estimator._allow_nan else checks | {"ensure_all_finite": True}
 
 
+@_quiet
 def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
     """X, y and weights as arrays."""
     if reset:
         _begin(estimator, learn_columns(X, estimator.categorical_features))
+    elif estimator.columns_.encoder is not None:
+        _check_table(X)
     columns = estimator.columns_
     y = _targets(estimator, y)
     checks = _floats(estimator, FLOATS["dtype"]) | estimator._target_checks
-    with columns.explained(X):
+    with columns.explained(X, learns=reset):
         if columns.encoder is None:
             X, y = validate_data(estimator, X, y, reset=reset, **checks)
         else:
@@ -87,6 +99,7 @@ def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool)
     return X, y, weight
 
 
+@_quiet
 def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
     categorical = estimator.categorical_features
     if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
@@ -123,9 +136,31 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
     return blocks, y, weight
 
 
+def _check_table(X: Any) -> None:
+    """Raise if X cannot be like the table with categories that the model was fitted to."""
+    wanted = "pass a table with the columns of the fit"
+    if isinstance(X, Mapping):
+        raise ValueError(f"X is a {type(X).__name__}; {wanted}, such as pandas.DataFrame(X).")
+    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+        raise ValueError(f"X is a LazyFrame, which has no rows yet; {wanted}: X.collect().")
+    if issparse(X):
+        raise TypeError(f"Sparse data was passed for X, but X has categories; {wanted}.")
+    shape = np.shape(X) if hasattr(X, "shape") else np.shape(np.asarray(X, dtype=object))
+    if len(shape) == 1:
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead: X has shape {shape}; {wanted}. Reshape your "
+            "data: one sample is [x], or x.to_frame().T of a Series x of pandas."
+        )
+
+
 def _targets(estimator: Any, y: Any) -> Any:
     """Y without objects that no loss understands; what remains is checked together with X."""
     values = np.asarray(y) if isinstance(y, (list, tuple, np.ndarray)) else y
+    if np.ndim(values) > 2:
+        raise ValueError(
+            f"y has shape {np.shape(values)}; it must be (n_samples,), or (n_samples, n_outputs) "
+            "for a regressor."
+        )
     kind = getattr(getattr(values, "dtype", None), "kind", None)
     if kind not in ("O", "U", "S"):
         return y
