@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
+from .._estimators._reading import read_input
 from .._support._checks import check_boolean, check_integer, check_option
 from ..networks import TensorNetwork, change_modes
 from ..networks._tensors._entry_search import EntrySearch
@@ -222,7 +223,7 @@ def variance_shares(
     max_order = check_integer("max_order", max_order, 1)
     check_boolean("pairs", pairs)
     scores = FittedScores(estimator, output, feature_names)
-    data = estimator._check_input(X)
+    data = read_input(estimator, X)
     weight = _check_sample_weight(sample_weight, data, dtype=np.float64, ensure_non_negative=True)
     network = change_modes(scores.network, _orthonormal_features(scores, data, weight))
     grams = GradedGrams(network, max_order, per_output=True)
