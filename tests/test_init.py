@@ -33,7 +33,7 @@ def start_scores(clf, X, y, noise=0, weight=None):
     rs = np.random.RandomState(noise)
     weight = np.ones(len(X)) if weight is None else weight
     targets = clf._learn(y, weight, None)
-    samples = Samples(X, targets.encode(y), weight)
+    samples = Samples.weighted(X, targets.encode(y), weight)
     columns = learn_columns(X, None)
     model = plan_fit(clf, clf._automatic, clf._tree, columns, targets, samples, rs).model
     make = make_start(clf.init, model, targets, samples, clf.alpha, rs)

@@ -57,7 +57,10 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples; a weight of two is the sample twice.
+            Weights of the samples. Whole numbers are counts: a weight of two is the
+            sample twice. Weights of importance, which are none, should be divided by
+            their mean, so that the choice of ``alpha`` sees as many observations as
+            there are samples.
 
         Returns
         -------

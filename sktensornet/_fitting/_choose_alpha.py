@@ -47,9 +47,7 @@ def choose(plan: Plan) -> Choice:
     loss, n_scores = plan.targets.loss, plan.targets.n_scores
     selection = Selection(
         model,
-        plan.train.X,
-        plan.train.y,
-        plan.train.weight,
+        plan.train,
         targets=lambda y: loss.linear_targets(y, n_scores),
         default_alpha=plan.alpha,
     )

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .._arrays._samples import merged_rows
-from .._arrays._typing import FloatArray, IntArray
+from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._problems._model import Model
 from ..networks import TensorNetwork
+from ._leave_out import left_out_losses
 
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
@@ -89,28 +90,26 @@ class Selection:
 
     .. math:: K_{ij} = \prod_k \langle f(x_{ik}), f(x_{jk}) \rangle,
 
-    whose leave-one-out residuals are :math:`c_i / (C^{-1})_{ii}` with
-    :math:`c = C^{-1} t` and :math:`C = K + \alpha w \operatorname{diag}(1 / w_i)`.
-    One eigendecomposition for each s, over at most 600 samples, gives them for
-    all alpha; of six s, four are tried, those above 0.2 or those below 0.4. From the best of
-    these a walk over held-out losses of the estimator itself goes on, first to
-    smaller penalties, then to other scales: what a limit on the ranks allows.
-    For classes and more than ten sites a larger scale comes with a larger penalty.
-    A step that gains nothing on the first folds is not tried on the others. The
-    walk is as long as eight trials, or shorter for many sites and folds; where it
-    would be shorter than three there is none.
+    whose residuals, each with one observation left out, `left_out_losses` gives
+    for all alpha at once, for each s, over at most 600 samples; of six s, four are
+    tried, those above 0.2 or those below 0.4. From the best of these a walk over
+    held-out losses of the estimator itself goes on, first to smaller penalties, then
+    to other scales: what a limit on the ranks allows. For classes and more than ten
+    sites a larger scale comes with a larger penalty. A step that gains nothing on
+    the first folds is not tried on the others. The walk is as long as eight trials,
+    or shorter for many sites and folds; where it would be shorter than three there
+    is none.
 
     The samples that are used are the first by a hash of their values, with equal
-    ones merged, so that weights are repetitions and no random numbers are used.
+    ones merged, so that weights are repetitions and no random numbers are used. A
+    merged row leaves out, and deals to the folds, one observation at a time.
 
     Parameters
     ----------
     model : Model
         With features of scale 1 where the scale is free.
-    X : ndarray of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Classes as integers, which the folds share evenly, or targets.
-    weight : ndarray of shape (n_samples,)
+    samples : Samples
+        Classes are shared by the folds evenly.
     targets : callable
         From y to what the kernel method regresses on, (n_samples, n_outputs).
     default_alpha : float, default=1e-4
@@ -133,22 +132,22 @@ class Selection:
     def __init__(
         self,
         model: Model,
-        X: FloatArray,
-        y: np.ndarray,
-        weight: FloatArray,
+        samples: Samples,
         targets: Callable[[np.ndarray], FloatArray],
         default_alpha: float = 1e-4,
     ) -> None:
         self._default_alpha = default_alpha
         self._model = model
         self._free = model.feature_map.has_free_scale
-        self._has_classes = y.ndim == 1
-        rows, weights = merged_rows(X, y, weight / weight.max())
+        self._has_classes = samples.y.ndim == 1
+        X, y, weight = samples
+        size = samples.unit.max()
+        rows, weights = merged_rows(X, y, weight / size)
         self._total = weights.sum()
-        rows, self._weight = rows[:_TRIAL_ROWS], weights[:_TRIAL_ROWS]
-        self._X, self._y = X[rows], y[rows]
-        self._targets = targets(self._y[:_KERNEL_ROWS])
-        self._kernel_weight = self._weight[:_KERNEL_ROWS]
+        rows, weights = rows[:_TRIAL_ROWS], weights[:_TRIAL_ROWS]
+        self._samples = Samples(X[rows], y[rows], weights, samples.unit[rows] / size)
+        self._kernel_samples = self._samples.take(slice(_KERNEL_ROWS))
+        self._targets = targets(self._kernel_samples.y)
         self._start: _Setting | None = None
         self.trials: list[Trial] = []
         self.network: TensorNetwork | None = None
@@ -164,7 +163,7 @@ class Selection:
         over : callable
             ``over(function, items)`` is a map, perhaps on several threads.
         """
-        if len(self._targets) < _FEWEST_ROWS:
+        if self._kernel_samples.copies.sum() < _FEWEST_ROWS:
             return self._default()
         loss, setting = self._least_by_kernel(over)
         if not np.isfinite(loss):
@@ -201,29 +200,23 @@ class Selection:
 
     def _leave_one_out(self, scale: int) -> FloatArray | None:
         """Mean squared residuals for all exponents."""
-        weight = self._kernel_weight
+        X, _, weight = self._kernel_samples
         total = weight.sum()
-        X = self._model.sites.extract(self._X[: len(weight)])
         kernel = np.ones((len(weight), len(weight)))
+        feature_map = self._model.feature_map.with_scale(_SCALES[scale])
         with np.errstate(over="ignore", invalid="ignore"):
-            for features in self._model.feature_map.with_scale(_SCALES[scale]).transform(X):
+            for features in feature_map.transform(self._model.sites.extract(X)):
                 features = features.astype(np.float64)
                 kernel *= features @ features.T
         if not np.abs(kernel).max() <= _LARGEST_KERNEL:
             return None
-        root = np.sqrt(weight)[:, None]
-        kernel *= root * root.T
-        values, vectors = np.linalg.eigh(kernel)
-        values = np.maximum(values, 0.0)
-        mean = weight @ self._targets / total
-        projected = vectors.T @ (root * (self._targets - mean))
-        squares = vectors * vectors
-        losses = []
-        for exponent in _EXPONENTS:
-            inverse = 1.0 / (values + _Setting(exponent, scale).alpha * total)
-            residual = (vectors @ (inverse[:, None] * projected)) / (squares @ inverse)[:, None]
-            losses.append(np.sum(residual * residual))
-        return np.array(losses) / (total * self._targets.shape[1])
+        return left_out_losses(
+            kernel,
+            self._targets - weight @ self._targets / total,
+            weight,
+            self._kernel_samples.unit,
+            [_Setting(exponent, scale).alpha * total for exponent in _EXPONENTS],
+        )
 
     def walk(self, judge: Judge) -> Trial:
         """Go on from the kernel method's setting by held-out losses.
@@ -234,7 +227,7 @@ class Selection:
             ``judge(model, alpha, train, held)`` is a network that was fitted, and
             the sum of its weighted losses of held-out samples.
         """
-        if self._start is None or len(self._X) < 2 * _FEWEST_ROWS:
+        if self._start is None or self._samples.copies.sum() < 2 * _FEWEST_ROWS:
             return self.trials[-1]
         folds = self._folds()
         most = min(_MOST_TRIALS, _MOST_SOLVES // (len(folds) * self._model.sites.n_sites))
@@ -250,7 +243,7 @@ class Selection:
                 network, loss = self._judge(setting, fold, judge)
                 found.network = found.network or network
                 found.losses.append(loss)
-                found.weights.append(self._weight[fold[1]].sum())
+                found.weights.append(fold[1].weight.sum())
             return sum(found.losses[:n_folds]) / sum(found.weights[:n_folds])
 
         def gains(after: _Setting, before: _Setting) -> bool:
@@ -287,26 +280,38 @@ class Selection:
         self.network = tried[place].network
         return self._as_trial(place, held(place, len(tried[place].losses)))
 
-    def _folds(self) -> list[tuple[IntArray, IntArray]]:
-        """Rows to train on and to judge by; the kernel's samples are among them."""
-        n = len(self._X)
-        order = np.argsort(self._y, kind="stable") if self._has_classes else np.arange(n)
+    def _folds(self) -> list[tuple[Samples, Samples]]:
+        """Samples to train on and to judge by; those of the kernel are among them.
+
+        The observations that a row stands for are dealt in turn, so that a row may
+        be on both sides with parts of its weight.
+        """
+        samples = self._samples
+        n = len(samples)
+        order = np.argsort(samples.y, kind="stable") if self._has_classes else np.arange(n)
         n_folds = _FOLDS if n <= _FOLDED_ROWS else _FOLDS + 1
-        fold = np.empty(n, np.intp)
-        fold[order] = np.arange(n) % n_folds
+        copies = samples.copies
+        ends = np.empty(n, np.int64)
+        ends[order] = np.cumsum(copies[order])
         judged = range(n_folds) if n_folds == _FOLDS else [0]
-        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in judged]
+        folds = []
+        for k in judged:
+            # Of the numbers 0, 1, ... those that are k modulo the number of folds.
+            below = (ends + n_folds - 1 - k) // n_folds
+            before = (ends - copies + n_folds - 1 - k) // n_folds
+            share = (below - before) / copies
+            folds.append((samples.part(1.0 - share), samples.part(share)))
+        return folds
 
     def _judge(self, setting: _Setting, fold, judge: Judge) -> tuple[TensorNetwork, float]:
         feature_map = self._model.feature_map.with_scale(_SCALES[setting.scale])
+        train, held = fold
         model = self._model.with_map(feature_map)
-        samples = Samples(self._X, self._y, self._weight)
-        train, held = (samples.take(rows) for rows in fold)
         return judge(model, self._alpha(setting, train.weight.sum()), train, held)
 
     def _alpha(self, setting: _Setting, weight: float) -> float:
         """Alpha for samples of a total weight: a prior that more data outweigh."""
-        return setting.alpha * self._kernel_weight.sum() / weight
+        return setting.alpha * self._kernel_samples.weight.sum() / weight
 
     def _as_trial(self, setting: _Setting, loss: float) -> Trial:
         scale = _SCALES[setting.scale] if self._free else None
