@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_wine
+from sklearn.datasets import load_diabetes, load_digits, load_wine
 from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
@@ -20,7 +20,7 @@ from sktensornet import (
 )
 from sktensornet._arrays._samples import in_observations, merged_rows
 from sktensornet._data._samples import Samples
-from sktensornet._fitting._leave_out import left_out_losses
+from sktensornet._fitting._leave_out import left_out_loss
 from sktensornet._fitting._plan import DEFAULT_ALPHA
 from sktensornet._fitting._selection import (
     _EXPONENTS,
@@ -29,7 +29,7 @@ from sktensornet._fitting._selection import (
     Selection,
 )
 from sktensornet._problems._model import Model
-from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
+from sktensornet.feature_maps import PolynomialMap, SplineMap, TrigonometricMap
 from sktensornet.networks import tensor_train
 from sktensornet.patches import ImagePatches, SingleColumns
 from sktensornet.solvers import Adam
@@ -158,7 +158,7 @@ class TestKernel:
         weight = np.random.default_rng(1).uniform(0.2, 4, 25)
         selection = selection_of(X, y, weight)
         weight = in_observations(weight)
-        losses = selection._leave_one_out(scale)
+        loss = selection._leave_one_out(scale)
         design = products(X, weight, _SCALES[scale])
         centred = y - np.average(y, axis=0, weights=weight)
         for k in (0, 5, 10):
@@ -170,7 +170,9 @@ class TestKernel:
                 ridge.fit(design, centred, sample_weight=kept)
                 residual = centred[i] - ridge.predict(design[[i]])[0]
                 expected += weight[i] * np.sum(residual**2)
-            assert losses[k] == pytest.approx(expected / (weight.sum() * n_outputs), rel=1e-6)
+            assert loss(alpha * weight.sum()) == pytest.approx(
+                expected / (weight.sum() * n_outputs), rel=1e-6
+            )
 
     def test_left_out_units_are_those_of_refits(self):
         rng = np.random.default_rng(0)
@@ -185,7 +187,7 @@ class TestKernel:
                     (A * kept[:, None]).T @ A + penalty * np.eye(5), (A * kept[:, None]).T @ t
                 )
                 expected += weight[i] * np.sum((t[i] - A[i] @ coef) ** 2)
-            (found,) = left_out_losses(A @ A.T, t, weight, unit, [penalty])
+            found = left_out_loss(A @ A.T, t, weight, unit)(penalty)
             assert found == pytest.approx(expected / (2 * weight.sum()), rel=1e-10)
 
     def test_rows_of_weight_are_repetitions(self):
@@ -193,14 +195,20 @@ class TestKernel:
         A, t, weight = rng.normal(size=(8, 5)), rng.normal(size=(8, 1)), rng.integers(1, 5, 8)
         B, s, one = A.repeat(weight, axis=0), t.repeat(weight, axis=0), np.ones(weight.sum())
         penalties = [0.01, 1.0, 100.0]
-        found = left_out_losses(A @ A.T, t, weight.astype(float), np.ones(8), penalties)
-        np.testing.assert_allclose(found, left_out_losses(B @ B.T, s, one, one, penalties))
+        found = map(left_out_loss(A @ A.T, t, weight.astype(float), np.ones(8)), penalties)
+        expected = map(left_out_loss(B @ B.T, s, one, one), penalties)
+        np.testing.assert_allclose(list(found), list(expected))
 
     def test_chooses_the_best_of_the_grid_or_a_simpler_one_about_as_good(self):
         X, y = data(80)
         selection = selection_of(X, y)
         trial = selection.by_kernel(lambda loss: 1.0)
-        table = np.array([selection._leave_one_out(k) for k in range(len(_SCALES))])
+        table = np.array(
+            [
+                [loss(80 * 10 ** (exponent / 2) * scale**2) for exponent in _EXPONENTS]
+                for scale, loss in zip(_SCALES, map(selection._leave_one_out, range(len(_SCALES))))
+            ]
+        )
         assert table.min() <= trial.loss <= 1.01 * table.min()
         k = _SCALES.index(trial.scale)
         exponent = 2 * np.log10(trial.alpha / trial.scale**2)
@@ -264,7 +272,7 @@ class TestWalk:
         start = selection.by_kernel(lambda loss: 1.0)
         calls = []
 
-        def judge(model, alpha, train, held):
+        def judge(model, alpha, train, held, rank):
             calls.append((alpha, train, held))
             z = model.feature_map.transform(model.sites.extract(held.X))[0][:, 1]
             unit = selection._model.feature_map.with_scale(1.0)
@@ -286,9 +294,10 @@ class TestWalk:
         start, _, chosen, _ = self.walk(lambda alpha, scale: 10 + 0.01 * alpha)
         assert chosen.alpha == start.alpha
 
-    def test_goes_to_the_least_loss(self):
+    @pytest.mark.parametrize("step", [-1, 1, 2])
+    def test_goes_to_the_least_loss(self, step):
         start, _, _, _ = self.walk(lambda alpha, scale: 1.0)
-        wanted = np.log10(start.alpha) - 1
+        wanted = np.log10(start.alpha) + step
         _, trials, chosen, _ = self.walk(
             lambda alpha, scale: 1 + (alpha - wanted) ** 2 + 100 * (scale / start.scale - 1) ** 2
         )
@@ -379,7 +388,7 @@ class TestWalk:
         assert selection.network is None
         made = []
 
-        def judge(model, alpha, train, held):
+        def judge(model, alpha, train, held, rank):
             made.append((alpha * train.weight.sum() / selection._total, object()))
             return made[-1][1], held.weight.sum() * alpha
 
@@ -453,6 +462,24 @@ class TestEstimators:
             np.testing.assert_allclose(settings[0][:2], setting[:2])
             np.testing.assert_allclose(settings[0][2], setting[2])
 
+    @pytest.mark.parametrize("Format", FORMATS[3:])
+    def test_products_without_effects_of_one_column_are_found(self, Format):
+        rng = np.random.default_rng(1)
+        u, v = rng.normal(size=(2, 50))
+        levels = rng.integers(0, 50, (2, 2750)).T
+        y = u[levels[:, 0]] * v[levels[:, 1]]
+        model = Format(categorical_features=[0, 1], random_state=0).fit(levels[:750], y[:750])
+        assert model.score(levels[750:], y[750:]) > 0.8
+        assert max(model.network_.ranks) < 8
+
+    @pytest.mark.parametrize("Format", FORMATS[:3])
+    def test_parities_are_found(self, Format):
+        rng = np.random.default_rng(1)
+        X = rng.integers(0, 2, (1400, 6))
+        y = (X.sum(axis=1) + (rng.random(1400) < 0.05)) % 2
+        model = Format(categorical_features=list(range(6)), random_state=0).fit(X[:400], y[:400])
+        assert model.score(X[400:], y[400:]) > 0.93
+
     @each_format
     def test_equal_weights_of_any_size_are_none(self, Format):
         X, y = small_table(Format)
@@ -523,10 +550,31 @@ class TestEstimators:
         assert (again.alpha_, again.trials_) == (DEFAULT_ALPHA, None)
 
     @each_format
-    def test_a_given_alpha_is_taken(self, Format):
+    def test_a_given_alpha_is_taken_and_the_scale_chosen_for_it(self, Format):
         X, y = small_table(Format)
-        model = Format(alpha=0.01).fit(X, y)
-        assert (model.alpha_, model.scale_, model.trials_) == (0.01, None, None)
+        model = Format(alpha=0.01, random_state=0).fit(X, y)
+        assert model.alpha_ == 0.01
+        assert model.scale_ in _SCALES
+        assert [trial.alpha for trial in model.trials_] == pytest.approx(
+            [0.01] * len(model.trials_)
+        )
+        assert len({trial.scale for trial in model.trials_}) > 1
+
+    @pytest.mark.filterwarnings("ignore:ALS stopped")
+    @each_format
+    def test_scales_of_maps_that_have_one_stay(self, Format):
+        X, y = small_table(Format)
+        for parameters in ({"feature_map": PolynomialMap(scale=0.3)}, {"alpha": 0.0}):
+            model = Format(**{"alpha": 0.01, "max_iter": 1} | parameters).fit(X, y)
+            assert (model.scale_, model.trials_) == (None, None)
+
+    def test_every_alpha_has_a_scale_that_serves_it(self):
+        X, y = load_diabetes(return_X_y=True)
+        X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
+        chosen = TTRegressor(rank=4, random_state=0).fit(X, y)
+        for alpha in (1e-4, 1e-2, chosen.alpha_):
+            given = TTRegressor(rank=4, alpha=alpha, random_state=0).fit(X, y)
+            assert given.score(X_test, y_test) > chosen.score(X_test, y_test) - 0.03
 
     def test_warm_start_keeps_what_was_chosen(self):
         X, y = small_table(TTRegressor)
@@ -568,7 +616,9 @@ class TestEstimators:
         X, y = rng.standard_normal((200, 6)), rng.standard_normal(200)
         model = Format(random_state=0).fit(X[:100], y[:100])
         assert model.score(X[100:], y[100:]) > -0.1
-        fixed = clone(model).set_params(alpha=1e-4, max_iter=3).fit(X[:100], y[:100])
+        features = SplineMap(n_knots=10, degree=3, scale=1.0)
+        fixed = clone(model).set_params(alpha=1e-4, max_iter=3, feature_map=features)
+        fixed.fit(X[:100], y[:100])
         assert fixed.score(X[100:], y[100:]) < -0.2
 
     @pytest.mark.parametrize("Format", FORMATS[3:])

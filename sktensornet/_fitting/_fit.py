@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,8 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     else:
         choice = Choice(plan.model, plan.alpha, before.scale, before.trials)
     model, solver = choice.model, plan.solver
+    if choice.rank is not None:
+        plan = replace(plan, rank=choice.rank)
     make = make_start(plan.init, model, plan.targets, plan.train, choice.alpha, plan.random_state)
     start: FloatArray | None = None
     if before is not None:

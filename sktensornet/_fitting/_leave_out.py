@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from .._arrays._typing import FloatArray
 
 
-def left_out_losses(
-    kernel: FloatArray,
-    targets: FloatArray,
-    weight: FloatArray,
-    unit: FloatArray,
-    penalties: Sequence[float],
-) -> FloatArray:
-    r"""Mean squared residuals of a kernel ridge regression, each without one unit of its row.
+def left_out_loss(
+    kernel: FloatArray, targets: FloatArray, weight: FloatArray, unit: FloatArray
+) -> Callable[[float], float]:
+    r"""Mean squared residual of a kernel ridge regression, each without one unit of its row.
 
     .. math:: r_i = \frac{e_i}{1 - u_i q_i}, \qquad
               e_i = \frac{\lambda (C^{-1} \sqrt w t)_i}{\sqrt{w_i}}, \qquad
@@ -25,7 +21,7 @@ def left_out_losses(
     with :math:`C = \operatorname{diag}(\sqrt w) K \operatorname{diag}(\sqrt w) + \lambda I`.
     A row of weight w_i stands for equal observations of weight u_i, of which one is
     left out; it counts w_i times in the mean. One eigendecomposition gives the
-    residuals for all penalties.
+    residuals for every penalty.
 
     Parameters
     ----------
@@ -34,13 +30,12 @@ def left_out_losses(
     targets : ndarray of shape (n_samples, n_outputs)
     weight, unit : ndarray of shape (n_samples,)
         Of a row, and of one of the observations that it stands for.
-    penalties : sequence of float
-        Each a lambda: the objective is the sum of w_i times the squared
-        residuals, plus lambda times the squared norm.
 
     Returns
     -------
-    ndarray of shape (n_penalties,)
+    callable
+        From lambda to the mean: the objective is the sum of w_i times the squared
+        residuals, plus lambda times the squared norm.
 
     References
     ----------
@@ -55,12 +50,13 @@ def left_out_losses(
     squares = vectors * vectors
     left = (np.minimum(unit, weight) / weight)[:, None]
     stays = 1.0 - left
-    losses = []
-    for penalty in penalties:
+
+    def loss(penalty: float) -> float:
         shrunk = penalty / (values + penalty)
         fitted = vectors @ (shrunk[:, None] * projected)
         # 1 - u q, as a sum of what is not negative.
         known = stays + left * (squares @ shrunk)[:, None]
         residual = fitted / known
-        losses.append(np.sum(residual * residual))
-    return np.array(losses) / (weight.sum() * targets.shape[1])
+        return float(np.sum(residual * residual) / (weight.sum() * targets.shape[1]))
+
+    return loss

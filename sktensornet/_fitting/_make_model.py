@@ -99,3 +99,11 @@ def make_model(
         check_network(parameters.init, model)
         sizes = parameters.init.message_sizes
     return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
+
+
+def at_rank(model: Model, rank: int) -> Model:
+    """The model with another cap of its ranks."""
+    tree, mode_sizes = model.tree, model.feature_map.mode_sizes
+    sizes = tree.message_sizes(mode_sizes, rank, model.message_sizes[-1])
+    n_tensors = model.contraction.n_batch
+    return Model(model.sites, model.feature_map, tree, sizes, n_tensors, model.batched, model.dtype)

@@ -41,7 +41,7 @@ DEFAULT_ALPHA = 1e-4
 LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
 LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
-WIDEST_SWEPT = 256
+WIDEST_SWEPT = 1024
 """The largest number of features of a site for which "auto" takes ALS."""
 MOST_SWEPT = 100_000_000
 """The largest number of features of all samples and sites for which "auto" takes ALS."""
@@ -63,6 +63,9 @@ TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
 """Sweeps of every trial, and of a classifier's fit with what they have found, the trial's
 included: a third one still gained on validation parts of tables, a fourth did not."""
 
+LEAST_RANK = 2
+"""A constant and one product."""
+
 
 @dataclass(frozen=True)
 class Search:
@@ -72,12 +75,19 @@ class Search:
     ----------
     has_trials : bool
         Whether fits of the estimator itself follow the kernel method.
+    alpha : float or None
+        The penalty, where only the scale is chosen.
     sweeps : int
         Of a trial.
+    ranks : (int, int) or None
+        The least and the largest rank of trials from products of features; None is
+        without these.
     """
 
     has_trials: bool
+    alpha: float | None = None
     sweeps: int = TRIAL_SWEEPS
+    ranks: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,10 +218,14 @@ def plan_fit(
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
     plan = replace(plan, held=held, rows=rows)
-    if parameters.alpha != "auto":
+    alpha = None if parameters.alpha == "auto" else plan.alpha
+    if has(KERNEL, lacks) and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale)):
+        search = Search(solver.sweeps and has(TRIALS, lacks), alpha)
+        if parameters.init == "identity" and model.feature_map.has_constant:
+            search = replace(search, ranks=_ranks_of_products(plan))
+        plan = replace(plan, search=search)
+    if alpha is not None:
         return plan
-    if has(KERNEL, lacks):
-        plan = replace(plan, search=Search(solver.sweeps and has(TRIALS, lacks)))
     if not (solver.sweeps and has(SHORT_FIT, lacks)):
         return plan
     plan = replace(plan, least_share=SHARE_OF_TOL * parameters.tol)
@@ -219,6 +233,12 @@ def plan_fit(
     if few is None or parameters.max_iter is not None:
         return plan
     return replace(plan, max_iter=few, is_short=True)
+
+
+def _ranks_of_products(plan: Plan) -> tuple[int, int]:
+    """The least rank that holds a constant and a product, for joint scores one each."""
+    joint = 1 if plan.targets.are_separate else plan.targets.n_scores
+    return min(plan.rank, max(LEAST_RANK, joint)), plan.rank
 
 
 def plan_batch(

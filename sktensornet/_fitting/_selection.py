@@ -12,7 +12,7 @@ from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._problems._model import Model
 from ..networks import TensorNetwork
-from ._leave_out import left_out_losses
+from ._leave_out import left_out_loss
 
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
@@ -20,6 +20,9 @@ _EXPONENTS = range(2, -13, -1)
 """Penalties of an effect of one column, in half decades."""
 _KERNEL_ROWS = 600
 _TRIAL_ROWS = 2_000
+_ROWS_PER_LEVEL, _TRIAL_ENTRIES = 40, 10_000_000
+"""Where a site has many features, so many rows for each of them, as long as these are no more
+numbers: with fewer rows no level is seen often enough."""
 _FOLDS, _FOLDED_ROWS = 3, 1_000
 _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
 _MOST_SOLVES = 500
@@ -28,11 +31,12 @@ _FEW_SITES = 10
 _LARGEST_KERNEL = 1e12
 _FEWEST_ROWS = 10
 
-Judge = Callable[[Model, float, Samples, Samples], tuple[TensorNetwork, float]]
+Judge = Callable[[Model, float, Samples, Samples, int | None], tuple[TensorNetwork, float]]
 
 _ABOUT = 1.01
 _GAIN = 0.97
 _WIDE, _NARROW = 3, (-8, 1)
+_PRODUCTS, _LITTLE = (-10, 5), 0.5
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class _Setting:
-    """A place on the grid: alpha = 10^(exponent / 2) scale^2 for one unit of weight."""
+    """A place on the grid: alpha = 10^(exponent / 2) scale^2, unless that is given."""
 
     exponent: int
     scale: int
+    rank: int | None = None
+    """From products of features, at this rank; None starts as the plan says."""
 
     @property
     def alpha(self) -> float:
@@ -90,7 +96,7 @@ class Selection:
 
     .. math:: K_{ij} = \prod_k \langle f(x_{ik}), f(x_{jk}) \rangle,
 
-    whose residuals, each with one observation left out, `left_out_losses` gives
+    whose residuals, each with one observation left out, `left_out_loss` gives
     for all alpha at once, for each s, over at most 600 samples; of six s, four are
     tried, those above 0.2 or those below 0.4. From the best of these a walk over
     held-out losses of the estimator itself goes on, first to smaller penalties, then
@@ -114,6 +120,11 @@ class Selection:
         From y to what the kernel method regresses on, (n_samples, n_outputs).
     default_alpha : float, default=1e-4
         Where samples are too few to choose.
+    alpha : float or None, default=None
+        The penalty, for as many samples as there are in all, where only the scale
+        is chosen.
+    ranks : (int, int) or None, default=None
+        The least and the largest rank of fits from products of features; None tries none.
 
     Attributes
     ----------
@@ -121,6 +132,8 @@ class Selection:
         All that was tried.
     network : TensorNetwork or None
         What the walk fitted with the chosen setting, to part of the samples.
+    rank : int or None
+        Its rank, where that was chosen.
 
     References
     ----------
@@ -135,8 +148,12 @@ class Selection:
         samples: Samples,
         targets: Callable[[np.ndarray], FloatArray],
         default_alpha: float = 1e-4,
+        alpha: float | None = None,
+        ranks: tuple[int, int] | None = None,
     ) -> None:
-        self._default_alpha = default_alpha
+        self._ranks = ranks if alpha is None else None
+        self._default_alpha = default_alpha if alpha is None else alpha
+        self._alpha_given = alpha
         self._model = model
         self._free = model.feature_map.has_free_scale
         self._has_classes = samples.y.ndim == 1
@@ -144,13 +161,19 @@ class Selection:
         size = samples.unit.max()
         rows, weights = merged_rows(X, y, weight / size)
         self._total = weights.sum()
-        rows, weights = rows[:_TRIAL_ROWS], weights[:_TRIAL_ROWS]
+        widest = max(model.feature_map.mode_sizes)
+        wanted = min(_ROWS_PER_LEVEL * widest, _TRIAL_ENTRIES // widest)
+        used = slice(max(_TRIAL_ROWS, wanted))
+        rows, weights = rows[used], weights[used]
         self._samples = Samples(X[rows], y[rows], weights, samples.unit[rows] / size)
         self._kernel_samples = self._samples.take(slice(_KERNEL_ROWS))
-        self._targets = targets(self._kernel_samples.y)
+        _, y, weight = self._kernel_samples
+        found = targets(y)
+        self._targets = found - weight @ found / weight.sum()
         self._start: _Setting | None = None
         self.trials: list[Trial] = []
         self.network: TensorNetwork | None = None
+        self.rank: int | None = None
 
     def by_kernel(self, curvature: Callable[[float], float], over: Callable = map) -> Trial:
         """The best setting of the kernel method.
@@ -165,21 +188,34 @@ class Selection:
         """
         if self._kernel_samples.copies.sum() < _FEWEST_ROWS:
             return self._default()
-        loss, setting = self._least_by_kernel(over)
+        loss, setting = self._least_by_kernel(curvature, over)
         if not np.isfinite(loss):
             return self._default()
-        shrink = 2 * np.log10(max(curvature(loss), 1e-3))
-        exponent = max(setting.exponent + round(shrink), _EXPONENTS[-1])
-        self._start = _Setting(exponent, setting.scale)
+        if self._alpha_given is None:
+            shrink = 2 * np.log10(self._flatness(curvature, loss))
+            exponent = max(setting.exponent + round(shrink), _EXPONENTS[-1])
+            setting = replace(setting, exponent=exponent)
+        self._start, self._kernel_loss = setting, loss
         return self._keep(self._start, loss)
 
-    def _least_by_kernel(self, over: Callable) -> tuple[float, _Setting]:
+    @staticmethod
+    def _flatness(curvature: Callable[[float], float], loss: float) -> float:
+        return max(curvature(loss), 1e-3)
+
+    def _least_by_kernel(self, curvature, over: Callable) -> tuple[float, _Setting]:
         """The least loss of the kernel method, going up or down from a scale in pairs."""
 
         def at(scale: int) -> tuple[float, _Setting]:
-            losses = self._leave_one_out(scale)
-            if losses is None:
+            loss = self._leave_one_out(scale)
+            if loss is None:
                 return np.inf, _Setting(0, scale)
+            if self._alpha_given is not None:
+                setting = _Setting(0, scale)
+                penalty = self._strength(setting) * self._kernel_samples.weight.sum()
+                # By the curvature where it is steepest, then where that leads.
+                return loss(penalty / self._flatness(curvature, loss(penalty))), setting
+            total = self._kernel_samples.weight.sum()
+            losses = np.array([loss(_Setting(k, scale).alpha * total) for k in _EXPONENTS])
             # The largest of the penalties that are about as good.
             k = int(np.flatnonzero(losses <= _ABOUT * losses.min())[0])
             return float(losses[k]), _Setting(_EXPONENTS[k], scale)
@@ -198,10 +234,9 @@ class Selection:
         self.trials.append(Trial(self._default_alpha, 1.0 if self._free else None, np.nan))
         return self.trials[-1]
 
-    def _leave_one_out(self, scale: int) -> FloatArray | None:
-        """Mean squared residuals for all exponents."""
+    def _leave_one_out(self, scale: int) -> Callable[[float], float] | None:
+        """Mean squared residual for every penalty; None where products overflow."""
         X, _, weight = self._kernel_samples
-        total = weight.sum()
         kernel = np.ones((len(weight), len(weight)))
         feature_map = self._model.feature_map.with_scale(_SCALES[scale])
         with np.errstate(over="ignore", invalid="ignore"):
@@ -210,13 +245,7 @@ class Selection:
                 kernel *= features @ features.T
         if not np.abs(kernel).max() <= _LARGEST_KERNEL:
             return None
-        return left_out_losses(
-            kernel,
-            self._targets - weight @ self._targets / total,
-            weight,
-            self._kernel_samples.unit,
-            [_Setting(exponent, scale).alpha * total for exponent in _EXPONENTS],
-        )
+        return left_out_loss(kernel, self._targets, weight, self._kernel_samples.unit)
 
     def walk(self, judge: Judge) -> Trial:
         """Go on from the kernel method's setting by held-out losses.
@@ -224,8 +253,9 @@ class Selection:
         Parameters
         ----------
         judge : callable
-            ``judge(model, alpha, train, held)`` is a network that was fitted, and
-            the sum of its weighted losses of held-out samples.
+            ``judge(model, alpha, train, held, rank)`` is a network that was fitted, and
+            the sum of its weighted losses of held-out samples. A rank asks for a
+            start from products of features at that rank.
         """
         if self._start is None or self._samples.copies.sum() < 2 * _FEWEST_ROWS:
             return self.trials[-1]
@@ -267,17 +297,29 @@ class Selection:
         place = self._start
         held(place, 1)
         if self._free and place.scale >= _WIDE:
-            narrow = _Setting(*_NARROW)
+            narrow = self._narrow
             if gains(narrow, place):
                 place = narrow
-        place = climb(place, exponent=-2)
+        if self._alpha_given is None:
+            smaller = climb(place, exponent=-2)
+            place = smaller if smaller != place else climb(place, exponent=2)
         if self._free:
-            with_penalty = self._has_classes and self._model.sites.n_sites > _FEW_SITES
-            wider = climb(place, scale=1, exponent=2 if with_penalty else 0)
+            wider = climb(place, scale=1, exponent=2 if self._grows_with_scale else 0)
             place = wider if wider != place else climb(place, scale=-1)
+        if self._ranks is not None and self._hides_products:
+            products = _Setting(*_PRODUCTS, rank=self._ranks[0])
+            if gains(products, place):
+                most = len(tried) + _FEWEST_TRIALS
+                smaller = climb(products, exponent=-2)
+                place = smaller if smaller != products else climb(products, exponent=2)
+                while len(tried) < most and place.rank is not None and place.rank < self._ranks[1]:
+                    larger = replace(place, rank=min(2 * place.rank, self._ranks[1]))
+                    if not gains(larger, place):
+                        break
+                    place = larger
         for setting, found in tried.items():
             self._keep(setting, held(setting, len(found.losses)))
-        self.network = tried[place].network
+        self.network, self.rank = tried[place].network, place.rank
         return self._as_trial(place, held(place, len(tried[place].losses)))
 
     def _folds(self) -> list[tuple[Samples, Samples]]:
@@ -307,11 +349,36 @@ class Selection:
         feature_map = self._model.feature_map.with_scale(_SCALES[setting.scale])
         train, held = fold
         model = self._model.with_map(feature_map)
-        return judge(model, self._alpha(setting, train.weight.sum()), train, held)
+        alpha = self._alpha(setting, train.weight.sum())
+        return judge(model, alpha, train, held, setting.rank)
+
+    @property
+    def _hides_products(self) -> bool:
+        """Whether the kernel method, to which all products look alike, explains little."""
+        weight = self._kernel_samples.weight
+        variance = np.average(np.square(self._targets).mean(axis=1), weights=weight)
+        return self._kernel_loss > _LITTLE * variance
+
+    @property
+    def _narrow(self) -> _Setting:
+        """What else is tried where the kernel method chose a wide scale."""
+        return _Setting(*_NARROW) if self._alpha_given is None else _Setting(0, _NARROW[1])
+
+    @property
+    def _grows_with_scale(self) -> bool:
+        """Whether the penalty of an effect of one column grows with the scale."""
+        many = self._has_classes and self._model.sites.n_sites > _FEW_SITES
+        return many and self._alpha_given is None
+
+    def _strength(self, setting: _Setting) -> float:
+        """The penalty for as many samples as the kernel method has."""
+        if self._alpha_given is None:
+            return setting.alpha
+        return self._alpha_given * self._total / self._kernel_samples.weight.sum()
 
     def _alpha(self, setting: _Setting, weight: float) -> float:
         """Alpha for samples of a total weight: a prior that more data outweigh."""
-        return setting.alpha * self._kernel_samples.weight.sum() / weight
+        return self._strength(setting) * self._kernel_samples.weight.sum() / weight
 
     def _as_trial(self, setting: _Setting, loss: float) -> Trial:
         scale = _SCALES[setting.scale] if self._free else None
