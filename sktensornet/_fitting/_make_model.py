@@ -12,6 +12,7 @@ from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
 from ..feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, MixedMap, OneHotMap, PCAMap
+from ..feature_maps._missing import with_missing
 from ..networks import TensorNetwork, Tree
 from ..patches import SingleColumns, Sites
 from ._start import check_network
@@ -85,6 +86,8 @@ def make_model(
     X, n_outputs, batched = train.X, targets.n_scores, targets.are_separate
     sites = (parameters.patches or SingleColumns()).fit(X.shape[1])
     feature_map = chosen.fit(X, sites.columns, train.weight, random_state)
+    if parameters.patches is None and not parameters.shared_cores:
+        feature_map = with_missing(feature_map, X, sites.columns, train.weight)
     if parameters.shared_cores and len(set(feature_map.mode_sizes)) > 1:
         raise ValueError(
             f"shared_cores=True needs as many local features at every site, but feature_map="
