@@ -16,9 +16,9 @@ from ._weights import hold_out_rows
 
 @dataclass(frozen=True, eq=False)
 class Reals(Targets):
-    r"""Targets in units of their deviation, where the loss may have them so.
+    r"""Targets in units of their deviation, or of their mean where 0 must stay 0.
 
-    .. math:: z = (y - \mu) / \sigma
+    .. math:: z = (y - \mu) / \sigma, \qquad z = y / \bar y
 
     Parameters
     ----------
@@ -49,11 +49,13 @@ class Reals(Targets):
             order = np.lexsort(targets[rows].T)
             mean, variance = weighted_moments(targets[rows[order]], weights[order])
             scale = positive_scale(variance, mean, targets.dtype)
-        elif not (weight @ targets > 0).all():
-            raise ValueError(
-                f"loss={loss.name!r} needs a positive mean of each output, but the means of y "
-                f"are {(weight @ targets / weight.sum()).tolist()}; use loss='squared_error'."
-            )
+        else:
+            scale = np.average(targets, axis=0, weights=weight)
+            if not (scale > 0).all():
+                raise ValueError(
+                    f"loss={loss.name!r} needs a positive mean of each output, but the means of y "
+                    f"are {scale.tolist()}; use loss='squared_error'."
+                )
         return cls(mean, scale, y.ndim == 1, loss, are_separate)
 
     @property

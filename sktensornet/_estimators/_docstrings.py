@@ -154,8 +154,8 @@ output_tensors : {"joint", "separate"}, default="joint"
 loss : {"squared_error", "huber", "poisson"}, default="squared_error"
     What a wrong prediction costs. The first two are of targets of mean 0 and
     variance 1, to which y is scaled inside; "huber" grows linearly from
-    ``huber_epsilon`` on. "poisson" is half the deviance, predicts exp(score),
-    needs y >= 0 and a gradient solver.
+    ``huber_epsilon`` on. "poisson" is half the deviance of y by its mean,
+    predicts that mean times exp(score), and needs y >= 0.
 huber_epsilon : float, default=1.35
     Where Huber's loss turns from a parabola to a line, in units of the scaled
     target.
@@ -163,7 +163,7 @@ huber_epsilon : float, default=1.35
     "weights": "",
     "targets": """\
 target_mean_, target_scale_ : ndarray of shape (n_outputs,)
-    How targets are scaled; 0 and 1 for "poisson".
+    How targets are scaled; 0 and the mean for "poisson".
 """,
     "score": "R^2",
     "outputs": "n_outputs",
@@ -186,7 +186,8 @@ columns_ : Columns
 alpha_ : float
     The penalty of the fit.
 scale_ : float or None
-    The scale of the features that was chosen; None where there was no choice. As ``scale`` of the feature maps it is fixed.
+    The scale of the features that was chosen; None where there was no choice. As
+    ``scale`` of the feature maps it is fixed.
 trials_ : list of Trial or None
     What was tried for ``alpha`` and ``scale``, with the ``loss`` of each.
 loss_curve_ : list of float

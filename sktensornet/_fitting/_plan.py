@@ -282,7 +282,7 @@ def _look(
     must_be_fixed = given is not None and given.sweeps
     n_columns = samples.X.shape[1]
     chosen = make_feature_map(parameters, columns, n_columns, automatic.column_map, must_be_fixed)
-    lacks = what_lacks(parameters, chosen, targets.loss, samples.are_at_hand)
+    lacks = what_lacks(parameters, chosen, samples.are_at_hand)
     _check(parameters, given, lacks)
     return chosen, lacks
 

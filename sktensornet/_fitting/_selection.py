@@ -296,10 +296,10 @@ class Selection:
 
         place = self._start
         held(place, 1)
-        if self._free and place.scale >= _WIDE:
-            narrow = self._narrow
-            if gains(narrow, place):
-                place = narrow
+        if self._free:
+            far = self._narrow if place.scale >= _WIDE else replace(place, scale=len(_SCALES) - 1)
+            if gains(far, place):
+                place = far
         if self._alpha_given is None:
             smaller = climb(place, exponent=-2)
             place = smaller if smaller != place else climb(place, exponent=2)

@@ -25,7 +25,7 @@ def with_missing(
     """
 
     def any_missing(block: FloatArray, weight: FloatArray) -> np.ndarray:
-        return np.isnan(block[weight > 0]).any(axis=0)
+        return np.any(np.isnan(block[weight > 0]), axis=0, keepdims=True)[0]
 
     missing = sum_rows(any_missing, X, sample_weight, add=np.logical_or)[columns[:, 0]]
     sites = np.flatnonzero(missing)
