@@ -13,7 +13,8 @@ from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, winner
 from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
-from .._fitting._plan import SEARCH_SWEEPS, Automatic, why_no_batches
+from .._fitting._plan import Automatic, why_no_batches
+from .._fitting._search import SEARCH_SWEEPS
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
 from ..feature_maps import SplineMap

@@ -33,6 +33,7 @@ from ._needs import (
     require,
     what_lacks,
 )
+from ._search import Search, ranks_of_products
 from ._start import GATHERED_INITS
 
 DEFAULT_ALPHA = 1e-4
@@ -58,36 +59,6 @@ step that gains less than this times tol of the objective: a tenth of what a swe
 SHARE_OF_TOL = 100
 """A fit with a chosen alpha ends where another sweep would lower the objective by no more than
 this times tol of it, if the decreases go on as a geometric series."""
-
-TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
-"""Sweeps of every trial, and of a classifier's fit with what they have found, the trial's
-included: a third one still gained on validation parts of tables, a fourth did not."""
-
-LEAST_RANK = 2
-"""A constant and one product."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """How alpha and the scale of the features are chosen before the fit.
-
-    Parameters
-    ----------
-    has_trials : bool
-        Whether fits of the estimator itself follow the kernel method.
-    alpha : float or None
-        The penalty, where only the scale is chosen.
-    sweeps : int
-        Of a trial.
-    ranks : (int, int) or None
-        The least and the largest rank of trials from products of features; None is
-        without these.
-    """
-
-    has_trials: bool
-    alpha: float | None = None
-    sweeps: int = TRIAL_SWEEPS
-    ranks: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +193,9 @@ def plan_fit(
     if has(KERNEL, lacks) and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale)):
         search = Search(solver.sweeps and has(TRIALS, lacks), alpha)
         if parameters.init == "identity" and model.feature_map.has_constant:
-            search = replace(search, ranks=_ranks_of_products(plan))
+            joint = 1 if targets.are_separate else targets.n_scores
+            ranks = ranks_of_products(model.sites.n_sites, joint, plan.rank)
+            search = replace(search, ranks=ranks)
         plan = replace(plan, search=search)
     if alpha is not None:
         return plan
@@ -233,12 +206,6 @@ def plan_fit(
     if few is None or parameters.max_iter is not None:
         return plan
     return replace(plan, max_iter=few, is_short=True)
-
-
-def _ranks_of_products(plan: Plan) -> tuple[int, int]:
-    """The least rank that holds a constant and a product, for joint scores one each."""
-    joint = 1 if plan.targets.are_separate else plan.targets.n_scores
-    return min(plan.rank, max(LEAST_RANK, joint)), plan.rank
 
 
 def plan_batch(

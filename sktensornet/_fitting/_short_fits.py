@@ -12,8 +12,9 @@ from .._data._samples import Samples
 from .._problems._model import Model
 from ..networks import TensorNetwork
 from ._make_model import at_rank
-from ._plan import Plan, Search
+from ._plan import Plan
 from ._problem import sweep_problem
+from ._search import Search
 from ._start import make_start
 
 PRODUCT_SWEEPS = 10
