@@ -213,7 +213,7 @@ def test_parities_are_learnt_from_their_interactions(Format, class_tensors, solv
     clf = Format(
         rank=8,
         init="interactions",
-        feature_map="polynomial",
+        feature_map=PolynomialMap(scale=1.0),
         class_tensors=class_tensors,
         solver=solver,
         alpha=1e-2,

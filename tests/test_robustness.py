@@ -187,7 +187,8 @@ def wide():
 @each_format
 def test_two_thousand_columns_are_learnt(Format):
     X, y = wide()
-    model = short(Format, rank=4, feature_map="polynomial", solver="lbfgs", alpha=1e-4, max_iter=3)
+    features = PolynomialMap(scale=1.0)
+    model = short(Format, rank=4, feature_map=features, solver="lbfgs", alpha=1e-4, max_iter=3)
     assert_sound(model, X, y)
     assert model.loss_curve_[-1] < 0.95 * np.log(3)
 
