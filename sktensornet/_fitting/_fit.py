@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -129,6 +129,8 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     left = None if before is None else before.unfinished
     if left is not None:
         left = left.checked(plan, choice.alpha)
+    if choice.rank is not None:
+        plan = replace(plan, rank=choice.rank)
     make = make_start(plan.init, model, plan.targets, plan.train, choice.alpha, plan.random_state)
     start: FloatArray | None = None
     if before is not None:
