@@ -43,7 +43,7 @@ DEFAULT_ALPHA = 1e-4
 LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
 LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
-WIDEST_SWEPT = 1024
+WIDEST_SWEPT = 512
 """The largest number of features of a site for which "auto" takes ALS."""
 MOST_SWEPT = 100_000_000
 """The largest number of features of all samples and sites for which "auto" takes ALS."""
