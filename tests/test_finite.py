@@ -8,6 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sktensornet import CPClassifier, HTRegressor, TTClassifier, TTRegressor
 from sktensornet._fitting import _fit
+from sktensornet.feature_maps import SplineMap
 from sktensornet.solvers import Adam
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -21,7 +22,9 @@ def numbers(n=60, d=4):
 
 
 def short(Format=TTRegressor, **parameters):
-    return Format(**({"rank": 2, "max_iter": 5, "alpha": 1e-3, "random_state": 0} | parameters))
+    settings = {"rank": 2, "max_iter": 5, "alpha": 1e-3, "random_state": 0}
+    # Of scale 1, which such few samples would not choose.
+    return Format(**(settings | {"feature_map": SplineMap(10, 3, scale=1.0)} | parameters))
 
 
 def assert_finite(model, X):

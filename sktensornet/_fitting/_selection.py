@@ -28,6 +28,7 @@ _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
 _MOST_SOLVES = 500
 _FEW_SITES = 10
 """Up to which a limit on the ranks takes too little for a larger penalty to make up for it."""
+_ROUNDING = 1e-12
 _LARGEST_KERNEL = 1e12
 _FEWEST_ROWS = 10
 
@@ -240,7 +241,7 @@ class Selection:
         return self.trials[-1]
 
     def _leave_one_out(self, scale: int) -> Callable[[float], float] | None:
-        """Mean squared residual for every penalty; None where products overflow."""
+        """Mean squared residual for every penalty; None where products overflow or are all one."""
         X, _, weight = self._kernel_samples
         kernel = np.ones((len(weight), len(weight)))
         feature_map = self._model.feature_map.with_scale(_SCALES[scale])
@@ -248,7 +249,9 @@ class Selection:
             for features in feature_map.transform(self._model.sites.extract(X)):
                 features = features.astype(np.float64)
                 kernel *= features @ features.T
-        if not np.abs(kernel).max() <= _LARGEST_KERNEL:
+        largest = np.abs(kernel).max()
+        # Of features that are all constants nothing can be learnt, whatever the penalty.
+        if not largest <= _LARGEST_KERNEL or np.ptp(kernel) <= _ROUNDING * largest:
             return None
         return left_out_loss(kernel, self._targets, weight, self._kernel_samples.unit)
 
