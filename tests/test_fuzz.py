@@ -167,8 +167,10 @@ def judge(seed):
         except Exception as error:
             return f"{seed}: {type(error).__name__}: {error}\n    {said}"
         try:
-            # Held-out rows may prefer another model, and a warning says what is not done.
-            scores = not (told or model.early_stopping)
+            # Held-out rows may prefer another model, a warning says what is not done, and
+            # Adam ends with its schedule, wherever it then is.
+            adam = model.solver == "adam" or isinstance(model.solver, Adam)
+            scores = not (told or model.early_stopping or adam)
             return verdict(model, X, y, weight, scores, f"{seed}: ", said)
         except Exception as error:
             return f"{seed}: predict raises {type(error).__name__}: {error}\n    {said}"
@@ -179,9 +181,9 @@ def verdict(model, X, y, weight, scores, seed, said):
         answer = getattr(model, name)(X) if hasattr(model, name) else np.zeros(1)
         if answer.dtype.kind == "f" and not np.isfinite(answer).all():
             return f"{seed}{name} is not finite\n    {said}"
-        if answer.ndim == 2 and name == "predict_proba":
-            if not np.allclose(answer.sum(axis=1), 1, rtol=0, atol=1e-5):
-                return f"{seed}probabilities do not sum to one\n    {said}"
+        total = answer.sum(axis=1) if name == "predict_proba" and answer.ndim == 2 else 1.0
+        if not np.allclose(total, 1, rtol=0, atol=1e-5):
+            return f"{seed}probabilities do not sum to one\n    {said}"
     own, constant = score_of(model, X, y, weight) if scores else (0, 0)
     if not own >= constant - MARGIN:
         return f"{seed}score {own:.3g}, that of a constant {constant:.3g}\n    {said}"

@@ -24,16 +24,14 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 from speed_shapes import SHAPES, gemm, own_runs, paired  # noqa: E402
 
-from sktensornet._arrays._parallel import ChunkPool  # noqa: E402
-
 
 def shares(n: int, repeats: int) -> dict[str, float]:
     """Median share of the peak at each shape."""
     peak, peak_flops = gemm(1, size=768)
     found = {}
     for shape in SHAPES:
-        with ChunkPool(1) as pool:
-            runs = {"peak": peak, "step": own_runs(shape, n, pool)["step"]}
+        with own_runs(shape, n, 1) as own:
+            runs = {"peak": peak, "step": own["step"]}
             of_peak, of_step = paired(runs, repeats, time.thread_time).T
         ratio = shape.flops(n, True) / of_step / (peak_flops / of_peak)
         found[shape.name] = float(np.median(ratio))

@@ -9,20 +9,20 @@ the update.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sktensornet._arrays._parallel import ChunkPool
-from sktensornet._problems._model import Model
-from sktensornet._problems._objective import Objective
+from sktensornet import TTClassifier
 from sktensornet.feature_maps import AffineMap
-from sktensornet.losses import LogLoss
-from sktensornet.networks import identity_start, tensor_train
+from sktensornet.inspection import TrainingObjective
+from sktensornet.networks import TensorNetwork, tensor_train
 from sktensornet.patches import ImagePatches
+from sktensornet.solvers import Adam
 
 N_CLASSES = 10
 PREDICTED = 40
@@ -73,42 +73,46 @@ def data(shape: Shape, n: int) -> tuple[np.ndarray, np.ndarray]:
     return X, rng.integers(0, N_CLASSES, n)
 
 
-def objective(shape: Shape, n: int, pool: ChunkPool) -> tuple[Objective, np.ndarray]:
-    """The objective of the package, and a near-identity start."""
-    X, y = data(shape, n)
-    sites = ImagePatches(
-        (shape.image, shape.image), (shape.patch, shape.patch), stride=shape.stride
-    ).fit(X.shape[1])
-    fitted = AffineMap(shape.m).fit(X, sites.columns, None, np.random.RandomState(0))
+def near_identity(shape: Shape) -> TensorNetwork:
+    """A train that passes the constant on, with the class leg in its last core."""
+    rng = np.random.default_rng(1)
     tree = tensor_train(shape.d, shape.d - 1)
-    sizes = tree.message_sizes(fitted.mode_sizes, shape.r, N_CLASSES)
-    model = Model(sites, fitted, tree, sizes, 1, False, np.dtype(np.float32))
-    cores = identity_start(
-        model.contraction,
-        fitted.constants,
-        np.zeros((1, N_CLASSES)),
-        np.random.RandomState(1),
-        0.3,
-        0.3,
-    )
-    theta = model.pack(cores, fitted.parameters).astype(np.float32)
-    weight = np.ones(n)
-    problem = Objective(
-        model, LogLoss(), X, y, weight, alpha=0.0, penalty="start", origin=theta, pool=pool
-    )
-    return problem, theta
+    sizes = tree.message_sizes((shape.m,) * shape.d, shape.r, N_CLASSES)
+    # So little that products of all cores stay near one.
+    noise = np.float32(0.1 / (shape.d * shape.r) ** 0.5)
+    cores = []
+    for size in tree.core_shapes(sizes):
+        core = rng.standard_normal(size, np.float32) * noise
+        core[:, 0] += np.eye(core.shape[0], core.shape[2], dtype=np.float32).reshape(
+            core.shape[0], core.shape[2], *[1] * (core.ndim - 3)
+        )
+        cores.append(core)
+    return TensorNetwork(tree, tuple(cores))
 
 
-def own_runs(shape: Shape, n: int, pool: ChunkPool) -> dict[str, Callable[[], object]]:
+@contextmanager
+def own_runs(shape: Shape, n: int, n_threads: int) -> Iterator[dict[str, Callable[[], object]]]:
     """A training step, and a prediction for `PREDICTED` batches, by the package."""
-    problem, theta = objective(shape, n, pool)
-    rows = np.arange(n)
-    wide = theta.astype(np.float64)
-    X = np.tile(problem.X, (PREDICTED, 1))
-    return {
-        "step": lambda: problem.value_and_gradient(theta, rows),
-        "predict": lambda: problem.model.scores(wide, X, pool.n_threads),
-    }
+    X, y = data(shape, n)
+    patches = ImagePatches((shape.image,) * 2, (shape.patch,) * 2, stride=shape.stride)
+    clf = TTClassifier(
+        rank=shape.r,
+        patches=patches,
+        feature_map=AffineMap(shape.m),
+        solver=Adam(batch_size=n),
+        penalty="start",
+        alpha=0.0,
+        max_iter=1,
+        n_jobs=n_threads,
+        random_state=0,
+    ).fit(X, y)
+    with TrainingObjective(clf, X, y, network=near_identity(shape)) as objective:
+        theta, rows = objective.point.astype(np.float32), np.arange(n)
+        many = np.tile(X, (PREDICTED, 1))
+        yield {
+            "step": lambda: objective.value_and_gradient(theta, rows),
+            "predict": lambda: objective.scores(objective.point, many),
+        }
 
 
 def gemm(n_threads: int, size: int = 1536) -> tuple[Callable[[], object], float]:

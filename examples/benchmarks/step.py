@@ -30,8 +30,6 @@ from speed_shapes import (
     torch_step,
 )
 
-from sktensornet._arrays._parallel import ChunkPool
-
 
 def peers(shape, n: int, n_threads: int, notes: set[str]) -> dict:
     """The steps of the peers that can be imported."""
@@ -52,8 +50,7 @@ def measure(shape, arguments, notes: set[str]) -> dict:
     clock = time.thread_time if arguments.cpu else time.perf_counter
     n = arguments.batch
     peak, peak_flops = gemm(arguments.threads)
-    with ChunkPool(arguments.threads) as pool:
-        own = own_runs(shape, n, pool)
+    with own_runs(shape, n, arguments.threads) as own:
         others = {} if arguments.no_peers else peers(shape, n, arguments.threads, notes)
         runs = {"peak": peak, **own, **others}
         times = paired(runs, arguments.repeats, clock)

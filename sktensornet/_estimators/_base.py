@@ -58,6 +58,9 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
         tags = super().__sklearn_tags__()
         # By what was fitted; before the fit, by what will be.
         tags.input_tags.allow_nan = getattr(self, "_allow_nan", allows_nan(self.feature_map))
+        # Tags speak of arrays, in which "from_dtype" sees no categories.
+        listed = not isinstance(self.categorical_features, str | None)
+        tags.input_tags.categorical = tags.input_tags.string = listed
         return tags
 
     def set_params(self, **params: Any) -> Self:

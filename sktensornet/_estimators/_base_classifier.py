@@ -53,7 +53,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         X : array-like of shape (n_samples, n_features)
             Training data; images flattened in C order. NaN is missing; a
             DataFrame may have columns of categories. The rows of a dask array
-            stay in their blocks, for which the solver is L-BFGS.
+            stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
+            "lbfgs".
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,) or None, default=None

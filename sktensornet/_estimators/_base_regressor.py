@@ -43,7 +43,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         X : array-like of shape (n_samples, n_features)
             Training data; images flattened in C order. NaN is missing; a
             DataFrame may have columns of categories. The rows of a dask array
-            stay in their blocks, for which the solver is L-BFGS.
+            stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
+            "lbfgs".
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets; not negative with ``loss="poisson"``.
         sample_weight : array-like of shape (n_samples,) or None, default=None

@@ -17,7 +17,7 @@ from sklearn.utils.validation import (
 )
 
 from .._arrays._typing import FloatArray
-from .._data._columns import FLOATS, Columns, learn_columns
+from .._data._columns import FLOATS, Columns, learn_columns, refuse_masked
 from .._distributed._blocks import Blocks, is_dask_array
 from ..feature_maps import FeatureMap
 
@@ -82,6 +82,7 @@ def _floats(estimator: Any, dtypes: Any) -> dict[str, Any]:
 @_quiet
 def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
     """X, y and weights as arrays."""
+    refuse_masked(X=X, y=y, sample_weight=sample_weight)
     if reset:
         _begin(estimator, learn_columns(X, estimator.categorical_features))
     elif estimator.columns_.encoder is not None:
@@ -94,6 +95,8 @@ def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool)
             X, y = validate_data(estimator, X, y, reset=reset, **checks)
         else:
             validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+            if not reset:
+                columns.warn_of_unknown(X)
             X, y = check_X_y(columns.encode(X, estimator), y, estimator=estimator, **checks)
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     return X, y, weight

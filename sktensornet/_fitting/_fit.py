@@ -194,7 +194,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
             snapshot=snapshot,
             early_stopping=early_stopping,
             least_share=plan.least_share,
-            opening=lambda: problem.opening,
+            opening=lambda: problem.first_objectives,
             loss_curve=done,
         )
         if early_stopping is not None and left is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from threading import Lock
 from types import ModuleType
 
 
@@ -21,19 +24,37 @@ def require(name: str, extra: str, caller: str) -> ModuleType:
         ) from error
 
 
+WORTH_COMPILING = 50_000
+"""How many numbers, of all samples of a chunk, make compiled code worth its import: a step over so
+many takes about a millisecond, the import of numba one to three seconds."""
+
+
 @cache
 def can_compile() -> bool:
-    """Whether the extra ``numba`` is installed."""
-    return find_spec("numba") is not None
+    """Whether the extra ``numba`` is installed, and not told to leave code as it is."""
+    config = getattr(sys.modules.get("numba"), "config", None)
+    if config is not None:
+        return not config.DISABLE_JIT
+    is_off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return find_spec("numba") is not None and not is_off
 
 
-@cache
+_loading = Lock()
+
+
 def compiled_module(name: str) -> ModuleType | None:
     """A module that needs numba; None where that is not installed or does not load.
 
     A numba that is older than NumPy allows, or that finds no place for what it has
-    compiled, is met by whoever has it for other packages.
+    compiled, is met by whoever has it for other packages. Threads that come together
+    load it once.
     """
+    with _loading:
+        return _loaded(name)
+
+
+@cache
+def _loaded(name: str) -> ModuleType | None:
     if not can_compile():
         return None
     try:
@@ -42,6 +63,6 @@ def compiled_module(name: str) -> ModuleType | None:
         warnings.warn(
             f"numba is installed but does not load, so that the passes take longer: {error}",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
         return None

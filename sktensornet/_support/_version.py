@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from sklearn import exceptions
 from sklearn.base import BaseEstimator
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _KEY = "_sktensornet_version"
 
@@ -39,6 +40,20 @@ class InconsistentVersionWarning(exceptions.InconsistentVersionWarning):
             f"sktensornet {__version__}. It may fail or predict something else; fit it anew, or "
             f"load it with sktensornet {self.saved_by}."
         )
+
+
+def moved(name: str) -> Any:
+    """Say of which version a saved estimator is, in the place of the class that it looks for.
+
+    A class that has moved is looked for before any state is read, so that the comparison
+    of versions would come too late.
+    """
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise ImportError(
+        f"this {name} was saved by sktensornet 0.1.0 and cannot be loaded by sktensornet "
+        f"{__version__}; fit it anew, or load it with sktensornet 0.1.0."
+    )
 
 
 class VersionedEstimator(BaseEstimator):

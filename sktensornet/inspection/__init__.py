@@ -5,6 +5,7 @@ from ._filters_display import FiltersDisplay
 from ._interactions import Interactions, interactions
 from ._interactions_display import InteractionsDisplay
 from ._network_display import NetworkDisplay
+from ._objective import TrainingObjective
 from ._pareto_display import ParetoDisplay
 from ._training_display import TrainingDisplay
 from ._variance import VarianceShares, variance_shares
@@ -18,6 +19,7 @@ __all__ = [
     "NetworkDisplay",
     "ParetoDisplay",
     "TrainingDisplay",
+    "TrainingObjective",
     "VarianceShares",
     "VarianceSharesDisplay",
     "interactions",
