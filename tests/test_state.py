@@ -236,7 +236,10 @@ class TestWarmStart:
         X, _ = numbers()
         X = pd.DataFrame(X, columns=["p", "q", "r"])
         y = X["p"] + 2 * X["q"]
-        model = short(TTRegressor, warm_start=True, solver=solver, max_iter=20).fit(X, y)
+        maps = PolynomialMap(scale=1.0)
+        model = short(
+            TTRegressor, warm_start=True, solver=solver, max_iter=20, feature_map=maps
+        ).fit(X, y)
         score = model.score(X, y)
         with pytest.raises(ValueError, match=r"(?s)warm_start=True.*names.*warm_start=False"):
             model.fit(X[["q", "p", "r"]], y)

@@ -12,6 +12,10 @@ _TAIL = 0.02
 _ROUNDING = 1e-9
 
 
+_LARGEST = float(np.finfo(np.float64).max) / 16
+"""Values beyond are taken as this one, so that no difference of two overflows."""
+
+
 def distribution(
     values: FloatArray, weight: FloatArray | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -24,7 +28,8 @@ def distribution(
     known = (weight > 0) & ~np.isnan(values)
     if not known.any():
         return np.zeros(1), np.ones(1), np.full(1, 0.5)
-    distinct, codes = np.unique(values[known].astype(np.float64), return_inverse=True)
+    limited = np.clip(values[known].astype(np.float64), -_LARGEST, _LARGEST)
+    distinct, codes = np.unique(limited, return_inverse=True)
     mass = np.bincount(codes, weight[known])
     below = np.cumsum(mass) - 0.5 * mass
     return distinct, mass / mass.sum(), below / mass.sum()
