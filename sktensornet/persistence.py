@@ -30,6 +30,7 @@ from ._data._labels import Labels
 from ._data._reals import Reals
 from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
+from ._fitting._feature_moments import FeatureMoments
 from ._fitting._selection import Trial
 from ._problems._sweep_problem import SweepRecord
 from ._support._version import InconsistentVersionWarning
@@ -45,7 +46,19 @@ from .solvers._adam import _Moments
 __all__ = ["TRUSTED_TYPES", "InconsistentVersionWarning"]
 
 _ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor)
-_PARTS = (Columns, Labels, Node, Reals, Sites, SweepRecord, TensorNetwork, Tree, Trial, _Moments)
+_PARTS = (
+    Columns,
+    FeatureMoments,
+    Labels,
+    Node,
+    Reals,
+    Sites,
+    SweepRecord,
+    TensorNetwork,
+    Tree,
+    Trial,
+    _Moments,
+)
 
 
 def _own(base: Any) -> list[type]:

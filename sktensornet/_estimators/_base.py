@@ -36,9 +36,12 @@ from ._compress import compressed
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
 from ._from_fitted import converted
+from ._importances import ColumnImportances
 
 
-class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedEstimator):
+class BaseTensorNetwork(
+    ColumnImportances, CallbackSupportMixin, DocumentationLinkMixin, VersionedEstimator
+):
     """Base class of all estimators.
 
     A subclass has a format, which gives the tree; classifiers and regressors say what
@@ -128,6 +131,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
 
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         """Read the data, plan the fit, carry the plan out, and keep what it gives."""
+        self._drop_importances()
         before = self._fitted() if self.warm_start and hasattr(self, "network_") else None
         if is_dask_array(X):
             data, labels, weight = check_blocks(self, X, y, sample_weight)
@@ -174,6 +178,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
     def _set(self, targets: Targets, fitted: Fitted) -> None:
         for name, value in self._attributes(targets, fitted).items():
             setattr(self, name, value)
+        self._set_importances()
 
     def _attributes(self, targets: Targets, fitted: Fitted) -> dict[str, Any]:
         """The fitted attributes; a subclass adds what it shows of the targets."""
@@ -192,6 +197,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
             "_solver_state": fitted.solver_state,
             "_random_state": fitted.random_state,
             "_origin": fitted.origin,
+            "_feature_moments": fitted.moments,
         }
 
     def _fitted(self) -> Fitted:
@@ -209,6 +215,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
             self._solver_state,
             self._random_state,
             self._origin,
+            self._feature_moments,
         )
 
     def _fitted_model(self) -> Model:
@@ -298,6 +305,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
             self._fitted(), rank, rank_tol, data, self._targets.loss, effective_threads(self.n_jobs)
         )
         smaller._solver_state = None
+        smaller._set_importances()
         if rank is not None:
             smaller.rank = rank
         return smaller

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..networks import TensorNetwork
 from ..patches import Sites
 from ._callbacks import Callbacks
 from ._choose_alpha import Choice, choose
+from ._feature_moments import FeatureMoments, moments_of_fit
 from ._plan import Plan
 from ._problem import objective, sweep_problem
 from ._selection import Trial
@@ -47,6 +48,8 @@ class Fitted:
         What it draws from.
     origin : ndarray or None
         The start without noise, to which its penalty pulls.
+    moments : FeatureMoments or None
+        Of the local features over the training samples.
     """
 
     network: TensorNetwork
@@ -61,6 +64,7 @@ class Fitted:
     solver_state: Any = None
     random_state: np.random.RandomState | None = None
     origin: FloatArray | None = None
+    moments: FeatureMoments | None = None
 
     @property
     def model(self) -> Model:
@@ -148,6 +152,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
         found = fitted(
             training.best(outcome.point), sweeps=outcome.records if solver.sweeps else None
         )
+        found = replace(found, moments=moments_of_fit(found.model, plan.train))
     if not (outcome.converged or training.stopped or plan.is_short):
         warn_user(
             f"{type(solver).__name__} stopped after max_iter={max_iter} iterations before it "

@@ -12,13 +12,13 @@ from sklearn.utils.validation import _check_sample_weight
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
+from .._fitting._feature_moments import orthonormal
 from .._support._checks import check_boolean, check_integer, check_option
 from ..networks import EntrySearch, GradedGrams, TensorNetwork, change_modes
 from ._fitted import FittedScores
 from ._interactions import data_frame
 
 _ROWS = 1024
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -258,12 +258,7 @@ def _orthonormal_features(scores: FittedScores, X, weight: FloatArray) -> list[F
         for covariance, mean, own in zip(covariances, means, found, strict=True):
             centred = own - mean
             covariance += (centred * weight[rows, None]).T @ centred
-    matrices = []
-    for mean, covariance in zip(means, covariances, strict=True):
-        values, vectors = np.linalg.eigh(covariance)
-        kept = values > _ROUNDING * (mean @ mean + values.sum())
-        matrices.append(np.column_stack([mean, vectors[:, kept] * np.sqrt(values[kept])]))
-    return matrices
+    return [orthonormal(mean, own) for mean, own in zip(means, covariances, strict=True)]
 
 
 def _pairs(network: TensorNetwork) -> FloatArray:
