@@ -115,7 +115,7 @@ def test_a_constant_score_has_none_above_zero():
     X = np.random.default_rng(0).standard_normal((30, 3))
     reg = TTRegressor(**SHORT).fit(X, X[:, 0])
     flat = scale_outputs(reg.network_, np.zeros(1))
-    found = module.importances(flat, reg.patches_, reg._feature_moments)
+    found = module.importances(flat, reg._feature_moments)
     np.testing.assert_array_equal(found, np.zeros(3))
 
 

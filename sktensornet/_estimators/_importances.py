@@ -38,4 +38,4 @@ class ColumnImportances:
         self._drop_importances()
         network, sites, moments = self.network_, self.patches_, self._feature_moments
         if moments is not None and why_no_importances(network, sites, moments) is None:
-            self.feature_importances_ = importances(network, sites, moments)
+            self.feature_importances_ = importances(network, moments)

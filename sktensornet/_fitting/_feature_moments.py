@@ -149,7 +149,7 @@ def why_no_importances(
         return f"with product={tree.product!r}, which is not multilinear; use product='multiply'."
     if tree.labels:
         return "with shared_cores=True; use sktensornet.inspection.variance_shares."
-    if sites.site_size > 1:
+    if not np.array_equal(sites.columns, np.arange(sites.n_sites)[:, None]):
         return "with patches, which share columns; use sktensornet.inspection.variance_shares."
     if moments is None:
         return "after partial_fit; use sktensornet.inspection.variance_shares."
@@ -164,14 +164,13 @@ def why_no_importances(
     return None
 
 
-def importances(network: TensorNetwork, sites: Sites, moments: FeatureMoments) -> FloatArray:
+def importances(network: TensorNetwork, moments: FeatureMoments) -> FloatArray:
     """Total shares of the columns in the variance of the scores, of sum one.
 
     Parameters
     ----------
     network : TensorNetwork
-    sites : Sites
-        Of one column each.
+        Whose sites are the columns, in order.
     moments : FeatureMoments
 
     Returns
@@ -184,7 +183,4 @@ def importances(network: TensorNetwork, sites: Sites, moments: FeatureMoments) -
         variance = grams.squared_norms()[:, 1:].sum(axis=1)
         by_site = np.stack([grams.site_norms(k)[1] for k in range(network.n_sites)])
     shares = (by_site / np.where(variance > 0, variance, np.inf)).mean(axis=1)
-    shares /= max(shares.sum(), np.finfo(float).tiny)
-    result = np.zeros(network.n_sites)
-    result[sites.columns[:, 0]] = shares
-    return result
+    return shares / max(shares.sum(), np.finfo(float).tiny)

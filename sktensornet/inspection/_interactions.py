@@ -235,7 +235,8 @@ def interactions(
     threshold = check_real("threshold", threshold, 0, low_allowed=True)
     top = None if top is None else check_integer("top", top, 1)
     scores = FittedScores(estimator, output, feature_names)
-    bases = local_bases(estimator.feature_map_, estimator.patches_.columns, units == "original")
+    fitted = scores.estimator
+    bases = local_bases(fitted.feature_map_, fitted.patches_.columns, units == "original")
     network = change_modes(scores.network, [basis.matrix for basis in bases])
     order = min(order, network.n_sites)
     entries, complete = find_entries(network, order, threshold, top)

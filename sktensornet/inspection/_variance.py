@@ -220,7 +220,7 @@ def variance_shares(
     max_order = check_integer("max_order", max_order, 1)
     check_boolean("pairs", pairs)
     scores = FittedScores(estimator, output, feature_names)
-    data = estimator._check_input(X)
+    data = scores.read(X)
     weight = _check_sample_weight(sample_weight, data, dtype=np.float64, ensure_non_negative=True)
     network = change_modes(scores.network, _orthonormal_features(scores, data, weight))
     grams = GradedGrams(network, max_order, per_output=True)

@@ -364,6 +364,8 @@ def test_bad_parameters(make_fitted, parameters, said):
 
 def test_other_objects_are_refused(make_fitted):
     with pytest.raises(ValueError, match="must be a fitted estimator of sktensornet"):
+        interactions(StandardScaler())
+    with pytest.raises(NotFittedError):
         interactions(make_pipeline(StandardScaler(), TTClassifier()))
     with pytest.raises(NotFittedError):
         interactions(TTClassifier())
