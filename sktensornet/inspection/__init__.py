@@ -7,6 +7,7 @@ from ._interactions_display import InteractionsDisplay
 from ._network_display import NetworkDisplay
 from ._objective import TrainingObjective
 from ._pareto_display import ParetoDisplay
+from ._partial_dependence import partial_dependence
 from ._shapley import ShapleyValues, shapley_values
 from ._shapley_interactions import ShapleyInteractions, shapley_interactions
 from ._training_display import TrainingDisplay
@@ -27,6 +28,7 @@ __all__ = [
     "VarianceShares",
     "VarianceSharesDisplay",
     "interactions",
+    "partial_dependence",
     "shapley_interactions",
     "shapley_values",
     "variance_shares",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,18 @@ def transformed(before: list[Any], X: Any) -> Any:
     for step in before:
         X = step.transform(X)
     return X
+
+
+def column_index(column: Any, names: Sequence[str], parameter: str) -> int:
+    """The index of a column that a parameter names, or has the index of."""
+    if isinstance(column, str) and column in names:
+        return list(names).index(column)
+    if isinstance(column, Integral) and 0 <= int(column) < len(names):
+        return int(column)
+    raise ValueError(
+        f"{parameter} has the column {column!r}; it must be one of {list(names)!r}, or an index "
+        f"in [0, {len(names) - 1}]."
+    )
 
 
 def fitted_network(estimator: Any) -> TensorNetwork:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._parallel import chunks, effective_threads
 from .._arrays._typing import FloatArray, IntArray
-from ._fitted import FittedScores
+from ._fitted import FittedScores, column_index
 from ._interactions import data_frame
 from ._paths import Paths
 from ._shapley import ShapleyValues, explanation, shapley_values
@@ -231,22 +230,11 @@ def _pairs(pairs: Sequence[tuple[Any, Any]] | None, columns: tuple[str, ...]) ->
     for pair in pairs:
         if isinstance(pair, str) or not hasattr(pair, "__len__") or len(pair) != 2:
             raise ValueError(f"pairs has {pair!r}; it must have two columns, by name or index.")
-        places = [_place(column, columns) for column in pair]
+        places = [column_index(column, columns, "pairs") for column in pair]
         if places[0] == places[1]:
             raise ValueError(f"pairs has {pair!r}; it must have two different columns.")
         found.append(places)
     return np.array(found, int).reshape(-1, 2)
-
-
-def _place(column: Any, columns: tuple[str, ...]) -> int:
-    if isinstance(column, str) and column in columns:
-        return columns.index(column)
-    if isinstance(column, Integral) and 0 <= int(column) < len(columns):
-        return int(column)
-    raise ValueError(
-        f"pairs has the column {column!r}; it must be one of {list(columns)!r}, or an index in "
-        f"[0, {len(columns) - 1}]."
-    )
 
 
 def _by_site(pairs: IntArray) -> list[tuple[int, IntArray, IntArray]]:
