@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._arrays._typing import FloatArray
 from .._estimators._base import BaseTensorNetwork
+from .._fitting._feature_moments import FeatureMoments
 from ..networks import TensorNetwork, scale_outputs
 
 
@@ -60,6 +61,15 @@ def column_index(column: Any, names: Sequence[str], parameter: str) -> int:
         f"{parameter} has the column {column!r}; it must be one of {list(names)!r}, or an index "
         f"in [0, {len(names) - 1}]."
     )
+
+
+def data_frame(columns: dict[str, Any]) -> Any:
+    """A table of pandas, which the package itself does without."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError("to_frame needs pandas: python -m pip install pandas.") from error
+    return pd.DataFrame(columns)
 
 
 def fitted_network(estimator: Any) -> TensorNetwork:
@@ -178,14 +188,18 @@ class FittedScores:
             data = self.read(background)
             self.check_no_ends(data, "background")
             return self.rows(data)
-        moments = self.estimator._feature_moments
-        if moments is None:
-            raise ValueError(
-                "background=None needs the mean features that a fit keeps, which partial_fit, and "
-                "a fit with samples that end early, do not; pass rows, such as 100 of the training "
-                "data."
-            )
+        moments = self.moments("background=None", "rows, such as 100 of the training data")
         return np.concatenate(moments.means)[:, None]
+
+    def moments(self, what: str, instead: str) -> FeatureMoments:
+        """The moments that the fit kept, or an error about what needs them."""
+        found = self.estimator._feature_moments
+        if found is None:
+            raise ValueError(
+                f"{what} needs the mean features that a fit keeps, which partial_fit, and a fit "
+                f"with samples that end early, do not; pass {instead}."
+            )
+        return found
 
     def check_no_ends(self, data: FloatArray, name: str) -> None:
         """Raise if samples are of shorter networks of shared cores, without their last sites."""

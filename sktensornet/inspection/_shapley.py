@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._parallel import chunks, effective_threads
 from .._arrays._typing import FloatArray
-from ._fitted import FittedScores
-from ._interactions import data_frame
+from ._fitted import FittedScores, data_frame
 from ._paths import Paths
 
 

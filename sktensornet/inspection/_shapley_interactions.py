@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._parallel import chunks, effective_threads
 from .._arrays._typing import FloatArray, IntArray
-from ._fitted import FittedScores, column_index
-from ._interactions import data_frame
+from ._fitted import FittedScores, column_index, data_frame
 from ._paths import Paths
 from ._shapley import ShapleyValues, explanation, shapley_values
 

@@ -15,8 +15,7 @@ from .._arrays._typing import FloatArray
 from .._fitting._feature_moments import orthonormal
 from .._support._checks import check_boolean, check_integer, check_option
 from ..networks import EntrySearch, GradedGrams, TensorNetwork, change_modes
-from ._fitted import FittedScores
-from ._interactions import data_frame
+from ._fitted import FittedScores, data_frame
 
 _ROWS = 1024
 
