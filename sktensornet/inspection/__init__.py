@@ -9,6 +9,7 @@ from ._objective import TrainingObjective
 from ._pareto_display import ParetoDisplay
 from ._partial_dependence import partial_dependence
 from ._shapley import ShapleyValues, shapley_values
+from ._shapley_display import ShapleyDisplay
 from ._shapley_interactions import ShapleyInteractions, shapley_interactions
 from ._training_display import TrainingDisplay
 from ._variance import VarianceShares, variance_shares
@@ -21,6 +22,7 @@ __all__ = [
     "InteractionsDisplay",
     "NetworkDisplay",
     "ParetoDisplay",
+    "ShapleyDisplay",
     "ShapleyInteractions",
     "ShapleyValues",
     "TrainingDisplay",
