@@ -79,7 +79,19 @@ _TYPES: list[type] = [*_ESTIMATORS, *_PARTS, *(cls for base in _BASES for cls in
 
 _TRUSTED: list[Any] = [*_TYPES, *FAMILIES, partial]
 
-TRUSTED_TYPES = tuple(sorted(f"{one.__module__}.{one.__qualname__}" for one in _TRUSTED))
+_LEVELS = (
+    "datetime.date",
+    "datetime.datetime",
+    "datetime.timedelta",
+    "decimal.Decimal",
+    "pandas.Interval",
+    "pandas._libs.interval.Interval",
+)
+"""What levels of categories may be beside text, numbers and booleans; pandas 3 renamed its own."""
+
+TRUSTED_TYPES = tuple(
+    sorted([*_LEVELS, *(f"{one.__module__}.{one.__qualname__}" for one in _TRUSTED)])
+)
 """Names of the types that a saved estimator of this package consists of, beside those that
 skops trusts anyway: what ``skops.io.load(file, trusted=TRUSTED_TYPES)`` needs. Types of your
 own, such as a `FeatureMap` that you wrote, are not among them."""

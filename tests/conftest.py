@@ -1,20 +1,25 @@
 """Helpers that several test files share."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sktensornet._problems._model import Model
 from sktensornet.feature_maps import AffineMap, OneHotMap, PolynomialMap, TrigonometricMap
-from sktensornet.networks import (
-    balanced,
-    canonical_polyadic,
-    hierarchical_tucker,
-    identity_start,
-    tensor_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
+from sktensornet.networks._starts._identity import identity_start
 from sktensornet.patches import ImagePatches, SingleColumns
+
+TESTS = Path(__file__).parent
+FIRST = {TESTS / "docs", TESTS / "distributed", TESTS / "test_imports.py"}
+"""Where single tests take seconds, and where tests share a cluster."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first, so that parallel workers end together, and one starts the cluster."""
+    items.sort(key=lambda item: FIRST.isdisjoint({item.path, item.path.parent}))
 
 
 @pytest.fixture(autouse=True)

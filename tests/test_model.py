@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sktensornet._problems._model import Model
-from sktensornet.networks import identity_start
+from sktensornet.networks._starts._identity import identity_start
 
 TREES = ["TT", "HT", "CP"]
 MAPS = ["affine", "relu", "polynomial", "trigonometric", "one_hot"]
@@ -60,7 +60,7 @@ def test_backward_is_the_derivative(
     scores, tape = forward(theta)
     total = np.full(model.gradient_size, np.nan)
     cores, parameters = model.prepared(theta)
-    model.backward(cores, parameters, tape, weight * np.cos(scores), total)
+    model.backward(parameters, tape, weight * np.cos(scores), total)
     gradient = model.gradient(cores, total)
     assert gradient.shape == (model.size,)
     assert_derivative(
@@ -132,12 +132,10 @@ def test_all_work_is_in_the_dtype_of_the_model(make_model, tree, feature_map, dt
     noise = (0.5, np.random.default_rng(0))
     scores, (_, masks, tape) = model.forward(cores, parameters, X, noise)
     assert scores.dtype == np.float64
-    finest = tape
-    while isinstance(finest, tuple):
-        finest = finest[0]
-    assert {array.dtype for array in (*masks, *finest.messages)} == {np.dtype(dtype)}
+    messages = [message for *_, own in tape for message in own.messages]
+    assert {array.dtype for array in (*masks, *messages)} == {np.dtype(dtype)}
     gradient = np.empty(model.gradient_size, dtype)
-    model.backward(cores, parameters, (_, masks, tape), np.ones_like(scores), gradient)
+    model.backward(parameters, (_, masks, tape), np.ones_like(scores), gradient)
     assert model.gradient(cores, gradient).dtype == dtype
     assert np.all(np.isfinite(gradient))
 

@@ -5,6 +5,8 @@ import io
 import pickle
 import warnings
 from dataclasses import fields, is_dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 
 import joblib
@@ -226,6 +228,29 @@ def test_pipelines_survive(dumps, loads):
     np.testing.assert_array_equal(again.predict_proba(X), pipeline.predict_proba(X))
 
 
+@each_file
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: pd.cut(x, 4),
+        lambda x: pd.cut(x, 4, right=False),
+        lambda x: pd.Categorical(np.round(x)),
+        lambda x: pd.Categorical(x > 0),
+        lambda x: pd.Categorical([Decimal(round(one)) for one in x]),
+        lambda x: pd.Categorical([date(2020, 1, 9 + round(one)) for one in x]),
+        lambda x: pd.Categorical([timedelta(round(one)) for one in x]),
+        lambda x: pd.Categorical([datetime(2020, 1, 9 + round(one)) for one in x]),
+    ],
+)
+def test_levels_survive_whatever_they_are(dumps, loads, make):
+    x = np.random.default_rng(0).standard_normal(50)
+    X = pd.DataFrame({"level": make(x)})
+    model = TTRegressor(categorical_features=["level"], alpha=1e-3).fit(X, x)
+    predictions = loads(dumps(model)).predict(X)
+    np.testing.assert_array_equal(predictions, model.predict(X))
+    assert np.corrcoef(predictions, x)[0, 1] > 0.7
+
+
 @each_format
 def test_skops_loads_nothing_that_is_not_named(Format):
     saved = skops.io.dumps(short(Format)[0])
@@ -245,7 +270,7 @@ def test_types_of_others_are_not_trusted(base):
     assert foreign not in own
     assert {f"{cls.__module__}.{cls.__qualname__}" for cls in own} <= set(TRUSTED_TYPES)
     others = [name for name in TRUSTED_TYPES if not name.startswith("sktensornet.")]
-    assert others == ["functools.partial"]
+    assert others == sorted([*persistence._LEVELS, "functools.partial"])
 
 
 def test_the_state_names_the_version():

@@ -101,6 +101,24 @@ class TestMergedRows:
         second, _ = merged_rows(X, 5 - y, np.ones(40))
         np.testing.assert_array_equal(first, second)
 
+    @pytest.mark.parametrize("as_float", [np.float32, np.float64])
+    def test_float32_samples_have_the_order_of_float64(self, as_float):
+        X = np.round(np.random.default_rng(0).standard_normal((200, 3)), 1)
+        y = X[:, 0] + 0.1
+        rows, weight = merged_rows(X, y, np.ones(200))
+        other_rows, other = merged_rows(X.astype(np.float32), y.astype(as_float), np.ones(200))
+        np.testing.assert_array_equal(rows, other_rows)
+        np.testing.assert_array_equal(weight, other)
+        assert (rows != np.arange(len(rows))).any()
+
+    def test_samples_that_float32_cannot_tell_apart_stay_apart(self):
+        seconds = 1_700_000_000.0 + np.arange(50)[:, None]
+        rows, weight = merged_rows(seconds, np.zeros(50), np.ones(50))
+        assert sorted(rows.tolist()) == list(range(50))
+        rows, weight = merged_rows(np.zeros((50, 1)), 1e290 * seconds[:, 0], np.ones(50))
+        assert sorted(rows.tolist()) == list(range(50))
+        np.testing.assert_array_equal(weight, np.ones(50))
+
     def test_nan_is_a_value(self):
         X = np.array([[np.nan, 1.0], [np.nan, 1.0], [1.0, np.nan]])
         rows, weight = merged_rows(X, np.zeros(3), np.ones(3))

@@ -8,14 +8,9 @@ from sktensornet._problems._model import Model
 from sktensornet._problems._objective import Objective
 from sktensornet.feature_maps import AffineMap, EmbeddingMap, PolynomialMap
 from sktensornet.losses import CLASSIFICATION_LOSSES
-from sktensornet.networks import (
-    Contraction,
-    balanced,
-    canonical_polyadic,
-    hierarchical_tucker,
-    recurrent_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, recurrent_train
 from sktensornet.networks._cores import message_cores
+from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.patches import SingleColumns
 
 MAKE = {

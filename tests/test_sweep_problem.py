@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-import sktensornet._problems._local_problem as local_module
 from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._problems._local_problem import LocalProblem
 from sktensornet._problems._model import Model
 from sktensornet._problems._objective import Objective
 from sktensornet._problems._sweep_problem import SweepProblem
@@ -190,8 +190,8 @@ def test_the_objective_of_a_network_is_that_of_the_gradient_solvers(tree, loss, 
 @each_tree
 @pytest.mark.parametrize("factored", [True, False], ids=["cholesky", "kronecker"])
 def test_sweeps_descend_where_nothing_is_truncated(tree, loss, setting, factored, monkeypatch):
-    monkeypatch.setattr(local_module, "_ALWAYS_FACTORED", 10**6 if factored else 0)
-    monkeypatch.setattr(local_module, "_NEVER_FACTORED", 10**6 if factored else 0)
+    inverse = LocalProblem.cholesky if factored else LocalProblem.kronecker
+    monkeypatch.setattr(LocalProblem, "preconditioner", lambda local: (inverse(local), False))
     setting = dict(setting)
     options = {"leg_moves": setting.pop("leg_moves", True)}
     for seed in range(3):

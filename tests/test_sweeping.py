@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sktensornet._problems._local_problem as local_module
 from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._problems._local_problem import LocalProblem
 from sktensornet._problems._model import Model
 from sktensornet._problems._objective import Objective
 from sktensornet._problems._sweep_problem import SweepProblem
@@ -24,10 +24,10 @@ from sktensornet.networks import (
     balanced,
     canonical_polyadic,
     hierarchical_tucker,
-    identity_start,
     round_network,
     tensor_train,
 )
+from sktensornet.networks._starts._identity import identity_start
 from sktensornet.patches import SingleColumns
 from sktensornet.solvers import ALS
 
@@ -164,8 +164,9 @@ each_case = pytest.mark.parametrize(
 @pytest.mark.parametrize("factored", [True, False])
 def test_no_local_solve_raises_the_objective(tree, loss, setting, factored, monkeypatch):
     if not factored:
-        monkeypatch.setattr(local_module, "_ALWAYS_FACTORED", 0)
-        monkeypatch.setattr(local_module, "_NEVER_FACTORED", 0)
+        monkeypatch.setattr(
+            LocalProblem, "preconditioner", lambda local: (local.kronecker(), False)
+        )
     problem_options, solver_options = SETTINGS[setting]
     problem, objective, start = make_problem(tree, loss, **problem_options)
     network, steps = run(problem, start, ALS(**solver_options), n_sweeps=1)

@@ -3,56 +3,51 @@
 import threading
 
 import numpy as np
-import pytest
 
 from sktensornet._arrays._parallel import ChunkPool
-from sktensornet._arrays._workspace import Workspace, replay
-
-SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+from sktensornet._arrays._workspace import Workspace
 
 
 def address(array):
     return array.__array_interface__["data"][0]
 
 
-def test_arrays_do_not_overlap_before_memory_is_cleared():
+def test_blocks_begin_at_a_line_of_the_cache_and_do_not_overlap():
     work = Workspace()
-    arrays = [work.keep((3, 5), SINGLE) for _ in range(4)]
-    arrays += [work.spare((2, 7), SINGLE) for _ in range(4)]
-    for k, array in enumerate(arrays):
-        array[...] = k
-    for k, array in enumerate(arrays):
-        np.testing.assert_array_equal(array, k)
+    blocks = [work.block(size) for size in (1, 64, 1000, 0, 7)]
+    assert [block.size for block in blocks] == [1, 64, 1000, 0, 7]
+    assert all(address(block) % 64 == 0 for block in blocks if block.size)
+    for k, block in enumerate(blocks):
+        block[...] = k
+    for k, block in enumerate(blocks):
+        np.testing.assert_array_equal(block, k)
 
 
-def test_the_same_memory_comes_again():
+def test_few_things_are_kept():
     work = Workspace()
-    first, spare = work.keep((3, 5), SINGLE), work.spare((4,), SINGLE)
-    work.clear()
-    assert address(work.keep((3, 5), SINGLE)) == address(first)
-    assert address(work.spare((4,), SINGLE)) == address(spare)
-
-
-def test_spare_memory_is_cleared_alone():
-    work = Workspace()
-    kept, spare = work.keep((3,), SINGLE), work.spare((3,), SINGLE)
-    work.clear_spare()
-    assert address(work.spare((3,), SINGLE)) == address(spare)
-    assert address(work.keep((3,), SINGLE)) != address(kept)
-
-
-@pytest.mark.parametrize(
-    "shapes", [[(8, 9), (2, 3), (8, 9)], [(2,), (100, 3), (4, 4)], [(0,), (1,)]]
-)
-@pytest.mark.parametrize("dtypes", [(SINGLE, SINGLE), (SINGLE, DOUBLE)])
-def test_shapes_and_types_may_change(shapes, dtypes):
-    work = Workspace()
-    for shape, dtype in zip(shapes, dtypes * 2):
+    for round in range(3):
         work.clear()
-        array = work.keep(shape, dtype)
-        assert (array.shape, array.dtype) == (shape, dtype)
-        assert array.flags.c_contiguous
-        assert address(array) % 64 == 0 or array.size == 0
+        for key in range(5):
+            found = work.kept(key, lambda round=round, key=key: (round, key))
+            assert found == (0, key)
+
+
+def test_memory_of_many_things_is_used_again():
+    work = Workspace()
+    first = {address(work.kept(k, lambda k=k: work.block(100 + k))) for k in range(20)}
+    assert len(first) == 20
+    work.clear()
+    again = {address(work.kept(k, lambda k=k: work.block(100 + k))) for k in range(20)}
+    assert again == first
+    larger = work.kept("large", lambda: work.block(1000))
+    assert address(larger) not in first
+
+
+def test_what_is_kept_stays_until_memory_is_cleared():
+    work = Workspace()
+    blocks = [work.kept(k, lambda: work.block(8)) for k in range(20)]
+    assert len({address(block) for block in blocks}) == 20
+    assert all(work.kept(k, lambda: work.block(8)) is block for k, block in enumerate(blocks))
 
 
 def test_each_thread_has_its_own():
@@ -74,17 +69,3 @@ def test_memory_goes_with_the_pool():
     with pool:
         inside = pool.workspace
     assert pool.workspace is not inside
-
-
-def test_recorded_calls_are_made_when_they_are_replayed():
-    work, calls = Workspace(), []
-    x, out = np.array([1.0, 2.0]), np.zeros(2)
-    with work.recording(calls):
-        assert work.records
-        assert work.run(np.multiply, x, x, out=out) is out
-    assert not work.records
-    np.testing.assert_array_equal(out, 0)
-    replay(calls)
-    np.testing.assert_array_equal(out, [1.0, 4.0])
-    work.run(np.add, x, x, out=out)
-    np.testing.assert_array_equal(out, [2.0, 4.0])

@@ -18,25 +18,38 @@ _FEWEST_ROWS, _MOST_ROWS, _ENTRIES = 64, 1024, 2**15
 
 
 def _hashes(array: np.ndarray) -> np.ndarray:
-    """A hash of 64 bits for each row, where 0.0 and -0.0 are one."""
-    return np.concatenate(sum_rows(_hash, array, size=_HASHED_ROWS))
+    """Hashes of 64 bits for each row, (2, n_rows), where 0.0 and -0.0 are one.
+
+    The last is that of the values in float32, so that rows in its order are the
+    same whichever of the two types they come in; the first tells all rows apart.
+    """
+    return np.concatenate(sum_rows(_hash, array, size=_HASHED_ROWS), axis=1)
 
 
 def _hash(block: np.ndarray) -> list[np.ndarray]:
-    keys = np.zeros(len(block), np.uint64)
-    for column in block.reshape(len(block), -1).T:
+    columns = block.reshape(len(block), -1).T
+    with np.errstate(over="ignore"):
+        rounded = columns.astype(np.float32)
+    exact = None if block.dtype == np.float32 else _combined(columns)
+    last = _combined(rounded)
+    return [np.stack([last if exact is None else exact, last])]
+
+
+def _combined(columns: np.ndarray) -> np.ndarray:
+    keys = np.zeros(columns.shape[1], np.uint64)
+    for column in columns:
         keys ^= (column.astype(np.float64) + 0.0).view(np.uint64)
         # The multiplier is that of a 64-bit linear congruential generator.
         keys *= np.uint64(6364136223846793005)
         keys ^= keys >> np.uint64(29)
-    return [keys]
+    return keys
 
 
 def merged_rows(X: FloatArray, y: np.ndarray, weight: FloatArray) -> tuple[IntArray, FloatArray]:
     """One row of each group of equal samples, and the weight of the group.
 
     Both depend on the set of samples only, so that a weight is the same as
-    repetitions, to the last bit.
+    repetitions, to the last bit; and the order on their values in float32.
 
     Parameters
     ----------
@@ -52,7 +65,7 @@ def merged_rows(X: FloatArray, y: np.ndarray, weight: FloatArray) -> tuple[IntAr
     weights : ndarray of shape (n_groups,)
     """
     used = np.flatnonzero(weight)
-    keys = np.stack([_hashes(y), _hashes(X)])
+    keys = np.concatenate([_hashes(y), _hashes(X)])
     if len(used) < len(weight):
         keys, weight = keys[:, used], weight[used]
     order = np.lexsort(keys)

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="call-arg"
-"""Recorded passes as one call of compiled code, which needs numba.
+"""Passes as one call of compiled code, which needs numba.
 
 A pass is a table with one row of integers for each step: what to do, addresses,
 lengths, strides in bytes. The samples are innermost and contiguous everywhere.
@@ -29,7 +29,6 @@ WIDTH = 25
 """Integers of a step."""
 
 _BLAS_ARGUMENTS = 13
-_SMALLEST, _LARGEST = 2.0**-17, 2.0**16
 
 GEMM = {
     np.dtype(np.float32): get_cython_function_address("scipy.linalg.cython_blas", "sgemm"),
@@ -120,8 +119,8 @@ def _sum(t, n, like):
 
 
 @njit(nogil=True)
-def _in_range(t, n, like, largest):
-    """Whether no sample of x[b, p] is far from one in all p."""
+def _in_range(t, n, like, largest, low, high):
+    """Whether the largest x[b, p] of all p is zero or between limits for each sample."""
     largest = largest[:n]
     for b in range(t[1]):
         largest[:] = 0
@@ -130,7 +129,7 @@ def _in_range(t, n, like, largest):
             for k in range(n):
                 largest[k] = max(largest[k], abs(x[k]))
         for k in range(n):
-            if largest[k] >= _LARGEST or 0 < largest[k] < _SMALLEST:
+            if largest[k] >= high or 0 < largest[k] < low:
                 return False
     return True
 
@@ -149,7 +148,7 @@ def _keyed(revision: int) -> Any:
         gemm : int
             From `GEMM`.
         numbers : ndarray
-            One and zero.
+            One, zero, and between which sizes messages are left as they are.
         like : ndarray
             Of the dtype of all arrays; memory for what a step needs meanwhile.
 
@@ -186,7 +185,7 @@ def _keyed(revision: int) -> Any:
                 take_by_core(t, like)
             elif t[0] == BY_MESSAGES:
                 take_by_messages(t, like)
-            elif not _in_range(t, n, like, like):
+            elif not _in_range(t, n, like, like, numbers[2], numbers[3]):
                 return False
         return revision >= 0
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -20,6 +21,8 @@ _CATEGORIES = (nw.Categorical, nw.Enum, nw.String, nw.Boolean)
 _DATES = (nw.Datetime, nw.Date, nw.Duration, nw.Time)
 _FEWEST_ROWS, _MOST_LEVELS = 50, 0.5
 """From so many rows on, more levels than this share of them are those of an identifier."""
+_MOST_NUMBERS = 0.9
+"""A share of numbers beyond which other text is likelier a mark of missing values."""
 _DATE = re.compile(
     r"\s*(\d{4}([-/])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4}|\d{1,2}/\d{1,2}/\d\d)([T ,].*)?"
 )
@@ -28,6 +31,8 @@ _NO_DATES = (
     "make them numbers or categories that can repeat in new data, such as the year, the month, the "
     "day of the week or the days since some date, or leave them out"
 )
+_MOST_CHANNELS = 4
+"""Red, green, blue and opacity; as few rows or columns are no image."""
 FLOATS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}
 """What X may be once categories are codes."""
 
@@ -75,11 +80,14 @@ class Columns:
     @contextmanager
     def explained(self, X: Any) -> Iterator[None]:
         """Add what to do to what is said of an X that is no table of numbers."""
+        refuse_masked(X=X)
         try:
             yield
         except (TypeError, ValueError) as error:
             said = str(error)
             if said.startswith("Found array with dim"):
+                if len(np.shape(X)) <= 2:
+                    raise ValueError(f"y must have no more than two axes: {said}") from error
                 raise ValueError(f"{said} {_flatten(np.shape(X))}") from error
             if said.startswith(("could not convert string to float", "float() argument must be")):
                 found = _no_numbers(X, self.categorical)
@@ -112,6 +120,37 @@ class Columns:
         encoded[:, self.categorical] = self.encoder.transform(words)
         return encoded
 
+    def warn_of_unknown(self, X: Any) -> None:
+        """Warn of levels that the fit, or the first batch, had not."""
+        if self.encoder is None:
+            return
+        found = {}
+        labels, words = self.labels(self.categorical), _words(X, self.categorical)
+        for label, own, levels in zip(labels, words.T, self.encoder.categories_, strict=True):
+            known = set(levels.tolist())
+            new = [word for word in dict.fromkeys(own.tolist()) if word == word]
+            found[label] = [word for word in new if word not in known]
+        found = {label: new for label, new in found.items() if new}
+        if found:
+            warnings.warn(
+                f"the columns {list(found)!r} have levels that the fit, or the first batch, had "
+                f"not, such as {next(iter(found.values()))[0]!r}; they count as missing. Begin "
+                "partial_fit with a batch that has all levels.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def refuse_masked(**arrays: Any) -> None:
+    """Raise if entries of an array are masked, since NumPy's functions read what lies below."""
+    for name, array in arrays.items():
+        if np.ma.is_masked(array):
+            how = "NaN stands for missing values, as X.filled(np.nan) has them"
+            raise ValueError(
+                f"{name} is a masked array of which {np.ma.count_masked(array)} value(s) are "
+                f"masked; {how if name == 'X' else 'leave out those rows'}."
+            )
+
 
 def learn_columns(X: Any, categorical_features: Any) -> Columns:
     """Find the columns with categories, and their levels.
@@ -124,8 +163,7 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
     frame = _frame(X)
     names = None if frame is None else [str(name) for name in frame.columns]
     if isinstance(categorical_features, str) and categorical_features == "from_dtype":
-        types = [] if frame is None else frame.schema.dtypes()
-        chosen = [k for k, dtype in enumerate(types) if dtype in _CATEGORIES]
+        chosen, texts = ([], []) if frame is None else _by_type(frame)
     elif categorical_features is None:
         chosen = []
     else:
@@ -136,8 +174,9 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
     )
+    words = _words(X, chosen)
     try:
-        encoder.fit(_words(X, chosen))
+        encoder.fit(words)
     except TypeError as error:
         labels = Columns(names, chosen).labels(chosen)
         raise ValueError(
@@ -145,10 +184,25 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
             f"one of them has levels of several types; make them all strings. ({error})"
         ) from error
     labels = Columns(names, []).labels(chosen)
+    levels = dict(zip(labels, encoder.categories_, strict=True))
     if isinstance(categorical_features, str):
-        _refuse_dates_as_text(labels, encoder.categories_)
-    _warn_of_identifiers(labels, encoder.categories_, np.shape(X)[0])
+        _refuse_dates_as_text(levels)
+        for label in _warn_of_numbers(
+            {labels[chosen.index(k)]: words[:, chosen.index(k)] for k in texts}
+        ):
+            del levels[label]
+    _warn_of_identifiers(levels, np.shape(X)[0])
     return Columns(names, chosen, encoder)
+
+
+def _by_type(frame: nw.DataFrame) -> tuple[list[int], list[int]]:
+    """The columns whose types are those of categories, and which of them are text."""
+    types = dict(enumerate(frame.schema.dtypes()))
+    texts = [k for k, dtype in types.items() if dtype == nw.String]
+    # An object column without values in its first rows passes for text.
+    numbers = [k for k in texts if _are_numbers(frame[:, k].drop_nulls().to_numpy())]
+    chosen = [k for k, dtype in types.items() if dtype in _CATEGORIES and k not in numbers]
+    return chosen, [k for k in texts if k not in numbers]
 
 
 def _refuse_dates(X: Any, frame: Any, names: list[str] | None, chosen: list[int]) -> None:
@@ -164,10 +218,9 @@ def _refuse_dates(X: Any, frame: Any, names: list[str] | None, chosen: list[int]
         raise ValueError(f"X has dates or durations in the columns {labels!r}; {_NO_DATES}.")
 
 
-def _refuse_dates_as_text(labels: list, categories: list[np.ndarray]) -> None:
+def _refuse_dates_as_text(levels: dict[Any, np.ndarray]) -> None:
     """Raise if levels of columns are dates; those of new data would be unknown."""
-    own = zip(labels, categories, strict=True)
-    dates = {label: levels[0] for label, levels in own if _are_dates(levels)}
+    dates = {label: own[0] for label, own in levels.items() if _are_dates(own)}
     if dates:
         raise ValueError(
             f"X has dates as text in the columns {list(dates)!r}, such as "
@@ -182,15 +235,50 @@ def _are_dates(values: np.ndarray) -> bool:
     return bool(known) and all(isinstance(one, date) or _DATE.fullmatch(one) for one in known)
 
 
-def _warn_of_identifiers(labels: list, categories: list[np.ndarray], n_rows: int) -> None:
+def _are_numbers(values: np.ndarray) -> bool:
+    """Whether there are values, all of them numbers or booleans."""
+    return len(values) > 0 and all(isinstance(value, Real | np.bool_) for value in values)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _warn_of_numbers(columns: dict[Any, np.ndarray]) -> list:
+    """Warn of numbers as text, which are categories without an order; the names of their columns.
+
+    Two numbers say the same either way.
+    """
+    found = {}
+    for label, words in columns.items():
+        counts = Counter(word for word in words.tolist() if isinstance(word, str))
+        others = {word: count for word, count in counts.items() if not _is_number(word)}
+        share = 1 - sum(others.values()) / max(counts.total(), 1)
+        if len(counts) - len(others) > 2 and share >= _MOST_NUMBERS:
+            found[label] = max(others, key=lambda word: others[word], default=None)
+    if found:
+        other = next((word for word in found.values() if word is not None), None)
+        reason = "" if other is None else f", apart from text such as {other!r}"
+        warnings.warn(
+            f"the columns {list(found)!r} hold numbers as text{reason}, which are taken for "
+            "categories without an order; make them numbers, as pandas.to_numeric(column, "
+            "errors='coerce') does, with NaN for what is none. If they are categories, list all "
+            "columns of categories in categorical_features.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return list(found)
+
+
+def _warn_of_identifiers(levels: dict[Any, np.ndarray], n_rows: int) -> None:
     """Warn of categories of which nearly every row has another one."""
     if n_rows < _FEWEST_ROWS:
         return
-    found = {
-        label: len(levels)
-        for label, levels in zip(labels, categories, strict=True)
-        if len(levels) > _MOST_LEVELS * n_rows
-    }
+    found = {label: len(own) for label, own in levels.items() if len(own) > _MOST_LEVELS * n_rows}
     if found:
         counts = ", ".join(str(count) for count in found.values())
         warnings.warn(
@@ -249,11 +337,17 @@ def _as_table(X: Any) -> Any:
 
 def _flatten(shape: tuple[int, ...]) -> str:
     """What to do with images and series of this shape."""
+    image, reshaped = shape[1:], "X.reshape(len(X), -1)"
+    said = f"X has shape {shape}; flatten the samples to (n_samples, n_features) by "
+    if len(image) > 3:
+        return f"{said}{reshaped}."
+    if len(image) == 3 and image[0] <= _MOST_CHANNELS < image[2]:
+        # As (channels, rows, columns), where patches have the channels last.
+        image, reshaped = (*image[1:], image[0]), "X.transpose(0, 2, 3, 1).reshape(len(X), -1)"
+    series = " or patches=SequencePatches(window=..., n_channels=...) for series"
     return (
-        f"X has shape {shape}; flatten the samples to (n_samples, n_features) by "
-        "X.reshape(len(X), -1), and tell their shape by "
-        f"patches=ImagePatches(image_shape={shape[1:]}, patch_shape=...) for images, or "
-        "patches=SequencePatches(window=..., n_channels=...) for series."
+        f"{said}{reshaped}, and tell their shape by patches=ImagePatches(image_shape={image}, "
+        f"patch_shape=...) for images{',' + series if len(image) == 2 else ''}."
     )
 
 

@@ -20,6 +20,8 @@ def weigh_classes(
     Parameters
     ----------
     class_weight : dict, "balanced" or None
+        A dict may name labels that are not here, as in a fold without them, where
+        it names all that are.
     classes : ndarray of shape (n_classes,)
     y : ndarray of int, shape (n_samples,)
         Indices into the classes.
@@ -32,26 +34,31 @@ def weigh_classes(
     Raises
     ------
     ValueError
-        If a label is unknown, a weight negative, or all weights are zero.
+        If a label is unknown beside one without weight, a weight negative, or all
+        weights are zero.
     """
     if class_weight is None:
         return weight
-    present = np.unique(y)
+    seen = weight > 0
+    present = np.unique(y[seen])
     by_index: Any = class_weight
     if isinstance(class_weight, dict):
         labels = classes.tolist()
         unknown = [label for label in class_weight if label not in labels]
-        if unknown:
+        without = [label for label in labels if label not in class_weight]
+        if unknown and without:
             raise ValueError(
-                f"class_weight has label(s) {unknown!r} that are not in y; its keys must be "
-                f"among {labels!r}."
+                f"class_weight has label(s) {unknown!r} that are not in y and none of "
+                f"{without!r}; its keys must be among {labels!r}, or name them all."
             )
         for label, value in class_weight.items():
             check_real(f"class_weight[{label!r}]", value, 0, low_allowed=True)
-        given = {labels.index(label): value for label, value in class_weight.items()}
-        by_index = {index: given.get(index, 1.0) for index in present}
+        by_index = {index: class_weight.get(labels[index], 1.0) for index in present}
     factors = np.zeros(len(classes))
-    factors[present] = compute_class_weight(by_index, classes=present, y=y, sample_weight=weight)
+    if len(present):
+        factors[present] = compute_class_weight(
+            by_index, classes=present, y=y[seen], sample_weight=weight[seen]
+        )
     weight = weight * factors[y]
     if not weight.any():
         raise ValueError(

@@ -18,7 +18,7 @@ from sklearn.utils.validation import (
 
 from .._arrays._parallel import effective_threads
 from .._arrays._typing import FloatArray
-from .._data._columns import FLOATS, learn_columns
+from .._data._columns import FLOATS, learn_columns, refuse_masked
 from .._data._samples import Samples
 from .._data._targets import Targets
 from .._distributed._blocks import is_dask_array
@@ -74,6 +74,9 @@ class BaseTensorNetwork(
         tags.input_tags.allow_nan = all(
             one.allow_nan for one in maps if isinstance(one, FeatureMap)
         )
+        # Tags speak of arrays, in which "from_dtype" sees no categories.
+        listed = not isinstance(self.categorical_features, str | None)
+        tags.input_tags.categorical = tags.input_tags.string = listed
         return tags
 
     def set_params(self, **params: Any) -> Self:
@@ -106,6 +109,7 @@ class BaseTensorNetwork(
     def _check_data(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Any]:
         """X, y and weights as arrays, y not yet encoded."""
         checks = self._floats(FLOATS["dtype"]) | self._target_checks
+        refuse_masked(X=X, y=y, sample_weight=sample_weight)
         if reset:
             self.columns_ = learn_columns(X, self.categorical_features)
         with self.columns_.explained(X):
@@ -113,6 +117,8 @@ class BaseTensorNetwork(
                 X, y = validate_data(self, X, y, reset=reset, **checks)
             else:
                 validate_data(self, X, y, reset=reset, skip_check_array=True)
+                if not reset:
+                    self.columns_.warn_of_unknown(X)
                 X, y = check_X_y(self.columns_.encode(X, self), y, estimator=self, **checks)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         return X, y, weight

@@ -14,7 +14,8 @@ from .._fitting._start import INITS
 from .._problems._objective import PENALTIES
 from ..feature_maps import FEATURE_MAPS, FeatureMap
 from ..losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
-from ..networks import PRODUCTS, TensorNetwork
+from ..networks import TensorNetwork
+from ..networks._passes._products import PRODUCTS
 from ..patches import ImagePatches, Patches, SequencePatches
 from ..solvers import SOLVERS, Solver
 

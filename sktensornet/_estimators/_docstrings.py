@@ -128,7 +128,9 @@ loss : {"log_loss", "squared_error", "squared_hinge"}, default="log_loss"
 """,
     "weights": """\
 class_weight : dict, "balanced" or None, default=None
-    Weights of the classes, multiplied with ``sample_weight``.
+    Weights of the classes, multiplied with ``sample_weight``. A dict that names all
+    labels of y may name others, and one that names some of them leaves the rest at 1.
+    "balanced" takes no account of classes without weight.
 """,
     "targets": """\
 classes_ : ndarray of shape (n_classes,)

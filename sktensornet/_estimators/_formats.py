@@ -11,11 +11,11 @@ from ..networks import (
     balanced,
     balanced_grid,
     canonical_polyadic,
-    check_nested,
     hierarchical_tucker,
     recurrent_train,
     tensor_train,
 )
+from ..networks._dimension_trees import check_nested
 from ..patches import Sites
 
 

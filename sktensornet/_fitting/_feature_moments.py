@@ -14,7 +14,8 @@ from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._problems._model import Model
 from ..feature_maps import FittedMap
-from ..networks import GradedGrams, TensorNetwork, change_modes
+from ..networks import TensorNetwork, change_modes
+from ..networks._tensors._grams_by_order import GradedGrams
 from ..patches import Sites
 
 _WIDE = 64

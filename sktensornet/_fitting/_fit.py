@@ -136,7 +136,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
             snapshot=fitted,
             early_stopping=_early_stopping(plan, problem),
             least_share=plan.least_share,
-            opening=lambda: problem.opening,
+            opening=lambda: problem.first_objectives,
         )
         callbacks.begin(max_iter, solver.iteration_name)
         training.begin(point)

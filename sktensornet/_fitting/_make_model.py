@@ -84,6 +84,7 @@ def make_model(
     """The model, its feature map fitted to the samples."""
     X, n_outputs, batched = train.X, targets.n_scores, targets.are_separate
     sites = (parameters.patches or SingleColumns()).fit(X.shape[1])
+    sites.check(X.shape[1])
     feature_map = chosen.fit(X, sites.columns, train.weight, random_state)
     if parameters.shared_cores and len(set(feature_map.mode_sizes)) > 1:
         raise ValueError(

@@ -14,20 +14,19 @@ from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
 from ..losses import Loss
-from ..networks import (
-    TensorNetwork,
-    generalized_start,
-    identity_start,
-    interaction_start,
-    linear_start,
-    moment_start,
-)
+from ..networks import TensorNetwork
+from ..networks._starts._generalized import generalized_start
+from ..networks._starts._identity import identity_start
+from ..networks._starts._interactions import interaction_start
+from ..networks._starts._linear import linear_start
+from ..networks._starts._moments import moment_start
 
 INITS = ("identity", "linear", "moments", "interactions")
 GATHERED_INITS = ("linear", "moments")
 """Those that need the features of all samples at one place."""
 _LEAST_ALPHA = 1e-6
 _MOST_COMPARED = 20_000
+_ROUNDING = 1e-12
 
 Start = Callable[["np.random.RandomState | None"], FloatArray]
 """Parameters to start from; with None, without the noise."""
@@ -66,8 +65,8 @@ def make_start(
     if isinstance(init, TensorNetwork):
         fixed = model.theta_of(init, model.feature_map)
         return lambda _: fixed
-    if init == "moments":
-        moments = _class_moments(y, weight, bias.size)
+    moments = _class_moments(y, weight, bias.size) if init == "moments" else None
+    if moments is not None and _tell_apart(moments, y):
         features = model.features(X)
         cores = moment_start(contraction, features, moments, random_state)
         return lambda _: model.pack(cores, model.feature_map.parameters)
@@ -119,6 +118,12 @@ def _class_moments(y: IntArray, weight: FloatArray, n_scores: int) -> FloatArray
     return share / np.where(totals > 0, totals, 1.0) - (weight / weight.sum())[:, None]
 
 
+def _tell_apart(moments: FloatArray, y: IntArray) -> bool:
+    """Whether moments are more than rounding, as those of one class or target are not."""
+    size = 1.0 if y.ndim == 1 else np.abs(y).max()
+    return bool(np.abs(moments).sum(axis=0).max() > _ROUNDING * size)
+
+
 def _telling_terms(model: Model, loss: Loss, X, y, weight, n_scores: int, random_state):
     """The start from the products of features that correlate most with the targets."""
     if not model.feature_map.has_constant:
@@ -157,8 +162,8 @@ def _linear_model(
     n_scores = len(bias)
     strength = max(alpha, _LEAST_ALPHA) * weight.sum()
     weights, offset = np.zeros((design.shape[1], n_scores)), bias.astype(np.float64)
-    present = np.unique(y[weight > 0], axis=0)
-    if len(present) > 1 and loss.has_probabilities:
+    learnable = design.shape[1] > 0 and len(np.unique(y[weight > 0], axis=0)) > 1
+    if learnable and loss.has_probabilities:
         linear = LogisticRegression(C=1 / strength, max_iter=500)
         with warnings.catch_warnings():
             # A start need not be the optimum.
@@ -173,7 +178,7 @@ def _linear_model(
             weights[:, 0], offset = linear.coef_[0], linear.intercept_.astype(np.float64)
         else:
             weights[:, found], offset[found] = linear.coef_.T, linear.intercept_
-    elif len(present) > 1:
+    elif learnable:
         targets = loss.linear_targets(y, n_scores)
         ridge = Ridge(alpha=strength).fit(design, targets, sample_weight=weight)
         weights = np.reshape(ridge.coef_, (n_scores, -1)).T

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from copy import copy
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 
 from .._arrays._parallel import ChunkPool, chunks
-from .._arrays._typing import FloatArray
+from .._arrays._typing import FloatArray, IntArray
 from .._arrays._workspace import Workspace
 from ..feature_maps import FittedMap
-from ..networks import Contraction, TensorNetwork, Tree
+from ..networks import TensorNetwork, Tree
 from ..networks._cores import message_cores, network_of
-from ..networks._passes._merging import merged
-from ..networks._passes._variable_length import Lengths
+from ..networks._passes._score_function import PreparedCores, ScoreFunction
 from ..patches import Sites
 
 _CHUNK_BYTES = 62_000_000
@@ -61,23 +61,15 @@ class Model:
         self.message_sizes = message_sizes
         self.batched = batched
         self.dtype = np.dtype(dtype)
-        self.contraction = Contraction(tree, message_sizes, n_batch)
-        self._merged = merged(self.contraction)
-        self._passes: Any = self._merged or self.contraction
+        self._function = ScoreFunction(tree, message_sizes, n_batch)
+        self.contraction = self._function.contraction
         self.groups = tree.groups
-        self._lengths = Lengths(self.contraction) if tree.labels else None
         self.core_shapes = shapes = self.contraction.core_shapes
-        self._shapes = [
-            *(shapes[first] for first, *_ in self.groups),
-            *(array.shape for array in feature_map.parameters),
-        ]
-        self._slices, self.size = _consecutive(self._shapes)
-        self._gradient_shapes = self._shapes
-        if self._merged is not None:
-            own = self._shapes[len(shapes) :]
-            self._gradient_shapes = [*self._merged.gradient_shapes, *own]
-        self._gradient_slices, self.gradient_size = _consecutive(self._gradient_shapes)
-        per_sample = self._passes.entries_per_sample + 2 * sites.columns.size
+        of_map = [array.shape for array in feature_map.parameters]
+        self._theta = _Vector([*(shapes[first] for first, *_ in self.groups), *of_map])
+        self._sums = _Vector([*self._function.gradient_shapes, *of_map])
+        self.size, self.gradient_size = self._theta.size, self._sums.size
+        per_sample = self.contraction.entries_per_sample + 2 * sites.columns.size
         rows = _CHUNK_BYTES // (self.dtype.itemsize * per_sample)
         self.chunk_size = int(min(_MAX_CHUNK, max(16, rows)))
 
@@ -107,7 +99,7 @@ class Model:
             and self.feature_map.mode_sizes == other.feature_map.mode_sizes
             and self.message_sizes[-1] == other.message_sizes[-1]
             and self.contraction.n_batch == other.contraction.n_batch
-            and (any_rank or self._shapes == other._shapes)
+            and (any_rank or self._theta.shapes == other._theta.shapes)
             and self.batched == other.batched
             and self.feature_map.same_kind(other.feature_map)
             and np.array_equal(self.sites.columns, other.sites.columns)
@@ -120,22 +112,13 @@ class Model:
 
     def unpack(self, theta: FloatArray) -> tuple[list[FloatArray], list[FloatArray]]:
         """Views of a flat vector as cores and feature map parameters."""
-        arrays = [
-            theta[part].reshape(shape)
-            for part, shape in zip(self._slices, self._shapes, strict=True)
-        ]
+        arrays = self._theta.arrays(theta)
         n_distinct = len(self.groups)
         cores = [arrays[0]] * len(self.tree.order)
         for array, group in zip(arrays, self.groups):
             for position in group:
                 cores[position] = array
         return cores, arrays[n_distinct:]
-
-    def tied(self, arrays: Sequence[FloatArray]) -> list[FloatArray]:
-        """Derivatives by the distinct cores, given those by the core of each node."""
-        if not self.tree.labels:
-            return list(arrays)
-        return [sum((arrays[k] for k in others), arrays[k0]) for k0, *others in self.groups]
 
     def network(self, theta: FloatArray) -> TensorNetwork:
         """An immutable network with the cores of the vector."""
@@ -156,13 +139,11 @@ class Model:
         With `into`, cores from an earlier call, the same memory is used again.
         """
         cores, parameters = self.unpack(theta.astype(self.dtype, copy=False))
-        if self._lengths is None:
-            return self._passes.prepare(cores, into), parameters
-        return cores, parameters
+        return self._function.prepare(cores, into), parameters
 
     def forward(
         self,
-        cores: Sequence[Any],
+        cores: PreparedCores,
         parameters: Sequence[FloatArray],
         X: FloatArray,
         dropout: tuple[float, np.random.Generator] | None = None,
@@ -176,30 +157,26 @@ class Model:
         if dropout is not None:
             masks = self._masks(features, *dropout)
             features = self._drop(features, masks)
-        raw, tape = self._contract(cores, features, sites, work, wants_tape)
+        work = Workspace() if work is None else work
+        raw, tape = self._function.forward(cores, features, work, wants_tape, self._known(sites))
         scores = raw[0] if raw.shape[0] == 1 else raw[..., 0].T
         return scores.astype(np.float64), (saved, masks, tape)
 
-    def _contract(
-        self, cores, features, sites: FloatArray, work: Workspace | None, wants_tape: bool
-    ) -> tuple[FloatArray, Any]:
-        """Scores and a tape; with shared cores, a missing end of the sites is left out."""
-        if self._lengths is not None:
-            missing = self.feature_map.missing(sites)
-            if missing[-1].any():
-                known = len(sites) - np.argmin(missing[::-1], axis=0)
-                known[missing.all(axis=0)] = 0
-                return self._lengths.forward(cores, features, known, work, wants_tape)
-        return self._passes.forward(cores, features, work, wants_tape)
+    def _known(self, sites: FloatArray) -> IntArray | None:
+        """With shared cores, the number of sites of each sample before an end that is missing."""
+        missing = self.feature_map.missing(sites) if self.tree.labels else None
+        if missing is None or not missing[-1].any():
+            return None
+        known = len(sites) - np.argmin(missing[::-1], axis=0)
+        known[missing.all(axis=0)] = 0
+        return known
 
     def backward(
         self,
-        cores: Sequence[Any],
         parameters: Sequence[FloatArray],
         tape: Any,
         score_gradient: FloatArray,
         out: FloatArray,
-        work: Workspace | None = None,
     ) -> None:
         """Write the derivative of a chunk into `out`, of length `gradient_size`.
 
@@ -209,28 +186,22 @@ class Model:
         gradient = score_gradient.astype(self.dtype)
         gradient = gradient[None] if self.contraction.n_batch == 1 else gradient.T[..., None]
         trainable = bool(self.feature_map.parameters)
-        by_length = isinstance(messages, list)
-        contraction: Any = self._lengths if by_length else self._passes
-        by_core, by_feature = contraction.backward(cores, messages, gradient, trainable, work)
-        arrays = self.tied(by_core)
+        arrays, by_feature = self._function.backward(messages, gradient, trainable)
         if by_feature is not None:
             if masks is not None:
                 by_feature = self._drop(by_feature, masks)
             arrays += self.feature_map.backward(parameters, saved, by_feature)
-        for part, array in zip(self._gradient_slices, arrays, strict=True):
-            out[part].reshape(array.shape)[...] = array
+        for place, array in zip(self._sums.arrays(out), arrays, strict=True):
+            place[...] = array
 
-    def gradient(self, cores: Any, total: FloatArray) -> FloatArray:
+    def gradient(self, cores: PreparedCores, total: FloatArray) -> FloatArray:
         """The derivative by the parameter vector, from a sum over chunks."""
-        if self._merged is None:
+        if self._sums.shapes == self._theta.shapes:
             return total
-        arrays = [
-            total[part].reshape(shape)
-            for part, shape in zip(self._gradient_slices, self._gradient_shapes, strict=True)
-        ]
-        n_merged = len(self._merged.gradient_shapes)
-        by_core = self._merged.gradients(cores, arrays[:n_merged])
-        return np.concatenate([array.ravel() for array in (*by_core, *arrays[n_merged:])])
+        arrays = self._sums.arrays(total)
+        n_cores = len(self._function.gradient_shapes)
+        by_core = self._function.gradients(cores, arrays[:n_cores])
+        return np.concatenate([array.ravel() for array in (*by_core, *arrays[n_cores:])])
 
     def _masks(self, features, rate: float, rng: np.random.Generator):
         """Dropout masks of the local features; the constant is never dropped."""
@@ -291,7 +262,15 @@ class Model:
             return np.concatenate(list(pool.map(chunk_scores, parts)))
 
 
-def _consecutive(shapes: Sequence[tuple[int, ...]]) -> tuple[list[slice], int]:
-    """Where arrays of these shapes lie in one vector, and its length."""
-    bounds = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
-    return [slice(a, b) for a, b in pairwise(bounds)], int(bounds[-1])
+class _Vector:
+    """Arrays of some shapes one after the other in a flat vector."""
+
+    def __init__(self, shapes: list[tuple[int, ...]]) -> None:
+        self.shapes = shapes
+        self._bounds = [0, *accumulate(math.prod(shape) for shape in shapes)]
+        self.size = self._bounds[-1]
+
+    def arrays(self, flat: FloatArray) -> list[FloatArray]:
+        """Views of the vector."""
+        places = zip(pairwise(self._bounds), self.shapes, strict=True)
+        return [flat[start:stop].reshape(shape) for (start, stop), shape in places]

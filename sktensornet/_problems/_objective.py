@@ -10,7 +10,9 @@ from .._arrays._parallel import ChunkPool, chunks, even_size
 from .._arrays._typing import FloatArray, IntArray
 from ..feature_maps import FittedMap
 from ..losses import Loss
-from ..networks import TensorNetwork, squared_norm_and_gradient
+from ..networks import TensorNetwork
+from ..networks._cores import tied
+from ..networks._tensors._frobenius import squared_norm_and_gradient
 from ._model import Model
 
 PENALTIES = ("frobenius", "start")
@@ -33,7 +35,8 @@ class Objective:
     model : Model
     loss : Loss
     X : ndarray of shape (n_samples, n_features)
-    y : ndarray of int, shape (n_samples,)
+    y : ndarray of shape (n_samples, ...)
+        Classes as integers, or real targets: what the loss takes.
     sample_weight : ndarray of shape (n_samples,)
     alpha : float
     penalty : {"frobenius", "start"}
@@ -47,7 +50,7 @@ class Objective:
         model: Model,
         loss: Loss,
         X: FloatArray,
-        y: IntArray,
+        y: np.ndarray,
         sample_weight: FloatArray,
         *,
         alpha: float,
@@ -151,7 +154,7 @@ class Objective:
             values, gradient = self.loss.value_and_gradient(scores, self.y[where])
             flat = np.empty(self.model.gradient_size, self.model.dtype)
             gradient = gradient * (weight / n)[:, None]
-            self.model.backward(cores, parameters, tape, gradient, flat, work)
+            self.model.backward(parameters, tape, gradient, flat)
             return float(weight @ values) / n, flat
 
         value = 0.0
@@ -170,7 +173,7 @@ class Objective:
         cores, _ = self.model.unpack(theta)
         constants = self.model.feature_map.constants
         norm, gradients = squared_norm_and_gradient(self.model.contraction, cores, constants)
-        flat = np.concatenate([gradient.ravel() for gradient in self.model.tied(gradients)])
+        flat = np.concatenate([gradient.ravel() for gradient in tied(self.model.tree, gradients)])
         with np.errstate(over="ignore"):
             total[: len(flat)] += 0.5 * self.alpha * flat
         return 0.5 * self.alpha * norm

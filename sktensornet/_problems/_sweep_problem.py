@@ -9,19 +9,16 @@ from typing import Any
 import numpy as np
 
 from .._arrays._parallel import ChunkPool
-from .._arrays._typing import FloatArray, IntArray
+from .._arrays._typing import FloatArray
 from ..feature_maps import FittedMap
 from ..losses import Loss
-from ..networks import (
-    Block,
-    ProductSweep,
-    Sweep,
-    SweepOptions,
-    TensorNetwork,
-    TreeSweep,
-    keep_terms,
-    round_network,
-)
+from ..networks import TensorNetwork, round_network
+from ..networks._sweeps._blocks import Block
+from ..networks._sweeps._product_sweep import ProductSweep
+from ..networks._sweeps._sweep import Sweep, SweepOptions
+from ..networks._sweeps._tree_sweep import TreeSweep
+from ..networks._tensors._fewer_terms import keep_terms
+from ..networks._tensors._per_class import each_tensor
 from ._local_problem import LocalProblem
 from ._model import Model
 
@@ -68,7 +65,8 @@ class SweepProblem:
         With a fixed feature map.
     loss : Loss
     X : ndarray of shape (n_samples, n_features)
-    y : ndarray of int, shape (n_samples,)
+    y : ndarray of shape (n_samples, ...)
+        Classes as integers, or real targets: what the loss takes.
     sample_weight : ndarray of shape (n_samples,)
     alpha : float
     rank : int
@@ -77,7 +75,7 @@ class SweepProblem:
 
     Attributes
     ----------
-    opening : list of float
+    first_objectives : list of float
         The objective before the first sweep, where something is solved before it.
     """
 
@@ -86,7 +84,7 @@ class SweepProblem:
         model: Model,
         loss: Loss,
         X: FloatArray,
-        y: IntArray,
+        y: np.ndarray,
         sample_weight: FloatArray,
         *,
         alpha: float,
@@ -104,7 +102,7 @@ class SweepProblem:
         self._alpha = alpha
         self._rank = rank
         self._pool = pool
-        self.opening: list[float] = []
+        self.first_objectives: list[float] = []
         self._norms = [float(np.linalg.norm(u)) for u in model.feature_map.constants]
         self._features = model.features(X)
         for feature, norm in zip(self._features, self._norms, strict=True):
@@ -122,13 +120,7 @@ class SweepProblem:
         kind = ProductSweep if has_products else TreeSweep
         self._n_outputs = start.n_outputs
         scaled = self._rescaled(start, [1.0 / norm for norm in self._norms])
-        self._sweep: Sweep = kind(
-            scaled,
-            self._features,
-            self._weight,
-            self._pool,
-            asked,
-        )
+        self._sweep: Sweep = kind(scaled, self._features, self._weight, self._pool, asked)
 
     def start(self, theta: FloatArray) -> TensorNetwork:
         """The point of a parameter vector of the model."""
@@ -167,12 +159,11 @@ class SweepProblem:
             for _ in (*self._sweep.begin(), *self._sweep.sweep()):
                 pass
             return self.point()
-        *factors, readout = network.cores
-        identity = np.eye(readout.shape[-2 + network.batched], dtype=network.dtype)
         grams = []
-        for tensor in range(len(readout) if network.batched else 1):
-            own = [factor[tensor] if network.batched else factor for factor in factors]
-            terms = self.scores(TensorNetwork(network.tree, (*own, identity)), self._X)
+        for tensor in each_tensor(network):
+            *factors, readout = tensor.cores
+            identity = np.eye(len(readout), dtype=network.dtype)
+            terms = self.scores(TensorNetwork(network.tree, (*factors, identity)), self._X)
             terms = terms.astype(np.float64)
             grams.append((terms * self._weight[:, None]).T @ terms)
         return keep_terms(network, self._rank, rank_tol, np.stack(grams))
@@ -181,7 +172,7 @@ class SweepProblem:
         """The local problems before the first sweep."""
         for local in self._locals(self._sweep.begin()):
             yield local
-            self.opening = [] if local.final is None else [local.final.objective]
+            self.first_objectives = [] if local.final is None else [local.final.objective]
 
     def sweep(self) -> Iterator[LocalProblem]:
         """The local problems of the next sweep; each must be finished in turn."""

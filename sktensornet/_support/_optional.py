@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from functools import cache
 from importlib import import_module
@@ -22,10 +24,19 @@ def require(name: str, extra: str, caller: str) -> ModuleType:
         ) from error
 
 
+WORTH_COMPILING = 50_000
+"""How many numbers, of all samples of a chunk, make compiled code worth its import: a step over so
+many takes about a millisecond, the import of numba one to three seconds."""
+
+
 @cache
 def can_compile() -> bool:
-    """Whether the extra ``numba`` is installed."""
-    return find_spec("numba") is not None
+    """Whether the extra ``numba`` is installed, and not told to leave code as it is."""
+    config = getattr(sys.modules.get("numba"), "config", None)
+    if config is not None:
+        return not config.DISABLE_JIT
+    is_off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return find_spec("numba") is not None and not is_off
 
 
 _loading = Lock()

@@ -11,8 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
-from ..networks import DENSE_LIMIT, Contraction, TensorNetwork
+from ..networks import TensorNetwork, change_modes
 from ..networks._cores import message_cores
+from ..networks._network import DENSE_LIMIT
+from ..networks._passes._contraction import Contraction
 
 _ROWS = 4_096
 
@@ -148,14 +150,5 @@ def _features(network: TensorNetwork, templates: Any) -> Sequence[FloatArray]:
 
 def _multiplied(network: TensorNetwork, features: Sequence[FloatArray]) -> TensorNetwork:
     """The network with the features of templates in place of its legs."""
-    tree, first = network.tree.free(), int(network.batched)
-    cores = []
-    for index, core in zip(tree.order, network.cores, strict=True):
-        node = tree.nodes[index]
-        for axis, kind in enumerate(node.axes or (), start=first):
-            site = tree.nodes[node.children[kind]].site if kind >= 0 else None
-            if site is not None:
-                core = np.tensordot(features[site].astype(np.float64), core, axes=(1, axis))
-                core = np.moveaxis(core, 0, axis)
-        cores.append(core.astype(np.float64))
-    return TensorNetwork(tree, tuple(cores), batched=network.batched)
+    free = TensorNetwork(network.tree.free(), network.cores, network.batched)
+    return change_modes(free, [feature.T for feature in features])

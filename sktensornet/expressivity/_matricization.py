@@ -10,7 +10,9 @@ import numpy as np
 
 from .._arrays._typing import FloatArray, IntArray
 from .._support._checks import check_boolean, check_real
-from ..networks import TensorNetwork, check_rows, message_core
+from ..networks import TensorNetwork
+from ..networks._cores import message_core
+from ..networks._tensors._min_cut import check_rows
 from ._modular import check_prime, pivot_rows, product, residues
 
 LARGEST = 50_000_000

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._arrays._samples import positive_scale, weighted_moments
 from .._support._checks import check_integer, check_option
-from .._support._optional import compiled_module
+from .._support._optional import WORTH_COMPILING, compiled_module
 from ._base import LIMIT, FeatureMap, FittedMap, empty_features, standardise, unit_covectors
 
 
@@ -34,13 +34,10 @@ ACTIVATIONS = {
 _LEAST = {"relu": 0.0, "identity": -np.inf}
 """The least feature, for activations that compiled code knows."""
 
-_WORTH_COMPILING = 50_000
-"""How many numbers make compiled code worth its import."""
-
 
 def _compiled_for(*arrays: np.ndarray) -> Any:
     """The compiled code for arrays (d, n, any), or None."""
-    if arrays[0].size < _WORTH_COMPILING:
+    if arrays[0].size < WORTH_COMPILING:
         return None
     module: Any = compiled_module("sktensornet._compiled._affine")
     return None if module is None or not module.fits(*arrays) else module

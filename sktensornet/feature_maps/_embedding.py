@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +16,8 @@ from ._single import check_single
 
 _SPREAD = 0.1
 """Entries start small: a token that is rare moves little in training."""
+_MOST_TOKENS = 2**20
+"""A table of 16 components then takes 128 MiB; vocabularies in use have up to 250,000 tokens."""
 
 
 class EmbeddingMap(FeatureMap):
@@ -34,7 +37,8 @@ class EmbeddingMap(FeatureMap):
     Parameters
     ----------
     n_tokens : int or None, default=None
-        Size of the vocabulary. None is the largest id in training plus one.
+        Size of the vocabulary. None is the largest id in training plus one, which
+        may be no more than 2**20 or, where that is more, the number of entries of X.
     n_components : int, default=16
         Number m of local features, the constant included.
 
@@ -42,7 +46,7 @@ class EmbeddingMap(FeatureMap):
     ------
     ValueError
         In ``fit`` and ``predict`` of the estimator, if an id is no integer or is
-        not in the vocabulary.
+        not in the vocabulary, or beyond what ``n_tokens=None`` takes.
 
     References
     ----------
@@ -74,12 +78,7 @@ class EmbeddingMap(FeatureMap):
             "n_components", self.n_components, 2, ", since the constant counts as one"
         )
         if self.n_tokens is None:
-
-            def largest(block: FloatArray) -> float:
-                values = block[:, columns[:, 0]]
-                return float(np.max(values, initial=0, where=values >= 0))
-
-            n_tokens = 1 + int(sum_rows(largest, X, add=max))
+            n_tokens = _vocabulary(X, columns[:, 0])
         else:
             n_tokens = check_integer("n_tokens", self.n_tokens, 1)
         sum_rows(lambda block: token_ids(block[:, columns[:, 0]], n_tokens)[:0], X)
@@ -122,6 +121,25 @@ class FittedEmbeddingMap(FittedMap):
             shape=(len(rows), self.n_tokens),
         )
         return [chosen.T @ rows]
+
+
+def _vocabulary(X: Any, columns: IntArray) -> int:
+    """The largest id plus one, or an error where no such vocabulary could be learnt."""
+
+    def largest(block: FloatArray) -> FloatArray:
+        values = block[:, columns]
+        return np.max(values, axis=0, initial=0, where=values >= 0)
+
+    ids = sum_rows(largest, X, add=np.maximum)
+    most = max(_MOST_TOKENS, X.shape[0] * len(columns))
+    if ids.max() >= most:
+        site = int(np.argmax(ids))
+        raise ValueError(
+            f"X contains the token id {int(ids[site])} in column {columns[site]}, and "
+            f"n_tokens=None takes ids below {most}: 2**20, or the number of entries of X where "
+            "that is more. Mend the id, number the tokens that occur from 0 on, or pass n_tokens."
+        )
+    return 1 + int(ids.max())
 
 
 def token_ids(values: FloatArray, n_tokens: int) -> tuple[IntArray, np.ndarray]:

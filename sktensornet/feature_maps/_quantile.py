@@ -8,7 +8,7 @@ import numpy as np
 
 from .._support._checks import check_integer
 from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
-from ._quantiles import distribution, quantiles
+from ._quantiles import apart, distribution, quantiles
 from ._single import check_single
 
 
@@ -66,6 +66,7 @@ class QuantileMap(FeatureMap):
             chosen = values
             if len(values) > most:
                 chosen = quantiles(values, below, np.linspace(0, 1, most))
+            chosen = apart(chosen)
             knots.append(chosen)
             heights.append(12**0.5 * (np.interp(chosen, values, below) - 0.5))
         sizes = (1 + degree,) * len(columns)

@@ -37,6 +37,14 @@ def quantiles(values: FloatArray, below: FloatArray, levels: FloatArray) -> Floa
     )
 
 
+def apart(values: FloatArray) -> FloatArray:
+    """Increasing values without those that no slope can tell from the one before.
+
+    Slopes divide by a difference, whose inverse overflows where it is subnormal.
+    """
+    return values[np.append(True, np.diff(values) > np.finfo(np.float64).tiny)]
+
+
 def fences(values: FloatArray, below: FloatArray, margin: float = 1.0) -> tuple[float, float]:
     """Limits beyond which values say nothing about the scale of a column.
 

@@ -9,7 +9,7 @@ from scipy.interpolate import BSpline
 
 from .._support._checks import check_boolean, check_integer
 from ._base import FeatureMap, FittedMap, check_scale, standardise, unit_covectors
-from ._quantiles import distribution, fences, quantiles, robust_moments
+from ._quantiles import apart, distribution, fences, quantiles, robust_moments
 from ._single import check_single
 
 
@@ -81,7 +81,7 @@ class SplineMap(FeatureMap):
                 means.append(np.zeros(0))
                 continue
             inner = quantiles(values, below, np.linspace(0, 1, n_knots))
-            inner = np.unique(np.clip(inner, *fences(values, below)))
+            inner = apart(np.unique(np.clip(inner, *fences(values, below))))
             if len(inner) == 1:
                 inner = inner + np.array([-0.5, 0.5]) * max(1.0, abs(inner[0]))
             knots.append(np.pad(inner, degree, mode="edge"))

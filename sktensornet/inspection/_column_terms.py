@@ -6,15 +6,9 @@ import numpy as np
 
 from .._arrays._typing import FloatArray, IntArray
 from .._fitting._feature_moments import FeatureMoments
-from ..networks import (
-    Entries,
-    EntrySearch,
-    TensorNetwork,
-    change_modes,
-    count_entries,
-    message_core,
-)
-from ..networks._cores import network_of
+from ..networks import TensorNetwork, change_modes
+from ..networks._cores import message_core, network_of
+from ..networks._tensors._entry_search import Entries, EntrySearch, count_entries
 
 MOST_TERMS = 2_000_000
 """The largest number of functions, or of sets of columns, that are listed one by one."""

@@ -8,6 +8,8 @@ from .._support._checks import check_option
 from .._support._optional import require
 
 BLUE, RED, GREY, PALE = "#3b6ea8", "#c8553d", "#8a8f98", "#b9cbe0"
+AS_IT_IS = {"parse_math": False}
+"""For text that users give, such as names of columns, in which $ is no mathematics."""
 
 
 class BaseDisplay:
@@ -89,10 +91,10 @@ def heat_map(figure: Any, ax: Any, values: Any, rows: Any, columns: Any, **optio
     """A matrix with named rows and columns and a bar of its colours."""
     label = options.pop("label")
     image = ax.imshow(values, aspect="auto", **options)
-    ax.set_yticks(range(len(rows)), rows)
+    ax.set_yticks(range(len(rows)), rows, **AS_IT_IS)
     rotated = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     wide = sum(map(len, columns)) > 40
-    ax.set_xticks(range(len(columns)), columns, **(rotated if wide else {}))
+    ax.set_xticks(range(len(columns)), columns, **AS_IT_IS, **(rotated if wide else {}))
     tidy(ax)
     bar = figure.colorbar(image, ax=ax, fraction=0.05, pad=0.03, label=label)
     bar.outline.set_visible(False)

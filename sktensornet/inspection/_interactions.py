@@ -11,7 +11,8 @@ import numpy as np
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._typing import FloatArray, IntArray
 from .._support._checks import check_integer, check_option, check_real
-from ..networks import Entries, EntrySearch, TensorNetwork, change_modes, count_entries
+from ..networks import TensorNetwork, change_modes
+from ..networks._tensors._entry_search import Entries, EntrySearch, count_entries
 from ._bases import UNITS, local_bases, spell
 from ._column_terms import MOST_TERMS, column_terms
 from ._fitted import FittedScores, data_frame

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from .._support._checks import check_integer
-from ._drawing import BLUE, RED, BaseDisplay, heat_map, tidy
+from ._drawing import AS_IT_IS, BLUE, RED, BaseDisplay, heat_map, tidy
 from ._interactions import Interactions, interactions
 
 
@@ -138,7 +138,7 @@ class InteractionsDisplay(BaseDisplay):
             places = np.arange(len(names))
             colours = [BLUE if value > 0 else RED for value in values[:, 0]]
             self.bars_ = self.ax_.barh(places, values[:, 0], color=colours, height=0.7)
-            self.ax_.set_yticks(places, names)
+            self.ax_.set_yticks(places, names, **AS_IT_IS)
             self.ax_.invert_yaxis()
             self.ax_.axvline(0, color="black", lw=0.8)
             self.ax_.set_xlabel(label)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..networks import TensorNetwork
-from ._drawing import BLUE, GREY, BaseDisplay, tidy
+from ._drawing import AS_IT_IS, BLUE, GREY, BaseDisplay, tidy
 from ._fitted import fitted_network
 
 
@@ -119,7 +119,7 @@ class ParetoDisplay(BaseDisplay):
             # it on the right for the others and for the smallest, left of which is the axis.
             above = own and size > smallest
             place, align = ((-7, 6), "right") if above else ((7, -11), "left")
-            options = {"xytext": place, "textcoords": "offset points", "ha": align}
+            options = {"xytext": place, "textcoords": "offset points", "ha": align, **AS_IT_IS}
             self.ax_.annotate(name, (size, score), color=colour, fontsize=9, **options)
         self.ax_.set(xscale="log", xlabel="parameters of the network", ylabel="score")
         self.ax_.xaxis.get_major_locator().set_params(subs=(1, 2, 5))

@@ -9,7 +9,9 @@ from scipy.special import roots_legendre
 
 from .._arrays._parallel import ChunkPool, chunks
 from .._arrays._typing import FloatArray
-from ..networks import Contraction, TensorNetwork, message_core, scale_outputs
+from ..networks import TensorNetwork, scale_outputs
+from ..networks._cores import message_cores
+from ..networks._passes._contraction import Contraction
 
 _CHUNK = 256
 """Points of the paths that are contracted together: their messages stay in the cache."""
@@ -51,9 +53,8 @@ class Paths:
         self._passes = []
         for output in range(network.n_outputs):
             one = scale_outputs(network, ones, np.array([output]))
-            contraction = Contraction(one.tree, one.message_sizes)
-            cores = [message_core(one, index) for index in one.tree.order]
-            self._passes.append((contraction, contraction.prepare(cores)))
+            contraction = Contraction(one.tree, one.message_sizes, merges_sites=True)
+            self._passes.append((contraction, contraction.prepare(message_cores(one))))
         per_point = 8 * (self._passes[0][0].entries_per_sample + 2 * len(background))
         self._chunk = int(min(_CHUNK, max(16, _CHUNK_BYTES // per_point)))
         self.block = max(1, _BLOCK_BYTES // (8 * len(background)))
@@ -95,8 +96,6 @@ class Paths:
             def integrate(tile: tuple[int, slice, slice, slice]) -> FloatArray:
                 output, rows, others, nodes = tile
                 ends, starts = features[:, rows, None], self._background[:, None, others]
-                work = pool.workspace
-                work.clear()
                 steps = ends - starts
                 path = np.multiply(steps[..., None], points[nodes])
                 path += starts[..., None]
@@ -104,10 +103,10 @@ class Paths:
                     path[self._parts[site]] = steps[self._parts[site], ..., None]
                 contraction, cores = self._passes[output]
                 by_site = self._by_site(path.reshape(len(path), -1))
-                scores, tape = contraction.forward(cores, by_site, work)
+                scores, tape = contraction.forward(cores, by_site, pool.workspace)
                 _checked(scores)
                 gradient = np.ones_like(scores)
-                _, slopes = contraction.backward(cores, tape, gradient, True, work)
+                _, slopes = contraction.backward(tape, gradient, True)
                 flat = _stacked(slopes).reshape(-1, path.shape[-1]) @ weights[nodes]
                 steps *= flat.reshape(steps.shape)
                 return np.add.reduceat(steps.sum(axis=2), self._starts, axis=0)

@@ -14,7 +14,9 @@ from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
 from .._fitting._feature_moments import orthonormal
 from .._support._checks import check_boolean, check_integer, check_option
-from ..networks import EntrySearch, GradedGrams, TensorNetwork, change_modes
+from ..networks import TensorNetwork, change_modes
+from ..networks._tensors._entry_search import EntrySearch
+from ..networks._tensors._grams_by_order import GradedGrams
 from ._fitted import FittedScores, data_frame
 
 _ROWS = 1024

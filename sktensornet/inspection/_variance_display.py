@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._support._checks import check_integer
-from ._drawing import BLUE, GREY, PALE, BaseDisplay, heat_map, tidy
+from ._drawing import AS_IT_IS, BLUE, GREY, PALE, BaseDisplay, heat_map, tidy
 from ._variance import VarianceShares, variance_shares
 
 
@@ -160,7 +160,7 @@ class VarianceSharesDisplay(BaseDisplay):
         self.ax_.barh(places, main, color=BLUE, height=0.7, label="alone")
         rest = np.maximum(total - main, 0)
         self.ax_.barh(places, rest, left=main, color=PALE, height=0.7, label="with others")
-        self.ax_.set_yticks(places, [shares.columns[k] for k in shown])
+        self.ax_.set_yticks(places, [shares.columns[k] for k in shown], **AS_IT_IS)
         self.ax_.invert_yaxis()
         self.ax_.xaxis.set_major_formatter("{x:g}%")
         self.ax_.set(xlabel="share of variance", xlim=(0, None))

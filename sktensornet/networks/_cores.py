@@ -10,8 +10,6 @@ from .._arrays._typing import FloatArray
 from ._network import TensorNetwork
 from ._tree import Tree
 
-_BATCH = -3
-
 
 def core_shapes(
     tree: Tree, message_sizes: Sequence[int], n_batch: int = 1
@@ -45,7 +43,8 @@ def message_core(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import TensorNetwork, message_core, tensor_train
+    >>> from sktensornet.networks import TensorNetwork, tensor_train
+    >>> from sktensornet.networks._cores import message_core
     >>> cores = (np.ones((1, 2, 3)), np.ones((3, 2, 1, 5)))
     >>> network = TensorNetwork(tensor_train(2), cores)
     >>> message_core(network, network.tree.root).shape
@@ -99,25 +98,8 @@ def network_of(
     return TensorNetwork(tree, tuple(public), batched=batched)
 
 
-def open_axes(network: TensorNetwork, position: int) -> tuple[int, ...]:
-    """What the axes of `open_core` are."""
-    return (_BATCH, *(network.tree.nodes[network.tree.order[position]].axes or ()))
-
-
-def open_core(network: TensorNetwork, position: int) -> FloatArray:
-    """A core in float64 with a leading batch axis and an outgoing axis."""
-    network.tree.require_multilinear("the algebra of weight tensors")
-    core = network.cores[position].astype(np.float64)
-    if not network.batched:
-        return core[None]
-    return core[..., None] if network.tree.order[position] == network.tree.root else core
-
-
-def close_cores(network: TensorNetwork, cores: list[FloatArray]) -> TensorNetwork:
-    """A network of the same topology and dtype with cores as from `open_core`, none shared."""
-    dtype, tree = network.dtype, network.tree.free()
-    if not network.batched:
-        return TensorNetwork(tree, tuple(core[0].astype(dtype) for core in cores))
-    root = network.tree.core_of[network.tree.root]
-    closed = [core[..., 0] if k == root else core for k, core in enumerate(cores)]
-    return TensorNetwork(tree, tuple(core.astype(dtype) for core in closed), batched=True)
+def tied(tree: Tree, arrays: Sequence[FloatArray]) -> list[FloatArray]:
+    """Derivatives by the distinct cores, given those by the core of each node."""
+    if not tree.labels:
+        return list(arrays)
+    return [sum((arrays[k] for k in others), arrays[k0]) for k0, *others in tree.groups]

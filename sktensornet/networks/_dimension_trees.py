@@ -98,7 +98,7 @@ def check_nested(nested: Any, n_sites: int) -> Nested:
 
     Examples
     --------
-    >>> from sktensornet.networks import check_nested
+    >>> from sktensornet.networks._dimension_trees import check_nested
     >>> check_nested([[0, 1], 2], n_sites=3)
     ((0, 1), 2)
     """

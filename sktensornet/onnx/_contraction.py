@@ -8,7 +8,9 @@ import numpy as np
 
 from ..networks import TensorNetwork
 from ..networks._cores import message_cores
-from ..networks._passes._tape import LEAVES_BETWEEN_CHECKS, SCORE_EXPONENT, nodes_to_check
+from ..networks._passes._pass import SCORE_EXPONENT
+from ..networks._passes._plan import visits
+from ..networks._passes._steps import LEAVES_BETWEEN_CHECKS
 from ._graph import Graph
 
 _SMALLEST = 1e-30
@@ -51,13 +53,15 @@ class _Messages:
         graph = self.graph
         paired = messages[:2]
         design = paired[0]
+        n_rows = math.prod(core.shape[1 : 1 + len(paired)])
+        # All lengths are given: with -1 a batch of no samples has no shape.
         if len(paired) == 2:
             x, y = graph.unsqueeze(paired[0], -1), graph.unsqueeze(paired[1], -2)
-            design = graph("Reshape", graph("Mul", x, y), [0, 0, -1])
-        n_rows = math.prod(core.shape[1 : 1 + len(paired)])
+            design = graph("Reshape", graph("Mul", x, y), [0, 0, n_rows])
         result = graph("MatMul", design, core.reshape(len(core), n_rows, -1))
-        for message, length in zip(messages[2:], core.shape[3:-1], strict=True):
-            result = graph("Reshape", result, [0, 0, length, -1])
+        for place, message in enumerate(messages[2:], start=3):
+            length, rest = core.shape[place], math.prod(core.shape[place + 1 :])
+            result = graph("Reshape", result, [0, 0, length, rest])
             result = graph("MatMul", graph.unsqueeze(message, -2), result)
             result = graph("Squeeze", result, np.array([2]))
         return result
@@ -81,21 +85,17 @@ def add_scores(graph: Graph, network: TensorNetwork, features: list[str]) -> str
     """
     tree = network.tree
     cores = message_cores(network, network.dtype)
-    checked = nodes_to_check(tree)
     work = _Messages(graph)
-    messages: list[str] = []
-    for index, node in enumerate(tree.nodes):
-        children = [messages[child] for child in node.children]
-        if node.site is not None:
-            message = graph.unsqueeze(features[node.site], 0)
-        elif node.is_product:
-            message = work.multiply(children)
-        else:
-            message = work.apply(cores[tree.core_of[index]], children)
-            if checked[index]:
-                message = work.rescale(message)
-        messages.append(message)
-    scores = work.saturate(messages[-1])
+    messages = {
+        index: graph.unsqueeze(features[node.site], 0)
+        for index, node in enumerate(tree.nodes)
+        if node.site is not None
+    }
+    for index, children, position, checked in visits(tree):
+        own = [messages[child] for child in children]
+        message = work.multiply(own) if position is None else work.apply(cores[position], own)
+        messages[index] = work.rescale(message) if checked else message
+    scores = work.saturate(messages[tree.root])
     if network.batched:
         return graph("Transpose", graph("Squeeze", scores, np.array([2])), perm=[1, 0])
     return graph("Squeeze", scores, np.array([0]))

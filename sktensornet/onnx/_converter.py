@@ -11,12 +11,17 @@ from .._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from .._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
 from .._support._optional import require
 from ..losses import CLASSIFICATION_LOSSES
-from ._export import to_onnx
+from ._export import write
 from ._graph import OPSET
 
 _ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor)
-# What skl2onnx itself makes of the probabilities, by its own code.
-_OPTIONS = {"zipmap": [True, False, "columns"], "nocl": [True, False]}
+_OPTIONS = {
+    # What skl2onnx itself makes of the probabilities, by its own code.
+    "zipmap": [True, False, "columns"],
+    "nocl": [True, False],
+    # What calibration, stacks and votes of pairs ask for in place of probabilities.
+    "raw_scores": [True, False],
+}
 
 
 def register_converters() -> None:
@@ -24,8 +29,9 @@ def register_converters() -> None:
 
     Once called, in this process, `skl2onnx` writes pipelines, stacks and votes that
     hold estimators of this package. Classifiers give labels and probabilities, which
-    takes ``loss="log_loss"``; regressors give predictions. What else an estimator
-    must fulfil is as in `to_onnx`, which also exports the other losses.
+    takes ``loss="log_loss"``, or with the option ``raw_scores`` the scores of any
+    loss, a column for each class; regressors give predictions. What else an estimator
+    must fulfil is as in `to_onnx`.
 
     Raises
     ------
@@ -87,13 +93,17 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType
 
     estimator, (data,) = operator.raw_operator, operator.inputs
-    if is_classifier(estimator) and not CLASSIFICATION_LOSSES[estimator.loss].has_probabilities:
-        raise ValueError(
-            f"{type(estimator).__name__} with loss={estimator.loss!r} has no probabilities, which "
-            "skl2onnx asks of a classifier; take loss='log_loss', or sktensornet.onnx.to_onnx."
-        )
+    raw = False
+    if is_classifier(estimator):
+        raw = container.get_options(estimator, {"raw_scores": False})["raw_scores"]
+        if not (raw or CLASSIFICATION_LOSSES[estimator.loss].has_probabilities):
+            raise ValueError(
+                f"{type(estimator).__name__} with loss={estimator.loss!r} has no probabilities, "
+                "which skl2onnx asks of a classifier; take loss='log_loss', "
+                "options={'raw_scores': True, 'zipmap': False}, or sktensornet.onnx.to_onnx."
+            )
     floats = _float_type(data)
-    graph = to_onnx(estimator, "float64" if floats is DoubleTensorType else "float32").graph
+    graph = write(estimator, "float64" if floats is DoubleTensorType else "float32", raw).graph
 
     def add(operation: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
         name = scope.get_unique_operator_name(operation)

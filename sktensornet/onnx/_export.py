@@ -40,8 +40,9 @@ def to_onnx(estimator: Any, dtype: str = "float32") -> Any:
         Fitted, on numbers. All feature maps of the package but `EmbeddingMap`
         are supported.
     dtype : {"float32", "float64"}, default="float32"
-        Type of the input and of all computations. In float32, columns with a
-        mean far beyond their deviation lose digits.
+        Type of the input and of all computations. A float32 input has seven
+        digits, which leaves few of a column with a mean far beyond its deviation;
+        nothing else is lost of them.
 
     Returns
     -------
@@ -88,6 +89,14 @@ def to_onnx(estimator: Any, dtype: str = "float32") -> Any:
     >>> bool(np.abs(probabilities - clf.predict_proba(X)).max() < 1e-5)
     True
     """
+    return write(estimator, dtype)
+
+
+def write(estimator: Any, dtype: str, raw_scores: bool = False) -> Any:
+    """The model of `to_onnx`; `raw_scores` of a classifier stand for its probabilities.
+
+    They have a column for each class, -s and s where one score tells two apart.
+    """
     if not isinstance(estimator, BaseTensorNetwork):
         raise ValueError(
             f"estimator={estimator!r} must be one of this package, such as TTClassifier; take it "
@@ -113,12 +122,14 @@ def to_onnx(estimator: Any, dtype: str = "float32") -> Any:
     graph = Graph(np.dtype(dtype))
     features = add_features(graph, estimator.feature_map_, estimator.patches_, "X")
     scores = add_scores(graph, network, features)
-    finish = _classes if is_classifier(estimator) else _targets
-    outputs = finish(graph, estimator, scores)
+    if is_classifier(estimator):
+        outputs = _classes(graph, estimator, scores, raw_scores)
+    else:
+        outputs = _targets(graph, estimator, scores)
     return graph.model(estimator.n_features_in_, outputs, type(estimator).__name__)
 
 
-def _classes(graph: Graph, estimator: Any, scores: str) -> dict:
+def _classes(graph: Graph, estimator: Any, scores: str, raw_scores: bool) -> dict:
     """Labels, and probabilities or scores."""
     classes, n_scores = estimator.classes_, estimator.network_.n_outputs
     if classes.dtype.kind == "O" and not all(isinstance(label, str) for label in classes):
@@ -130,17 +141,17 @@ def _classes(graph: Graph, estimator: Any, scores: str) -> dict:
         winner = graph("ArgMax", scores, axis=1, keepdims=0)
     label = graph("Gather", graph.labels(classes), winner)
     outputs = {"label": (label, classes.dtype, ["n_samples"])}
+    shape = ["n_samples", len(classes)]
+    if n_scores == 1:
+        both = graph("Concat", graph("Neg", scores), scores, axis=1)
+    if raw_scores:
+        return outputs | {"scores": (both if n_scores == 1 else scores, graph.dtype, shape)}
     if CLASSIFICATION_LOSSES[estimator.loss].has_probabilities:
-        if n_scores == 1:
-            both = graph("Concat", graph("Neg", scores), scores, axis=1)
-            probabilities = graph("Sigmoid", both)
-        else:
-            probabilities = graph("Softmax", scores, axis=1)
-        shape = ["n_samples", len(classes)]
-        return outputs | {"probabilities": (probabilities, graph.dtype, shape)}
+        one = graph("Sigmoid", both) if n_scores == 1 else graph("Softmax", scores, axis=1)
+        return outputs | {"probabilities": (one, graph.dtype, shape)}
     if n_scores == 1:
         return outputs | {"scores": (flat, graph.dtype, ["n_samples"])}
-    return outputs | {"scores": (scores, graph.dtype, ["n_samples", n_scores])}
+    return outputs | {"scores": (scores, graph.dtype, shape)}
 
 
 def _targets(graph: Graph, estimator: Any, scores: str) -> dict:

@@ -48,9 +48,12 @@ def _row(array: FloatArray) -> FloatArray:
     return array[:, 0] if array.ndim == 3 else array
 
 
-def _standardise(graph: Graph, x: str, mean: FloatArray, deviation: FloatArray) -> str:
-    z = graph("Div", graph("Sub", x, _row(mean)), _row(deviation))
-    return graph("Clip", graph.fill_nan(z, 0.0), -LIMIT, LIMIT)
+def _standardise(
+    graph: Graph, x: str, mean: FloatArray, deviation: FloatArray, missing: Any = 0.0
+) -> str:
+    """Centred and scaled values; `missing` stands for NaN, in these units."""
+    z = graph("Div", graph.subtract(x, _row(mean)), _row(deviation))
+    return graph("Clip", graph.fill_nan(z, missing), -LIMIT, LIMIT)
 
 
 def _with_constant(graph: Graph, features: str, n_axes: int = 3) -> str:
@@ -77,14 +80,13 @@ def _interleave(graph: Graph, parts: list[str], d: int, size: int) -> str:
 
 def _affine(graph: Graph, fitted: Any, x: str) -> list[str]:
     matrix, offset = fitted.parameters
-    missing = graph("IsNaN", x)
-    known = graph("Where", missing, _row(fitted.column_means), x)
-    z = _standardise(graph, known, fitted.mean, fitted.scale)
+    means = (_row(fitted.column_means) - _row(fitted.mean)) / _row(fitted.scale)
+    z = _standardise(graph, x, fitted.mean, fitted.scale, means)
     hidden = graph("Add", graph("MatMul", z, matrix), offset)
     operator = {"relu": "Relu", "tanh": "Tanh", "identity": "Identity"}[fitted.activation]
     hidden = graph(operator, hidden)
     if len(matrix) == 1:
-        hidden = _silence(graph, missing, hidden)
+        hidden = _silence(graph, graph("IsNaN", x), hidden)
     return _by_site(graph, _with_constant(graph, hidden), len(fitted.mode_sizes))
 
 
@@ -106,8 +108,9 @@ def _polynomial(graph: Graph, fitted: Any, x: str) -> list[str]:
 
 def _trigonometric(graph: Graph, fitted: Any, x: str) -> list[str]:
     d = len(fitted.mode_sizes)
-    known = graph.fill_nan(x, _row(fitted.fill))
-    z = graph("Div", graph("Sub", known, _row(fitted.low)), _row(fitted.width))
+    low, width = _row(fitted.low), _row(fitted.width)
+    z = graph("Div", graph.subtract(x, low), width)
+    z = graph.fill_nan(z, (_row(fitted.fill) - low) / width)
     angle = graph("Mul", graph("Clip", z, 0.0, 1.0), fitted.scale * np.pi)
     waves = [graph("Cos", angle), graph("Sin", angle)]
     features = _interleave(graph, waves, d, fitted.mode_sizes[0])
@@ -119,7 +122,11 @@ def _trigonometric(graph: Graph, fitted: Any, x: str) -> list[str]:
 def _fourier(graph: Graph, fitted: Any, x: str) -> list[str]:
     d = len(fitted.mode_sizes)
     missing = graph("IsNaN", x)
-    u = graph("Div", graph("Sub", x, fitted.low[:, None]), fitted.width[:, None])
+    low, width = fitted.low[:, None], fitted.width[:, None]
+    u = graph.subtract(x, low)
+    if fitted.periodic:
+        u = graph.remainder(u, width)
+    u = graph("Div", u, width)
     u = _silence(graph, missing, u)
     orders = np.pi * np.arange(1, fitted.n_frequencies + 1)
     if fitted.periodic:
@@ -152,7 +159,7 @@ def _quantile(graph: Graph, fitted: Any, x: str) -> list[str]:
         value = graph("Gather", x, k, axis=1)
         missing = graph("IsNaN", value)
         # A broken line is the sum of what it climbs between its knots.
-        inside = graph("Max", graph("Sub", _silence(graph, missing, value), knots[:-1]), 0.0)
+        inside = graph("Max", graph.subtract(_silence(graph, missing, value), knots[:-1]), 0.0)
         share = graph("Div", graph("Min", inside, np.diff(knots)), np.diff(knots))
         z = graph("Add", graph("MatMul", share, np.diff(heights)[:, None]), heights[0])
         z = _silence(graph, missing, graph("Mul", z, fitted.scale))
@@ -183,17 +190,24 @@ def _spline(graph: Graph, fitted: Any, x: str) -> list[str]:
 def _basis(graph: Graph, value: str, knots: FloatArray, degree: int) -> str:
     """All B-splines by the recursion of Cox and de Boor, (n_samples, n_splines)."""
     low, high = knots[0], knots[-1]
-    x = graph("Min", graph("Max", value, low), high)
-    ends = np.where(knots[1:] == high, np.inf, knots[1:])
+    # Above each knot, for values limited to the range of the knots.
+    above = graph("Max", graph.subtract(value, knots), low - knots)
+    above = graph("Min", above, high - knots)
+
+    def at(first: int, n: int) -> str:
+        return graph("Gather", above, np.arange(first, first + n), axis=1)
+
+    n = len(knots) - 1
+    ends = np.where(knots[1:] == high, np.inf, 0.0)
     ends[knots[:-1] == high] = -np.inf
-    inside = graph("And", graph("GreaterOrEqual", x, knots[:-1]), graph("Less", x, ends))
+    inside = graph("And", graph("GreaterOrEqual", at(0, n), 0.0), graph("Less", at(1, n), ends))
     basis = graph.cast(inside, graph.dtype)
     for order in range(1, degree + 1):
         width = knots[order:] - knots[:-order]
         slope = np.divide(1.0, width, out=np.zeros_like(width), where=width > 0)
         n = len(knots) - order - 1
-        rise = graph("Mul", graph("Sub", x, knots[:n]), slope[:-1])
-        fall = graph("Mul", graph("Sub", knots[order + 1 :], x), slope[1:])
+        rise = graph("Mul", at(0, n), slope[:-1])
+        fall = graph("Mul", graph("Neg", at(order + 1, n)), slope[1:])
         left = graph("Gather", basis, np.arange(n), axis=1)
         right = graph("Gather", basis, np.arange(1, n + 1), axis=1)
         basis = graph("Add", graph("Mul", rise, left), graph("Mul", fall, right))

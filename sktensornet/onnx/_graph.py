@@ -64,6 +64,35 @@ class Graph:
         """Add nodes that put `other` where a value is NaN."""
         return self("Where", self("IsNaN", value), other, value)
 
+    def subtract(self, value: str, other: Any) -> str:
+        """Add nodes for a value minus constants, of which no digit is lost.
+
+        What rounding to the graph's dtype takes from the constants is subtracted
+        too; where these lie close to the value, the difference has all digits.
+        """
+        other = np.asarray(other, np.float64)
+        with np.errstate(over="ignore"):
+            rounded = other.astype(self.dtype)
+        rest = np.zeros_like(other)
+        np.subtract(other, rounded, out=rest, where=np.isfinite(rounded))
+        difference = self("Sub", value, rounded)
+        return self("Sub", difference, rest) if rest.any() else difference
+
+    def remainder(self, value: str, period: Any) -> str:
+        """Add nodes for a value less whole periods, of which no digit is lost.
+
+        The remainder by the rounded period is exact; what rounding takes from the
+        period counts once for each.
+        """
+        period = np.asarray(period, np.float64)
+        rounded = period.astype(self.dtype)
+        remainder = self("Mod", value, rounded, fmod=1)
+        rest = period - rounded
+        if not rest.any():
+            return remainder
+        times = self("Round", self("Div", self("Sub", value, remainder), rounded))
+        return self("Sub", remainder, self("Mul", times, rest))
+
     def unsqueeze(self, value: str, axis: int) -> str:
         """Add a node that gives a value another axis of length one."""
         return self("Unsqueeze", value, np.array([axis]))

@@ -20,9 +20,14 @@ class Sites(ReadOnlyArrays):
     Parameters
     ----------
     columns : ndarray of int, shape (n_sites, n_columns_per_site)
-        Columns of X that make up each site.
+        Columns of X that make up each site, counted from 0.
     grid : ndarray of int, shape (rows, columns), or None
         The site at each place of an image, None where sites form a chain.
+
+    Raises
+    ------
+    ValueError
+        If `columns` is no such array, or has negative indices.
 
     Examples
     --------
@@ -38,6 +43,20 @@ class Sites(ReadOnlyArrays):
     columns: IntArray
     grid: IntArray | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        columns = self.columns
+        is_table = isinstance(columns, np.ndarray) and columns.ndim == 2 and columns.size > 0
+        if not is_table or columns.dtype.kind not in "iu" or columns.min() < 0:
+            raise ValueError(
+                "Sites must have as columns an array of integers >= 0 of shape (n_sites, "
+                f"n_columns_per_site), not {columns!r}."
+            )
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        self.__post_init__()
+
     def __repr__(self) -> str:
         return f"Sites(n_sites={self.n_sites}, site_size={self.site_size})"
 
@@ -51,6 +70,25 @@ class Sites(ReadOnlyArrays):
         """Number of columns p of a site."""
         return self.columns.shape[1]
 
+    def check(self, n_features: int) -> None:
+        """Raise if the sites name columns that X has not.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of columns of X.
+
+        Raises
+        ------
+        ValueError
+            If X has fewer columns than the sites name.
+        """
+        if self.columns.max() >= n_features:
+            raise ValueError(
+                f"the sites name column {self.columns.max()}, counted from 0, but X has "
+                f"{n_features} columns."
+            )
+
     def extract(self, X: FloatArray) -> FloatArray:
         """Cut rows of X into sites.
 
@@ -63,7 +101,13 @@ class Sites(ReadOnlyArrays):
         -------
         ndarray of shape (n_sites, n_samples, n_columns_per_site)
             The columns of each site, with the samples innermost in memory.
+
+        Raises
+        ------
+        ValueError
+            If X has fewer columns than the sites name.
         """
+        self.check(X.shape[1])
         by_column = np.take(np.ascontiguousarray(X.T), self.columns, axis=0, mode="clip")
         return by_column.mT
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize
 
 from .._support._checks import check_integer
 from ._base import Outcome, Solver
+
+_STEEPEST = 50.0
+"""How far a trial value may lie above the start of a line search, in falls by its slope.
+
+The search interpolates, and a value of 1e50 would end it at a step of nothing; so bounded,
+one trial shortens a step by no more than about 300.
+"""
 
 
 class LBFGS(Solver):
@@ -48,27 +57,34 @@ class LBFGS(Solver):
         check_integer("memory", self.memory, 1)
 
     def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
-        seen: list[float] = []
+        first: Any = None  # the objective at the start
+        origin: Any = None  # the point, value and gradient from which a line search sets out
+        last: Any = None  # and those that it saw last
 
         def function(theta):
+            nonlocal first, origin, last
             value, gradient = problem.value_and_gradient(theta)
-            if np.isfinite(value) and np.isfinite(gradient).all():
-                seen.append(value)
-                return value, gradient.astype(np.float64, copy=False)
-            if not seen:
-                raise ValueError(
-                    f"the objective is {value} at the start; use a smaller scale of the feature "
-                    "map, or a smaller alpha."
-                )
-            # A line search interpolates: far larger values would break it.
-            worst = max(seen)
-            return worst + max(1.0, abs(worst)), np.zeros_like(theta)
+            finite = np.isfinite(value) and np.isfinite(gradient).all()
+            if origin is None:
+                if not finite:
+                    raise ValueError(
+                        f"the objective is {value} at the start; use a smaller scale of the "
+                        "feature map, or a smaller alpha."
+                    )
+                first, origin = value, (theta.copy(), value, gradient)
+            point, lowest, slope = origin
+            bound = lowest + _STEEPEST * abs(float(slope @ (theta - point)))
+            if not finite or value > bound:
+                value, gradient = bound, np.zeros_like(theta)
+            last = theta.copy(), value, gradient
+            return value, gradient.astype(np.float64, copy=False)
 
         values: list[float] = []
         settled = False
 
         def callback(intermediate_result):
-            nonlocal settled
+            nonlocal settled, origin
+            origin = last
             value = float(intermediate_result.fun)
             values.append(value)
             stop = monitor(intermediate_result.x, value)
@@ -78,6 +94,7 @@ class LBFGS(Solver):
             if stop or settled:
                 raise StopIteration
 
+        precision = 16 * float(np.finfo(problem.dtype).eps)
         result = minimize(
             function,
             start,
@@ -90,7 +107,10 @@ class LBFGS(Solver):
                 "maxfun": 20 * max_iter,
                 "maxls": 40,
                 "gtol": tol,
-                "ftol": 16 * float(np.finfo(problem.dtype).eps),
+                "ftol": precision,
             },
         )
-        return Outcome(result.x, converged=settled or result.status == 0)
+        moved = first - result.fun > precision * max(1.0, abs(first))
+        level = np.abs(result.jac).max() <= max(tol, precision**0.5)
+        converged = settled or (result.status == 0 and bool(moved or level))
+        return Outcome(result.x, converged=converged)

@@ -17,12 +17,19 @@ def test_each_parameter_is_described():
     assert all(len(text) > 20 for text in said.values())
 
 
-@pytest.mark.parametrize("name", sorted(parameters.data()))
-def test_entries_say_when_and_name_known_solvers(name):
-    entry = parameters.data()[name]
-    assert set(entry) <= {"when", "solvers"}
-    assert len(entry["when"]) > 20
-    assert set(entry.get("solvers", {})) <= set(SOLVERS)
+def test_entries_say_when_and_name_known_solvers():
+    entries = parameters.data()
+    assert {name: entry for name, entry in entries.items() if not is_complete(entry)} == {}
+    assert not is_complete({"when": "Whenever there is a reason.", "solvers": {"newton": "no"}})
+
+
+def is_complete(entry):
+    """Whether an entry has text, and no key or solver that nobody knows."""
+    return (
+        set(entry) <= {"when", "solvers"}
+        and len(entry["when"]) > 20
+        and set(entry.get("solvers", {})) <= set(SOLVERS)
+    )
 
 
 def test_defaults_are_those_of_the_signatures():

@@ -20,7 +20,7 @@ def compiled(monkeypatch):
         used.append(found is not None)
         return found
 
-    monkeypatch.setattr(_affine, "_WORTH_COMPILING", 0)
+    monkeypatch.setattr(_affine, "WORTH_COMPILING", 0)
     monkeypatch.setattr(_affine, "_compiled_for", counted)
     return used
 

@@ -141,3 +141,13 @@ def test_works_in_a_pipeline_and_cross_validation(sentences):
     )
     scores = cross_val_score(make_pipeline(FunctionTransformer(), clf), tokens, label, cv=2)
     assert scores.min() > 0.8
+
+
+def test_a_stray_id_is_named_unless_the_vocabulary_is_given():
+    stray = np.where(X == 2, 1e12, X)
+    with pytest.raises(ValueError, match=r"token id 1000000000000 in column 0, .*below 1048576"):
+        fit(stray)
+    assert fit(np.where(X == 2, 2**20 - 1, X)).n_tokens == 2**20
+    with pytest.raises(ValueError, match="token id 1048576 in column 0"):
+        fit(np.where(X == 2, 2**20, X))
+    assert fit(np.where(X == 2, 2**20, X), n_tokens=2**20 + 1).n_tokens == 2**20 + 1

@@ -529,3 +529,13 @@ def test_no_map_warns_on_ordinary_data(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(MAPS[name], X, columns).transform(sites_of(X, columns))
+
+
+@pytest.mark.parametrize("feature_map", [SplineMap(), SplineMap(degree=1), QuantileMap(3)])
+def test_values_closer_than_any_slope_are_one(feature_map):
+    values = np.array([0.0, 5e-324, 1e-310, 1.0, 2.0, 3.0])
+    fitted = feature_map.fit(values[:, None], SINGLE[:1], None, np.random.RandomState(0))
+    (features,) = fitted.transform(values[None, :, None])
+    assert np.isfinite(features).all()
+    np.testing.assert_allclose(features[:3], features[[0, 0, 0]], atol=1e-12)
+    assert np.ptp(features[2:], axis=0).max() > 0.5

@@ -4,6 +4,7 @@ import sys
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 
 mpl.use("Agg")
@@ -224,6 +225,27 @@ def test_a_model_is_best_unless_another_beats_it():
     np.testing.assert_array_equal(display.ax_.lines[0].get_xdata(), [10, 30])
     with pytest.raises(ValueError, match="lengths 1, 1 and 0"):
         ParetoDisplay([1], [1], [])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_names_with_dollars_are_no_mathematics(n_classes):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.standard_normal((40, 2)), columns=["price ($_{$)", r"\$^$"])
+    X["$x$"] = pd.Series(np.resize([r"$\frac$", "$_$", "other"], 40)).astype("category")
+    y = np.array([r"$\frac{$", "$$", "$^$"])[np.arange(40) % n_classes]
+    clf = TTClassifier(rank=2, alpha=1e-2, max_iter=2, tol=1e9).fit(X, y)
+    displays = [
+        InteractionsDisplay.from_estimator(clf, 2),
+        *(VarianceSharesDisplay.from_estimator(clf, X, kind=k) for k in ("columns", "pairs")),
+        NetworkDisplay.from_estimator(clf),
+        EntanglementDisplay.from_estimator(clf),
+        TrainingDisplay.from_estimator(clf),
+        ParetoDisplay.from_estimators({"$_$": clf, "$x^$": clf}, X, y),
+    ]
+    for display in displays:
+        display.figure_.canvas.draw()
+    assert set(labels(displays[1].ax_)) == set(X.columns)
+    assert [text.get_text() for text in displays[-1].ax_.texts] == ["$_$", "$x^$"]
 
 
 @pytest.mark.parametrize(

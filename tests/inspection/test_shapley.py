@@ -22,7 +22,9 @@ from sktensornet import (
 )
 from sktensornet.feature_maps import FourierMap, PolynomialMap, QuantileMap, SplineMap
 from sktensornet.inspection import shapley_interactions, shapley_values
-from sktensornet.networks import Contraction, TensorNetwork, message_core
+from sktensornet.networks import TensorNetwork
+from sktensornet.networks._cores import message_cores
+from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.patches import ImagePatches
 
 SHORT = {"rank": 3, "alpha": 1e-2, "max_iter": 2, "tol": 1e9}
@@ -97,8 +99,7 @@ def games_of_means(estimator, x, X, weight):
     network = estimator.network_
     n_batch = network.n_outputs if network.batched else 1
     contraction = Contraction(network.tree, network.message_sizes, n_batch)
-    cores = [message_core(network, index) for index in network.tree.order]
-    scores = contraction.forward(cores, features)[0]
+    scores = contraction.forward(message_cores(network), features)[0]
     scores = scores[..., 0].T if network.batched else scores[0]
     scores = scores * getattr(estimator, "target_scale_", 1) + getattr(estimator, "target_mean_", 0)
     return scores.reshape(*[2] * d, -1)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from itertools import count
+from unittest import mock
 
 import numpy as np
 import pytest
 
-from sktensornet._arrays._workspace import Workspace
+from sktensornet._arrays._workspace import Workspace, aligned
 from sktensornet.networks import (
-    Contraction,
     Tree,
     balanced,
     balanced_grid,
@@ -17,6 +17,10 @@ from sktensornet.networks import (
     tensor_train,
 )
 from sktensornet.networks._cores import network_of
+from sktensornet.networks._passes import _pass
+from sktensornet.networks._passes._contraction import Contraction
+from sktensornet.networks._passes._numpy import Memory, bind, run
+from sktensornet.networks._passes._steps import Builder
 
 MODES = (2, 3, 4, 2, 3, 2)
 CLASS, BOND = 100, 200
@@ -158,17 +162,85 @@ def tree_case(request):
 
 
 def both_passes(contraction, cores, prepared, features, work, wants_features=True):
-    """Scores and derivatives of passes recorded in `work`, and those of passes in new memory."""
-    results = []
-    for own, memory in ((prepared, work), (cores, None)):
-        if memory is not None:
-            memory.clear()
+    """Scores and derivatives of passes that `work` keeps, and those by NumPy in new memory."""
+
+    def act(own, memory):
         scores, tape = contraction.forward(own, features, memory)
         gradient = np.random.default_rng(6).standard_normal(scores.shape).astype(scores.dtype)
-        by_core, by_feature = contraction.backward(own, tape, gradient, wants_features, memory)
+        by_core, by_feature = contraction.backward(tape, gradient, wants_features)
         assert (by_feature is None) == (not wants_features)
-        results.append([scores, *by_core, *(() if by_feature is None else by_feature)])
-    return results
+        return [scores, *by_core, *(() if by_feature is None else by_feature)]
+
+    work.clear()
+    found = act(prepared, work)
+    with numpy_alone():
+        return found, act(cores, None)
+
+
+def numpy_alone():
+    """A context in which no pass is bound to compiled code."""
+    return mock.patch.object(_pass, "compiled", return_value=None)
+
+
+def single_node(rule, n_batch, messages, gradient, core=None, wanted=None, **options):
+    """Both ways through one node: its message, and the derivatives by the core and the messages.
+
+    Parameters
+    ----------
+    rule : object
+        As in `_rules`.
+    n_batch : int
+    messages : list of ndarray of shape (b, r, n)
+    gradient : ndarray of shape (n_batch, out, n), or None
+        Without it there is no way down, and nothing is kept for one.
+    core : ndarray of shape (n_batch, children..., out), or None
+    wanted : list of bool, or None
+        Which messages have derivatives.
+    product : Product, optional
+    take : callable, optional
+        Runs the steps of a part on a memory, instead of NumPy.
+    block_of : callable, optional
+        Gives memory.
+    """
+    take = options.get("take") or (
+        lambda part, memory: run(bind(part, memory, options.get("product"), {}, False))
+    )
+    block_of, n = options.get("block_of", aligned), messages[0].shape[2]
+    matrices = [() if core is None else rule.matrices(core)]
+    if core is None:
+        matrices = [(messages[0][..., :0],)]
+    build = Builder(n_batch)
+    places = [build.keep(*message.shape[:2]) for message in messages]
+    position = None if core is None else 0
+    build.next_node()
+    out, saved = rule.up(build, position, places, gradient is not None)
+    up = build.end()
+    memory = Memory(up, matrices, n, block_of)
+    for place, message in zip(places, messages, strict=True):
+        memory.array(place)[...] = message
+    take(up, memory)
+    result = memory.array(out)
+    if gradient is None:
+        return result, None, None
+    build = Builder(n_batch, up)
+    start = build.keep(*gradient.shape[:2])
+    into = [
+        build.keep(n_batch, message.shape[1]) if wanted is None or wanted[j] else None
+        for j, message in enumerate(messages)
+    ]
+    build.next_node()
+    by_core = rule.down(build, position, places, saved, out, start, into)
+    down = build.end()
+    memory = Memory(down, matrices, n, block_of, memory)
+    memory.array(start)[...] = gradient
+    take(down, memory)
+    return result, None if core is None else memory.array(by_core), [*map(memory.array, into)]
+
+
+@pytest.fixture(name="single_node", scope="session")
+def single_node_fixture():
+    """The function of this name."""
+    return single_node
 
 
 def replays(case):
@@ -192,6 +264,12 @@ def replays(case):
 def both_passes_fixture():
     """The function of this name."""
     return both_passes
+
+
+@pytest.fixture(name="numpy_alone", scope="session")
+def numpy_alone_fixture():
+    """The function of this name."""
+    return numpy_alone
 
 
 @pytest.fixture(name="replays")

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sktensornet.networks import (
-    Contraction,
     TensorNetwork,
     balanced,
     canonical_polyadic,
@@ -24,6 +23,7 @@ from sktensornet.networks import (
 from sktensornet.networks._conversions import _convert as _conversions
 from sktensornet.networks._conversions import _to_tree as _regraft
 from sktensornet.networks._cores import message_cores
+from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.networks._tree import Node, Tree
 
 seeds = st.integers(0, 2**32 - 1)

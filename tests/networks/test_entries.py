@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 
 from sktensornet.networks import (
-    EntrySearch,
-    GradedGrams,
     TensorNetwork,
     balanced,
     canonical_polyadic,
     change_modes,
-    count_entries,
     hierarchical_tucker,
     scale_outputs,
     tensor_train,
 )
+from sktensornet.networks._tensors._entry_search import EntrySearch, count_entries
+from sktensornet.networks._tensors._grams_by_order import GradedGrams
 
 
 def dense_entries(dense, order):

@@ -5,15 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from sktensornet.networks import (
-    Contraction,
-    balanced,
-    canonical_polyadic,
-    hierarchical_tucker,
-    interaction_start,
-    tensor_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
+from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.networks._starts import _interactions as module
+from sktensornet.networks._starts._interactions import interaction_start
 
 TREES = {
     "TT": tensor_train,
@@ -50,6 +45,26 @@ def test_planted_interactions_are_found(make, n_batch):
     )
     scores = start(make, features, targets, rank=8, n_batch=n_batch)
     np.testing.assert_allclose(scores, targets, atol=1e-8)
+
+
+@each_tree
+@pytest.mark.parametrize("n_batch", [1, 2])
+def test_rank_one_takes_the_best_product_or_the_constant(make, n_batch):
+    X, features = signs()
+    product = X[:, [1, 2, 5]].prod(axis=1)
+    for target, chosen in [(0.9 * product + 0.1, product), (0.2 * product + 3.0, np.ones(400))]:
+        targets = np.stack([target, -2 * target], axis=1)
+        scores = start(make, features, targets, rank=1, n_batch=n_batch)
+        weight = chosen @ targets / 400
+        np.testing.assert_allclose(scores, np.outer(chosen, weight), atol=1e-8)
+
+
+@each_tree
+def test_without_products_the_start_is_the_mean(make):
+    features = [np.ones((5, 1))] * 3
+    targets = np.arange(5.0)[:, None]
+    scores = start(make, features, targets, rank=2)
+    np.testing.assert_allclose(scores, np.full((5, 1), 2.0), atol=1e-8)
 
 
 @each_tree

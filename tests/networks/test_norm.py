@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 
-from sktensornet.networks import (
-    Contraction,
-    balanced,
-    canonical_polyadic,
-    hierarchical_tucker,
-    identity_start,
-    squared_norm_and_gradient,
-    tensor_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
+from sktensornet.networks._passes._contraction import Contraction
+from sktensornet.networks._starts._identity import identity_start
+from sktensornet.networks._tensors._frobenius import squared_norm_and_gradient
 
 
 def test_value_is_the_norm_of_the_dense_tensor(case):

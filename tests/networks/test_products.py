@@ -8,10 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sktensornet._arrays._workspace import Workspace
 from sktensornet.networks import (
-    PRODUCTS,
-    Contraction,
     TensorNetwork,
     balanced,
     canonical_polyadic,
@@ -19,11 +16,13 @@ from sktensornet.networks import (
     norm,
     orthogonalise,
     recurrent_train,
-    squared_norm_and_gradient,
     to_tensorly,
 )
 from sktensornet.networks._cores import message_cores, network_of
-from sktensornet.networks._passes._product_kernel import ProductKernel
+from sktensornet.networks._passes._contraction import Contraction
+from sktensornet.networks._passes._products import PRODUCTS
+from sktensornet.networks._passes._rules import JoinRule, MultiplyRule
+from sktensornet.networks._tensors._frobenius import squared_norm_and_gradient
 
 XI = {
     "multiply": lambda x, y: x * y,
@@ -133,8 +132,8 @@ def test_adjoint_is_the_derivative(name, product, n_batch, assert_derivative):
         return np.sum(weight * np.sin(contraction.forward(cores, features)[0]))
 
     scores, tape = contraction.forward(cores, features)
-    by_core, by_feature = contraction.backward(cores, tape, weight * np.cos(scores), True)
-    only_cores, none = contraction.backward(cores, tape, weight * np.cos(scores), False)
+    by_core, by_feature = contraction.backward(tape, weight * np.cos(scores), True)
+    only_cores, none = contraction.backward(tape, weight * np.cos(scores), False)
     assert none is None
     for k, core in enumerate(cores):
         np.testing.assert_array_equal(by_core[k], only_cores[k])
@@ -158,21 +157,21 @@ def test_adjoint_is_the_derivative(name, product, n_batch, assert_derivative):
 @pytest.mark.parametrize("product", OTHERS)
 @given(st.integers(0, 2**16), st.integers(1, 2), st.integers(2, 3))
 @settings(max_examples=10, deadline=None, derandomize=True, database=None)
-def test_adjoint_of_a_core_for_random_shapes(product, assert_derivative, seed, n_batch, k):
+def test_adjoint_of_a_core_for_random_shapes(
+    product, assert_derivative, single_node, seed, n_batch, k
+):
     rng = np.random.default_rng(seed)
     lengths = [int(n) for n in rng.integers(1, 4, k)]
     core = rng.standard_normal((n_batch, *lengths, 3))
     messages = [rng.standard_normal((n_batch, n, 5)) for n in lengths]
     weight = rng.standard_normal((n_batch, 3, 5))
-    kernel, work = ProductKernel(PRODUCTS[product], 3), Workspace()
+    rule, xi = JoinRule(lengths, 3), PRODUCTS[product]
 
     def apply(core, messages):
-        return kernel.apply(kernel.matrices(core), messages, work)
+        return single_node(rule, n_batch, messages, weight, core, product=xi)
 
-    result, partial = apply(core, messages)
+    result, by_core, back = apply(core, messages)
     assert result.shape == weight.shape
-    back = [np.empty_like(message) for message in messages]
-    by_core = kernel.adjoint(kernel.matrices(core), messages, partial, weight, back, work)
 
     def value(core, messages):
         return np.sum(weight * apply(core, messages)[0])
@@ -201,10 +200,7 @@ def test_multiply_through_a_recurrent_train_is_the_dense_tensor():
 @pytest.mark.parametrize("product", OTHERS)
 def test_products_are_associative_commutative_and_have_their_unit(product):
     x, y, z = (array[None] for array in np.random.default_rng(0).standard_normal((3, 4, 5)))
-    xi = PRODUCTS[product]
-
-    def join(messages):
-        return xi.combine(messages, Workspace())[0]
+    join = PRODUCTS[product].join
 
     both = join([x, y])
     np.testing.assert_array_equal(both, join([y, x]))
@@ -215,17 +211,17 @@ def test_products_are_associative_commutative_and_have_their_unit(product):
 
 
 @pytest.mark.parametrize("product", OTHERS)
-def test_extreme_messages_give_finite_results(product):
-    x = np.array([[[0.0, 1e4, -1e4, 0.0]]], np.float32)
-    y = np.array([[[0.0, -1e4, -1e4, 1e4]]], np.float32)
-    xi = PRODUCTS[product]
-    z = xi.outer([x, y])
+def test_extreme_messages_give_finite_results(product, single_node):
+    x = np.array([0.0, 1e4, -1e4, 0.0], np.float32).reshape(1, 4, 1)
+    y = np.array([0.0, -1e4, -1e4, 1e4], np.float32).reshape(1, 4, 1)
+    core = np.eye(16, dtype=np.float32).reshape(1, 4, 4, 16)
+    one = np.ones((1, 16, 1), np.float32)
+    z, _, back = single_node(JoinRule((4, 4), 16), 1, [x, y], one, core, product=PRODUCTS[product])
     assert z.dtype == np.float32
     assert np.isfinite(z).all()
-    back = xi.outer_adjoint([x, y], z, np.ones_like(z), [True, True])
     assert all(np.isfinite(part).all() and np.abs(part).max() <= 4 for part in back)
     if product == "logaddexp":
-        np.testing.assert_allclose(z[0, 0, 10], -1e4 + math.log(2), rtol=1e-6)
+        np.testing.assert_allclose(z[0, 10, 0], -1e4 + math.log(2), rtol=1e-6)
 
 
 @pytest.mark.parametrize("product", OTHERS)
@@ -235,7 +231,7 @@ def test_passes_keep_float32(name, product):
     cores = [core.astype(np.float32) for core in cores]
     features = [f.astype(np.float32) for f in features]
     scores, tape = contraction.forward(cores, features)
-    by_core, by_feature = contraction.backward(cores, tape, scores, True)
+    by_core, by_feature = contraction.backward(tape, scores, True)
     assert {a.dtype for a in (scores, *by_core, *by_feature)} == {np.dtype(np.float32)}
 
 
@@ -261,15 +257,15 @@ def test_what_needs_a_weight_tensor_raises(act, name):
 
 
 @pytest.mark.parametrize("wants_tape", [True, False])
-def test_messages_of_one_tensor_and_of_several_meet(wants_tape):
+@pytest.mark.parametrize("n_messages", [1, 2, 5, 20])
+def test_messages_of_one_tensor_and_of_several_meet(single_node, n_messages, wants_tape):
     rng = np.random.default_rng(0)
-    messages = [rng.standard_normal((batch, 2, 5)) for batch in (1, 3, 1, 3, 1)]
-    work = Workspace()
-    result, steps, _ = PRODUCTS["multiply"].combine(messages, work, wants_tape)
-    np.testing.assert_allclose(result, np.prod(np.broadcast_arrays(*messages), axis=0), rtol=1e-12)
-    if wants_tape:
-        gradient = rng.standard_normal(result.shape)
-        into = [np.empty_like(result) for _ in messages]
-        PRODUCTS["multiply"].combine_adjoint(messages, steps, result, gradient, into, work)
-        for message, found in zip(messages, into, strict=True):
-            np.testing.assert_allclose(found * message, gradient * result, rtol=1e-10)
+    messages = [rng.uniform(0.8, 1.25, (1 + 2 * (j % 2), 2, 5)) for j in range(n_messages)]
+    expected = np.prod(np.broadcast_arrays(*messages), axis=0)
+    n_batch = len(expected)
+    gradient = rng.standard_normal(expected.shape) if wants_tape else None
+    rule = MultiplyRule(n_messages, 2)
+    result, _, into = single_node(rule, n_batch, messages, gradient)
+    np.testing.assert_allclose(result, expected, rtol=1e-12)
+    for message, found in zip(messages, into, strict=True) if wants_tape else ():
+        np.testing.assert_allclose(found * message, gradient * result, rtol=1e-10)

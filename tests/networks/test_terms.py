@@ -5,14 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from sktensornet.networks import (
-    TensorNetwork,
-    add,
-    canonical_polyadic,
-    keep_terms,
-    norm,
-    round_network,
-)
+from sktensornet.networks import TensorNetwork, add, canonical_polyadic, norm, round_network
+from sktensornet.networks._tensors._fewer_terms import keep_terms
 
 
 def random_sum(rank, n_outputs=3, batched=False, n_sites=3, m=3, seed=0, dtype=np.float64):

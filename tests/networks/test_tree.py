@@ -11,10 +11,10 @@ from sktensornet.networks import (
     balanced,
     balanced_grid,
     canonical_polyadic,
-    check_nested,
     hierarchical_tucker,
     tensor_train,
 )
+from sktensornet.networks._dimension_trees import check_nested
 
 
 def leaves(nested):

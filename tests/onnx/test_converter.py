@@ -6,9 +6,11 @@ import numpy as np
 import onnxruntime
 import pytest
 import skl2onnx
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
-from sklearn.ensemble import StackingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -85,6 +87,56 @@ def test_two_in_one_model_do_not_get_in_the_way_of_each_other(X):
     stack = StackingClassifier(models, LogisticRegression(), cv=2).fit(X, X[:, 0] * X[:, 1] > 0)
     _, probabilities = run(stack, X, options={"zipmap": False})
     np.testing.assert_allclose(probabilities, stack.predict_proba(X), rtol=0, atol=1e-5)
+
+
+def scores(model, X):
+    """The decision function, with a column for each class."""
+    found = model.decision_function(X)
+    return np.column_stack([-found, found]) if found.ndim == 1 else found
+
+
+@pytest.mark.parametrize("labels", ["two", "three", "words"])
+@pytest.mark.parametrize("loss", ["log_loss", "squared_hinge"])
+def test_raw_scores_are_those_of_the_decision_function(X, labels, loss):
+    model = TTClassifier(loss=loss, **SETTINGS).fit(X, LABELS[labels](X))
+    label, found = run(model, X, options={"zipmap": False, "raw_scores": True})
+    assert np.array_equal(label, model.predict(X))
+    np.testing.assert_allclose(found, scores(model, X), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("labels", ["two", "three"])
+@pytest.mark.parametrize("loss", ["log_loss", "squared_hinge"])
+@pytest.mark.parametrize("Format", [TTClassifier, HTClassifier, CPClassifier])
+def test_calibrated_by_scores(X, Format, loss, labels):
+    model = CalibratedClassifierCV(Format(loss=loss, **SETTINGS), cv=2).fit(X, LABELS[labels](X))
+    label, probabilities = run(model, X, options={"zipmap": False})
+    assert np.array_equal(label, model.predict(X))
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda one: StackingClassifier([("one", one)], LogisticRegression(), cv=2),
+        lambda one: StackingClassifier(
+            [("one", one)], LogisticRegression(), cv=2, stack_method="decision_function"
+        ),
+        lambda one: BaggingClassifier(one, 2, random_state=0),
+        OneVsRestClassifier,
+    ],
+    ids=["stack", "stack_of_scores", "bag", "one_vs_rest"],
+)
+def test_within_what_asks_for_scores_or_probabilities(X, wrap):
+    model = wrap(TTClassifier(**SETTINGS)).fit(X, LABELS["three"](X))
+    label, probabilities = run(model, X, options={"zipmap": False})
+    assert np.array_equal(label, model.predict(X))
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-5)
+
+
+def test_votes_of_pairs(X):
+    model = OneVsOneClassifier(TTClassifier(**SETTINGS)).fit(X, LABELS["three"](X))
+    label = run(model, X, options={"zipmap": False})[0]
+    assert np.array_equal(label.ravel(), model.predict(X))
 
 
 def test_integers_go_in_as_they_are():

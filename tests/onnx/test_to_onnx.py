@@ -111,6 +111,28 @@ def test_all_maps_are_exported(feature_map, dtype, tolerance):
     assert_same_probabilities(model, X_test, dtype, tolerance)
 
 
+CONTINUOUS = [one for one in MAPS[:-1] if one != "one_hot" and not isinstance(one, OneHotMap)]
+CONTINUOUS += [FourierMap(3, period=2 * np.pi), QuantileMap(500, degree=3)]
+
+
+@pytest.mark.parametrize("feature_map", CONTINUOUS, ids=str)
+@pytest.mark.parametrize(("offset", "spread"), [(1e7, 4.0), (-1e5 - 0.37, 1.0), (0.0, 1e3)])
+def test_an_offset_costs_no_digits_beyond_those_of_the_input(feature_map, offset, spread):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((150, 4))
+    y = X[:, 0] * X[:, 1] + X[:, 2]
+    X = offset + spread * X
+    X_test = (offset + spread * rng.standard_normal((50, 4))).astype(np.float32).astype(float)
+    X_test[::5, ::2] = np.nan
+    patches = SequencePatches(2) if feature_map in ("affine", "pca") else None
+    solver = "adam" if "ffine" in str(feature_map) else "als"
+    model = TTRegressor(feature_map=feature_map, patches=patches, solver=solver, **SETTINGS)
+    expected = model.fit(X, y).predict(X_test)
+    assert np.ptp(expected) > 0.05
+    found = run(model, X_test)["predictions"]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.ptp(expected))
+
+
 def test_splines_are_right_between_and_on_their_knots():
     X = np.random.default_rng(0).normal(size=(100, 2))
     y = X[:, 0] * X[:, 1] > 0
@@ -135,6 +157,24 @@ def test_the_solver_does_not_matter(Format, solver):
     X, y, X_test = data()
     model = Format(solver=solver, feature_map="polynomial", **SETTINGS).fit(X, y)
     assert_same_probabilities(model, X_test)
+
+
+@pytest.mark.parametrize("tensors", ["joint", "separate"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        TTClassifier(**SETTINGS),
+        CPClassifier(**SETTINGS),
+        HTClassifier(tree=(0, 1, 2, 3), **SETTINGS),
+    ],
+    ids=["TT", "CP", "HT of one node"],
+)
+def test_a_batch_of_no_rows_gives_none(model, tensors):
+    X, y, _ = data(d=4)
+    model.set_params(class_tensors=tensors).fit(X, y)
+    outputs = run(model, X[:0])
+    assert outputs["probabilities"].shape == (0, 3)
+    assert outputs["label"].shape == (0,)
 
 
 @pytest.mark.parametrize("tree", ["balanced", (0, 1, 2), ((0, 1, 2, 3), 4, 5, 6), (((0, 1), 2), 3)])

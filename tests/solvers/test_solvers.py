@@ -52,6 +52,21 @@ class Flat(Slope):
     slope = 0.0
 
 
+class Cliff(LeastSquares):
+    """A quadratic that is huge, and finite, where the first step would lead."""
+
+    def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
+        value, gradient = super().value_and_gradient(theta)
+        return (1e60, 1e80 * gradient) if len(self.calls) == 2 else (value, gradient)
+
+
+class Deceptive(LeastSquares):
+    """A constant whose gradient promises a fall that does not come."""
+
+    def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
+        return 1.0, np.ones_like(theta)
+
+
 def minimize(solver, problem, *, max_iter=60, tol=1e-8, patience=10, seed=0, stop_after=None):
     """The outcome, and the values that the monitor saw."""
     values = []
@@ -114,6 +129,18 @@ def test_lbfgs_says_when_it_wanted_more_iterations():
     outcome, values = minimize(LBFGS(), LeastSquares(noise=1.0), max_iter=2)
     assert not outcome.converged
     assert len(values) == 2
+
+
+def test_lbfgs_steps_back_from_a_huge_value():
+    problem = Cliff()
+    outcome, _ = minimize(LBFGS(), problem)
+    np.testing.assert_allclose(outcome.point, problem.optimum, atol=1e-5)
+    assert outcome.converged
+
+
+def test_lbfgs_has_not_converged_where_it_never_moved():
+    outcome, _ = minimize(LBFGS(), Deceptive())
+    assert not outcome.converged
 
 
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])

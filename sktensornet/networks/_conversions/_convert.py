@@ -10,11 +10,13 @@ import numpy as np
 
 from ..._arrays._typing import FloatArray
 from ..._support._checks import check_integer, check_real
-from .._cores import close_cores, network_of, open_core
+from .._cores import network_of
+from .._messages import khatri_rao
 from .._network import DENSE_LIMIT, TensorNetwork
 from .._tensors._algebra import add, norm
+from .._tensors._change_modes import scale_outputs
 from .._tensors._gauge import round_network
-from .._tensors._per_class import one_output, stack_classes
+from .._tensors._per_class import each_tensor, stack_classes
 from .._topologies import is_canonical
 from .._tree import Tree
 from ._from_dense import decompose
@@ -141,10 +143,7 @@ def convert(
     tolerance = check_real("rank_tol", rank_tol, 0, 1, low_allowed=True)
     if is_canonical(tree) and tolerance:
         raise ValueError(f"rank_tol={rank_tol!r} must be 0 for a CP tree; give a rank.")
-    parts = [network]
-    if network.batched:
-        parts = [one_output(network, c) for c in range(network.n_outputs)]
-    done = [_convert(part, tree, cap, tolerance, random_state) for part in parts]
+    done = [_convert(part, tree, cap, tolerance, random_state) for part in each_tensor(network)]
     error = max(own for _, own in done)
     converted = [
         TensorNetwork(tree, tuple(core.astype(network.dtype) for core in part.cores))
@@ -178,7 +177,8 @@ def _convert(
         if rank is None or rank >= len(network.cores[-1]):
             return network, 0.0
         fewer = round_network(network, rank)
-        return fewer, norm(add(network, _negative(fewer))) / (norm(network) or 1.0)
+        error = add(network, scale_outputs(fewer, -np.ones(network.n_outputs)))
+        return fewer, norm(error) / (norm(network) or 1.0)
     needed = n_terms(network)
     if rank is None or rank >= needed:
         size = needed * sum(network.mode_sizes)
@@ -219,7 +219,7 @@ def _from_sum(network: TensorNetwork, tree: Tree) -> TensorNetwork:
             )
         every = vectors[node.children[0]]
         for child in node.children[1:]:
-            every = (every[:, None] * vectors[child]).reshape(-1, len(readout))
+            every = khatri_rao(every, vectors[child])
         if index == tree.root:
             cores[index] = (every @ readout).reshape(*lengths, -1)
             break
@@ -234,11 +234,6 @@ def _from_sum(network: TensorNetwork, tree: Tree) -> TensorNetwork:
         cores[index] = basis.reshape(*lengths, -1)
         vectors.append(triangle)
     return network_of(tree, [cores[index][None] for index in tree.order])
-
-
-def _negative(network: TensorNetwork) -> TensorNetwork:
-    cores = [open_core(network, place) for place in range(len(network.cores))]
-    return close_cores(network, [*cores[:-1], -cores[-1]])
 
 
 def _check_trees(network: TensorNetwork, tree: Tree) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ..._arrays._multilinear import unfold
 from ..._arrays._typing import FloatArray
 from ..._support._checks import check_integer
 from .._network import TensorNetwork
@@ -14,6 +15,9 @@ from .._tensors._gauge import round_network
 from .._topologies import centre_of_train, is_canonical
 from .._tree import Tree
 from ._hierarchical_svd import as_floats, check_dense, hierarchical_svd, leading_vectors
+
+_SPANNED = 1e-7
+"""Singular values of a smaller share of the norm give no column of a start; not tuned."""
 
 
 def decompose(
@@ -102,10 +106,10 @@ def _parafac_start(
     The start of TensorLy takes vectors whose singular values are zero up to
     rounding, from where factors grow without bound, and warns of short axes.
     """
-    threshold = 1e-7 * float(np.linalg.norm(array))
+    threshold = _SPANNED * float(np.linalg.norm(array))
     factors = []
     for axis, m in enumerate(array.shape):
-        vectors = leading_vectors(np.moveaxis(array, axis, 0).reshape(m, -1), threshold, rank)
+        vectors = leading_vectors(unfold(array[None], 1 + axis)[0], threshold, rank)
         factor = random_state.standard_normal((m, rank)) / m**0.5
         factor[:, : vectors.shape[1]] = vectors
         factors.append(factor)

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ..._arrays._linalg import kept_rank
+from ..._arrays._multilinear import mode_product
 from ..._arrays._typing import FloatArray
 from ..._support._checks import check_integer, check_real
 from .._cores import core_shapes, network_of
 from .._network import TensorNetwork
-from .._tensors._gauge import kept_rank
+from .._tensors._change_modes import change_modes
 from .._tree import Tree
 
 
@@ -125,16 +127,11 @@ def tucker_svd(
         # Behind orthonormal frames the core has the norm and singular values of the tensor.
         frame, r = np.linalg.qr(factor.astype(np.float64))
         frames.append(frame)
-        core = _multiply(core, r, axis)
+        core = mode_product(core[None], r[None], 1 + axis)[0]
     network = hierarchical_svd(core, tree, rank, rank_tol)
-    cores = list(network.cores)
-    for position, index in enumerate(tree.order):
-        node = tree.nodes[index]
-        for axis, kind in enumerate(node.axes or ()):
-            site = tree.nodes[node.children[kind]].site if kind >= 0 else None
-            if site is not None:
-                cores[position] = _multiply(cores[position], frames[site], axis)
-    return TensorNetwork(tree, tuple(each.astype(dtype) for each in cores))
+    # W = core x_1 U_1 ... x_d U_d: each leg of the network in the columns of its frame.
+    whole = change_modes(network, [frame.T for frame in frames])
+    return TensorNetwork(tree, tuple(each.astype(dtype) for each in whole.cores))
 
 
 def check_dense(tensor: Any, tree: Tree) -> FloatArray:
@@ -169,7 +166,3 @@ def leading_vectors(matrix: FloatArray, threshold: float, cap: int | None) -> Fl
     triangle = np.linalg.qr(matrix.T, mode="r")
     _, values, right = np.linalg.svd(triangle, full_matrices=False)
     return right[: kept_rank(values[None], threshold, cap)].T
-
-
-def _multiply(tensor: FloatArray, matrix: FloatArray, axis: int) -> FloatArray:
-    return np.moveaxis(np.tensordot(matrix, tensor, axes=(1, axis)), 0, axis)

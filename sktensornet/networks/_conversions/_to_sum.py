@@ -7,6 +7,7 @@ from functools import reduce
 
 import numpy as np
 
+from ..._arrays._multilinear import mode_product, move_axis
 from ..._arrays._typing import FloatArray
 from .._cores import message_core
 from .._network import TensorNetwork
@@ -55,19 +56,17 @@ def expand(network: TensorNetwork) -> TensorNetwork:
             else:
                 closed[index] = ({node.site: eye}, eye)
             continue
-        core = message_core(network, index)[0]
+        core = message_core(network, index)
         free = next((child for child in node.children if child in is_open), None)
         terms = [closed[child] for child in node.children if child != free]
-        # One axis after the other becomes the axis of the terms of that child.
-        axis = 0
-        for child in node.children:
-            if child == free:
-                core = np.moveaxis(core, axis, -2)
-            else:
-                core = np.moveaxis(np.tensordot(core, closed[child][1], (axis, 0)), -1, axis)
-                axis += 1
+        # The axis of each child becomes that of its terms.
+        for axis, child in enumerate(node.children, start=1):
+            if child != free:
+                core = mode_product(core, closed[child][1].T[None], axis)
+        if free is not None:
+            core = move_axis(core, 1 + node.children.index(free), -2)
         factors = _products([own for own, _ in terms], [out.shape[1] for _, out in terms])
-        core = core.reshape(-1, *core.shape[axis:])
+        core = core.reshape(-1, *core.shape[1 + len(terms) :])
         if free is None:
             closed[index] = (factors, core.T)
             continue

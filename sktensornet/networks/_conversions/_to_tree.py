@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
+from ..._arrays._linalg import kept_rank
 from ..._arrays._typing import FloatArray
 from .._cores import message_core, network_of
 from .._network import TensorNetwork
-from .._tensors._gauge import kept_rank, round_network
+from .._tensors._gauge import round_network
 from .._tensors._min_cut import min_cut
 from .._tree import Tree
 

@@ -1,42 +1,28 @@
 """Contraction of a network with local features, and its adjoint.
 
 One upward pass over the tree gives the scores, one downward pass the derivative
-with respect to every core and every feature. Messages are rescaled by powers of
-two, which is exact, and the exponents are carried along, so that a product over
-thousands of sites neither overflows nor vanishes.
+with respect to every core and every feature.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
-
-import numpy as np
 
 from ..._arrays._typing import Features, FloatArray
 from ..._arrays._workspace import Workspace
 from ..._support._optional import can_compile
 from .._cores import core_shapes
 from .._tree import Tree
-from ._core_kernel import CoreKernel, core_kernel
-from ._product_kernel import ProductKernel
-from ._products import PRODUCTS, Elementwise
-from ._steps import add_exponents, in_range, sum_batch
-from ._tape import (
-    SCORE_EXPONENT,
-    BackwardProgram,
-    Matrices,
-    Program,
-    Step,
-    Tape,
-    by_site,
-    copy_features,
-    nodes_to_check,
-)
+from ._merging import merges
+from ._pass import Pass, Prepared
+from ._plan import Plan, visits
+from ._products import PRODUCTS
+from ._rules import CoreRule, JoinAllRule, JoinRule, MultiplyRule, Rule, core_rule
 
-_MOST_PROGRAMS = 6
 _WIDEST_COMPILED_SUM = 96
+"""Messages of a sum above which its calls are long, and there is no core whose steps share a
+cache, so that compiled code would gain nothing."""
 
 
 class Contraction:
@@ -56,100 +42,136 @@ class Contraction:
     n_batch : int, default=1
         Number of tensors over the same features (the classes, for separate
         class tensors).
+    merges_sites : bool, default=False
+        Whether neighbouring sites of few features are contracted as one where
+        that is faster. `backward` then gives derivatives by the cores of the
+        tree after that, which `gradients` takes back to the cores.
+
+    Attributes
+    ----------
+    core_shapes : tuple of tuple of int
+        Shape (n_batch, children..., out) of each core.
+    gradient_shapes : tuple of tuple of int
+        Shapes of what `backward` gives by core.
+    mode_sizes : tuple of int
+        Number of features of each site.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
     >>> contraction = Contraction(tensor_train(3), tensor_train(3).message_sizes((2, 2, 2), 2, 1))
     >>> cores = [np.ones(shape) for shape in contraction.core_shapes]
     >>> features = [np.full((5, 2), 0.5)] * 3
     >>> scores, tape = contraction.forward(cores, features)
     >>> scores.shape, float(scores[0, 0, 0])
     ((1, 5, 1), 4.0)
-    >>> gradients, _ = contraction.backward(cores, tape, np.ones_like(scores), False)
+    >>> gradients, _ = contraction.backward(tape, np.ones_like(scores), False)
     >>> [gradient.shape for gradient in gradients] == [core.shape for core in cores]
     True
     """
 
-    def __init__(self, tree: Tree, message_sizes: tuple[int, ...], n_batch: int = 1) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        message_sizes: tuple[int, ...],
+        n_batch: int = 1,
+        merges_sites: bool = False,
+    ) -> None:
         self.tree = tree
         self.message_sizes = message_sizes
         self.n_batch = n_batch
-        self.product = PRODUCTS[tree.product]
         self.core_shapes = core_shapes(tree, message_sizes, n_batch)
-        self.gradient_shapes = self.core_shapes
-        self._site_nodes = {
-            node.site: index for index, node in enumerate(tree.nodes) if node.site is not None
-        }
-        sizes = [message_sizes[self._site_nodes[site]] for site in range(tree.n_sites)]
-        self.mode_sizes = tuple(sizes)
-        ends = list(accumulate(sizes))
-        self._rows = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
-        checked = nodes_to_check(tree) if self.product.is_multilinear else [False] * len(tree.nodes)
-        # The calls of a wide sum are long, and there is no core whose steps share a cache.
-        self._compiles = not tree.multiplied or max(message_sizes) <= _WIDEST_COMPILED_SUM
-        self._steps = [
-            self._step(index, checked[index])
-            for index, node in enumerate(tree.nodes)
-            if node.site is None
-        ]
-        kept = sum(
-            len(step.children) * message_sizes[step.node]
-            if step.kernel is None
-            else step.kernel.entries
-            for step in self._steps
+        modes = {n.site: m for n, m in zip(tree.nodes, message_sizes) if n.site is not None}
+        self.mode_sizes = tuple(modes[site] for site in range(tree.n_sites))
+        self._merges = merges(tree, message_sizes, n_batch) if merges_sites else []
+        self._tree, self._sizes = tree, message_sizes
+        for merge in self._merges:
+            self._tree, self._sizes = merge.tree, merge.message_sizes
+        self.gradient_shapes = core_shapes(self._tree, self._sizes, n_batch)
+        self._product = PRODUCTS[tree.product]
+        self._compiles = self._product is None and (
+            not tree.multiplied or max(message_sizes) <= _WIDEST_COMPILED_SUM
         )
-        self.entries_per_sample = n_batch * kept + 2 * sum(sizes)
+        self._rules: list[Rule] = []
+        self._core_rules: list[tuple[int, CoreRule | JoinRule]] = []
+        for visit in visits(self._tree):
+            sizes, out = tuple(self._sizes[k] for k in visit.children), self._sizes[visit.node]
+            if visit.position is None:
+                self._rules.append(self._product_rule(len(sizes), out))
+            else:
+                rule = self._core_rule(sizes, out)
+                self._rules.append(rule)
+                self._core_rules.append((visit.position, rule))
+        self._plans: dict[bool, Plan] = {}
+        kept = n_batch * sum(rule.entries for rule in self._rules)
+        own = sum(m for node, m in zip(self._tree.nodes, self._sizes) if node.site is not None)
+        before = [merge.n_features for merge in self._merges]
+        self.entries_per_sample: int = kept + 2 * own + sum(before)
         """About how many numbers a forward and a backward pass keep for each sample."""
 
-    def _step(self, index: int, checked: bool) -> Step:
-        node = self.tree.nodes[index]
-        if node.axes is None:
-            return Step(index, node.children, None, -1, checked)
-        position, out = self.tree.core_of[index], self.message_sizes[index]
-        kernel: CoreKernel | ProductKernel
-        if isinstance(self.product, Elementwise):
-            kernel = ProductKernel(self.product, out)
-        else:
-            sizes = tuple(self.message_sizes[child] for child in node.children)
-            fused = self._compiles and can_compile()
-            kernel = core_kernel(sizes, out, fused)
-        return Step(index, node.children, kernel, position, checked)
+    def __getstate__(self) -> dict:
+        """What is sent to other processes, which build their own plans."""
+        return self.__dict__ | {"_plans": {}}
 
-    def prepare(self, cores: Sequence[FloatArray], into: Matrices | None = None) -> Matrices:
+    def _core_rule(self, sizes: tuple[int, ...], out: int) -> CoreRule | JoinRule:
+        if self._product is None:
+            return core_rule(sizes, out, self._compiles and can_compile())
+        return JoinRule(sizes, out)
+
+    def _product_rule(self, n_factors: int, out: int) -> MultiplyRule | JoinAllRule:
+        return (MultiplyRule if self._product is None else JoinAllRule)(n_factors, out)
+
+    def plan(self, wants_tape: bool) -> Plan:
+        """The steps of both passes, or of the way up alone."""
+        if wants_tape not in self._plans:
+            self._plans[wants_tape] = Plan(
+                self._tree,
+                self._sizes,
+                self.n_batch,
+                self._rules,
+                self._merges,
+                self.mode_sizes,
+                wants_tape,
+            )
+        return self._plans[wants_tape]
+
+    def prepare(self, cores: Sequence[FloatArray], into: Prepared | None = None) -> Prepared:
         """Copy the cores as both passes use them, for many chunks of samples.
 
         Parameters
         ----------
         cores : sequence of ndarray
             The cores, as for `forward`.
-        into : Matrices or None
-            The result of an earlier call, into whose memory the cores are written;
-            what workspaces have recorded of the passes is then used again.
+        into : Prepared or None
+            The result of an earlier call, into whose memory the cores are written,
+            so that what workspaces keep of the passes is used again.
 
         Returns
         -------
-        Matrices
-            What `forward` and `backward` take.
+        Prepared
+            What `forward` takes.
         """
-        prepared = Matrices(cores) if into is None else into
-        for step in self._steps:
-            if step.kernel is not None:
-                core = cores[step.position]
-                if into is None:
-                    prepared[step.position] = step.kernel.matrices(core)
-                else:
-                    step.kernel.refresh(prepared[step.position], core)
+        levels = [list(cores)]
+        for merge in self._merges:
+            levels.append(merge.merged(levels[-1]))
+        prepared = Prepared(len(self._tree.order)) if into is None else into
+        prepared.levels = levels[:-1]
+        for position, rule in self._core_rules:
+            if into is None:
+                prepared.matrices[position] = rule.matrices(levels[-1][position])
+            else:
+                rule.refresh(prepared.matrices[position], levels[-1][position])
         return prepared
 
     def forward(
         self,
-        cores: Sequence[FloatArray] | Matrices,
+        cores: Sequence[FloatArray] | Prepared,
         features: Features,
         work: Workspace | None = None,
         wants_tape: bool = True,
-    ) -> tuple[FloatArray, Tape]:
+    ) -> tuple[FloatArray, Pass]:
         """Scores of n samples.
 
         Parameters
@@ -159,7 +181,8 @@ class Contraction:
         features : sequence of ndarray of shape (n, m_k)
             Local features of each site, best with the samples innermost in memory.
         work : Workspace or None
-            Where the tape is kept.
+            Whose memory is used; a pass over as many samples with the same
+            prepared cores writes over the tape of the one before.
         wants_tape : bool, default=True
             Whether `backward` follows.
 
@@ -167,109 +190,52 @@ class Contraction:
         -------
         scores : ndarray of shape (n_batch, n, n_outputs)
             Saturated at 2**100 (float32) or 2**300 (float64).
-        tape : Tape
+        tape : Pass
             What `backward` needs.
         """
         work = Workspace() if work is None else work
-        matrices = cores if isinstance(cores, Matrices) else self.prepare(cores)
-        key = (id(matrices), len(features[0]), wants_tape)
-        program = work.programs.get(key)
-        if program is None and matrices is cores and self.product.is_multilinear:
-            if len(work.programs) >= _MOST_PROGRAMS:
-                work.programs.clear()
-            program = self._record(matrices, features[0], wants_tape)
-            work.programs[key] = program
-        if program is None:
-            rows = work.keep((sum(self.mode_sizes), len(features[0])), features[0].dtype)
-            copy_features(features, self.mode_sizes, rows)
-        else:
-            rows = program.rows
-            copy_features(features, self.mode_sizes, rows)
-            if program.run():
-                return program.tape.scores(self.tree.root), program.tape
-        tape = self._forward(matrices, rows, work, wants_tape)
-        return tape.scores(self.tree.root), tape
-
-    def _record(self, matrices: Matrices, like: FloatArray, wants_tape: bool) -> Program:
-        """The pass for as many samples as some features have, not yet made."""
-        work = Workspace()
-        rows = work.keep((sum(self.mode_sizes), len(like)), like.dtype)
-        program = Program(matrices, rows, work, self._compiles)
-        with work.recording(program.calls):
-            program.tape = self._forward(matrices, rows, work, wants_tape)
-        program.tape.program = program
-        program.compile(program)
-        return program
-
-    def _forward(
-        self, matrices: Matrices, rows: FloatArray, work: Workspace, wants_tape: bool
-    ) -> Tape:
-        tape = Tape([np.empty(0)] * len(self.tree.nodes))
-        messages, exponents = tape.messages, tape.exponent
-        for site, index in self._site_nodes.items():
-            messages[index] = rows[None, self._rows[site]]
-        for index, children, kernel, position, checked in self._steps:
-            own = [messages[child] for child in children]
-            work.clear_spare()
-            if kernel is None:
-                message, tape.partial[index], inner = self.product.combine(own, work, wants_tape)
-                if inner is not None:
-                    exponents[index] = inner
-            else:
-                message, tape.partial[index] = kernel.apply(
-                    matrices[position], own, work, wants_tape
-                )
-            if checked:
-                message, shift = in_range(message, work)
-                if shift is not None:
-                    tape.shift[index] = exponents[index] = shift
-            messages[index] = message
-            for child in children if exponents else ():
-                inner = add_exponents(exponents.get(index), exponents.get(child))
-                if inner is not None:
-                    exponents[index] = inner
-        return tape
+        prepared = cores if isinstance(cores, Prepared) else self.prepare(cores)
+        n = len(features[0])
+        tape = work.kept(
+            (id(prepared), n, wants_tape),
+            lambda: Pass(
+                self.plan(wants_tape), prepared, n, work.block, self._product, self._compiles
+            ),
+        )
+        return tape.forward(features, self.mode_sizes), tape
 
     def backward(
-        self,
-        cores: Sequence[FloatArray] | Matrices,
-        tape: Tape,
-        score_gradient: FloatArray,
-        wants_features: bool,
-        work: Workspace | None = None,
+        self, tape: Pass, score_gradient: FloatArray, wants_features: bool
     ) -> tuple[list[FloatArray], Features | None]:
         """Derivatives of a loss, given its derivative with respect to the scores.
 
         Parameters
         ----------
-        cores : sequence of ndarray
-            The cores, as for `forward`.
-        tape : Tape
+        tape : Pass
             What `forward` returned.
         score_gradient : ndarray of shape (n_batch, n, n_outputs)
             Derivative of the loss by the scores.
         wants_features : bool
             Whether the derivative by the features is asked for.
-        work : Workspace or None
-            Where the tape was kept.
 
         Returns
         -------
         core_gradients : list of ndarray
-            Derivative by each core, in its shape.
+            Derivative by each core, in its shape, or see ``merges_sites``.
         feature_gradients : list of ndarray of shape (n, m_k), or None
             Derivative by the features of each site, if asked for; one array where
-            all sites have as many. All derivatives last until `work` is cleared.
+            all sites have as many. All derivatives last until the next pass on the
+            same memory.
         """
-        by_core, rows = self._backward_rows(cores, tape, score_gradient, wants_features, work)
-        return by_core, None if rows is None else by_site(rows, self.mode_sizes)
+        by_core, rows = tape.backward(score_gradient, wants_features)
+        return by_core, None if rows is None else _by_site(rows, self.mode_sizes)
 
-    def gradients(self, prepared: Matrices, by_core: list[FloatArray]) -> list[FloatArray]:
+    def gradients(self, prepared: Prepared, by_core: Sequence[FloatArray]) -> list[FloatArray]:
         """Derivatives by core from what `backward` gives, or sums of it over chunks.
 
         Parameters
         ----------
-        prepared : Matrices
+        prepared : Prepared
             What `prepare` returned.
         by_core : list of ndarray
             The derivatives.
@@ -277,95 +243,16 @@ class Contraction:
         Returns
         -------
         list of ndarray
-            For this class as they are.
+            In the shapes of the cores.
         """
-        return by_core
+        found = list(by_core)
+        for merge, cores in zip(reversed(self._merges), reversed(prepared.levels), strict=True):
+            found = merge.gradients(cores, found)
+        return found
 
-    def _backward_rows(
-        self,
-        cores: Sequence[FloatArray] | Matrices,
-        tape: Tape,
-        score_gradient: FloatArray,
-        wants_features: bool,
-        work: Workspace | None = None,
-    ) -> tuple[list[FloatArray], FloatArray | None]:
-        """As `backward`, with the feature derivatives as rows (all m_k in turn, n)."""
-        work = Workspace() if work is None else work
-        matrices = cores if isinstance(cores, Matrices) else self.prepare(cores)
-        program = tape.program
-        if program is None or program.matrices is not matrices:
-            return self._backward(matrices, tape, score_gradient, wants_features, work)
-        known = program.backward.get(wants_features)
-        if known is None:
-            known = BackwardProgram(np.empty_like(score_gradient.mT, order="C"))
-            with program.work.recording(known.calls):
-                known.result = self._backward(
-                    matrices, tape, known.score_gradient.mT, wants_features, program.work
-                )
-            known.compile(program)
-            program.backward[wants_features] = known
-        known.score_gradient[...] = score_gradient.mT
-        known.run()
-        return known.result
 
-    def _backward(
-        self,
-        matrices: Matrices,
-        tape: Tape,
-        score_gradient: FloatArray,
-        wants_features: bool,
-        work: Workspace,
-    ) -> tuple[list[FloatArray], FloatArray | None]:
-        core_gradients: list[FloatArray] = [np.empty(0)] * len(matrices)
-        exponent = tape.exponent.get(self.tree.root)
-        if exponent is not None:
-            limit = SCORE_EXPONENT[score_gradient.dtype]
-            inside = np.abs(exponent) <= limit
-            score_gradient = np.ldexp(score_gradient * inside, np.where(inside, exponent, 0))
-        n, dtype = score_gradient.shape[1], score_gradient.dtype
-        rows = work.keep((sum(self.mode_sizes), n), dtype) if wants_features else None
-        pending = self._targets(rows, n, dtype, work)
-        pending[-1] = np.ascontiguousarray(score_gradient.mT)
-        for index, children, kernel, position, _ in reversed(self._steps):
-            gradient = pending[index]
-            own = [tape.messages[child] for child in children]
-            into = [pending[child] for child in children]
-            work.clear_spare()
-            if kernel is None:
-                message, partial = tape.messages[index], tape.partial[index]
-                self.product.combine_adjoint(own, partial, message, gradient, into, work)
-                continue
-            if index in tape.shift:
-                gradient = np.ldexp(gradient, -tape.shift[index].mT)
-            core_gradients[position] = kernel.adjoint(
-                matrices[position],
-                own,
-                tape.partial[index],
-                gradient,
-                into,
-                work,
-            )
-        if rows is not None and self.n_batch > 1:
-            for site, index in self._site_nodes.items():
-                work.run(sum_batch, pending[index], out=rows[self._rows[site]])
-        return core_gradients, rows
-
-    def _targets(
-        self, rows: FloatArray | None, n: int, dtype: np.dtype, work: Workspace
-    ) -> list[Any]:
-        """For each node where to write the derivative with respect to its message."""
-        targets: list[Any] = [None] * len(self.tree.nodes)
-        if rows is not None:
-            for site, index in self._site_nodes.items():
-                part = self._rows[site]
-                targets[index] = (
-                    rows[None, part]
-                    if self.n_batch == 1
-                    else work.keep((self.n_batch, part.stop - part.start, n), dtype)
-                )
-        for _, children, *_ in self._steps:
-            for child in children:
-                if self.tree.nodes[child].site is None:
-                    size = self.message_sizes[child]
-                    targets[child] = work.keep((self.n_batch, size, n), dtype)
-        return targets
+def _by_site(rows: FloatArray, mode_sizes: Sequence[int]) -> Features:
+    """Rows (all m_k in turn, n) as one array (n, m_k) for each site."""
+    if len(set(mode_sizes)) == 1:
+        return rows.reshape(len(mode_sizes), mode_sizes[0], -1).mT
+    return [rows[end - size : end].T for size, end in zip(mode_sizes, accumulate(mode_sizes))]

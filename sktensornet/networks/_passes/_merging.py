@@ -7,16 +7,16 @@ no more multiplications than before, 2 * 2 = 2 + 2, in half as many steps.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from ..._arrays._typing import Features, FloatArray, IntArray
-from ..._arrays._workspace import Workspace
+from ..._arrays._typing import FloatArray
+from .._cores import core_shapes
 from .._tree import OUT, Node, Tree
-from ._contraction import Contraction
-from ._tape import Matrices, by_site
+from ._steps import Builder, Kind, View
 
 _PASS = 17
 """What a number written or read sample by sample costs, in flops of a matrix product."""
@@ -25,195 +25,233 @@ _STEP = 4_000
 """What one step costs beyond that, in flops for each sample of a chunk."""
 
 
-class MergedMatrices(NamedTuple):
-    """Cores as the passes use them, and the pairs (b, r, m, r) that were merged."""
+class _Run(NamedTuple):
+    """Pairs whose sites lie at equal distances in memory: from first to last, and their views."""
 
-    inner: Matrices | MergedMatrices
-    pairs: list[tuple[FloatArray, FloatArray]]
+    first: int
+    last: int
+    left: View
+    right: View
 
 
-class MergedContraction:
-    r"""A contraction in which neighbours along a chain are one site.
+@dataclass(frozen=True)
+class Merge:
+    r"""A tree in which pairs of neighbours along a chain have become one site each.
 
     .. math:: G_{a (i j) c} = \sum_b G_{a i b} G_{b j c}, \qquad f_{(i j)} = f_i f_j
 
+    The pairs are the first sites of the new tree, in their order, then come the others.
+
     Parameters
     ----------
-    contraction : Contraction
-    pairs : list of (int, int)
-        Nodes of cores, the second above the first, whose sites have as many
-        features each.
+    tree : Tree
+        The new one.
+    message_sizes : tuple of int
+        Of it.
+    shapes : tuple of tuple of int
+        Shape (b, children..., out) of each of its cores.
+    sites : list of (int, int)
+        The sites that are pairs.
+    single : list of int
+        The other sites.
+    size : int
+        Number of features of each site of a pair.
+    n_features : int
+        Number of features of all sites before.
+    cores : list of (int, int)
+        Position of the lower and of the upper core of each pair, before.
+    site_first : frozenset of int
+        Positions of cores of pairs whose first child is the site.
+    kept : list of int
+        Positions before of the cores after; of a pair that of the upper one.
     """
 
-    def __init__(self, contraction: Contraction, pairs: list[tuple[int, int]]) -> None:
-        tree, sizes = contraction.tree, contraction.message_sizes
-        self._whole = contraction
-        self._lower = [tree.core_of[lower] for lower, _ in pairs]
-        self._upper = [tree.core_of[upper] for _, upper in pairs]
-        self._sites = np.array([[_site(tree, node) for node in pair] for pair in pairs])
-        in_pairs = set(self._sites.ravel().tolist())
-        self._single = [site for site in range(tree.n_sites) if site not in in_pairs]
-        nodes = [Node(site=k) for k in range(len(pairs) + len(self._single))]
-        place = {
-            index: len(pairs) + self._single.index(node.site)
-            for index, node in enumerate(tree.nodes)
-            if node.site in self._single
-        }
-        modes = contraction.mode_sizes
-        self._size = modes[self._sites[0, 0]]
-        new_sizes = [self._size**2] * len(pairs) + [modes[site] for site in self._single]
-        pair_of = {upper: (k, lower) for k, (lower, upper) in enumerate(pairs)}
-        lowers = {lower for lower, _ in pairs}
-        order: dict[int, int] = {}
-        for index, node in enumerate(tree.nodes):
-            if node.site is not None or index in lowers:
-                continue
-            children: tuple[int, ...] = tuple(place[c] for c in node.children if c in place)
-            axes = node.axes
-            if index in pair_of:
-                pair, lower = pair_of[index]
-                children = (*(place[c] for c in tree.nodes[lower].children if c in place), pair)
-                axes = (*range(len(children)), OUT)
-            place[index] = len(nodes)
-            nodes.append(Node(children=children, axes=axes))
-            new_sizes.append(sizes[index])
-            if node.axes is not None:
-                order[tree.core_of[index]] = place[index]
-        self._kept = sorted(order)
-        coarse_tree = Tree(tuple(nodes), tuple(order[k] for k in self._kept), tree.format)
-        coarse = Contraction(coarse_tree, tuple(new_sizes), contraction.n_batch)
-        self.mode_sizes = modes
-        self._shapes = coarse.core_shapes
-        self._merged: Contraction | MergedContraction = merged(coarse) or coarse
-        self.gradient_shapes: tuple[tuple[int, ...], ...] = self._merged.gradient_shapes
-        self.entries_per_sample: int = self._merged.entries_per_sample + sum(modes)
+    tree: Tree
+    message_sizes: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    sites: list[tuple[int, int]]
+    single: list[int]
+    size: int
+    n_features: int
+    cores: list[tuple[int, int]]
+    site_first: frozenset[int]
+    kept: list[int]
 
-    def _ordered(self, core: FloatArray, position: int) -> FloatArray:
-        """A core of a pair as (b, lower, m, upper), or back from that if it has three legs."""
-        tree = self._whole.tree
-        children = tree.nodes[tree.order[position]].children
-        if core.ndim == 3:
-            return core[:, None]
-        return core.swapaxes(1, 2) if tree.nodes[children[0]].site is not None else core
-
-    def prepare(
-        self, cores: Sequence[FloatArray], into: MergedMatrices | None = None
-    ) -> MergedMatrices:
-        """As `Contraction.prepare`, of the merged cores."""
-        new = {position: cores[position] for position in self._kept}
-        pairs = []
-        for lower, upper in zip(self._lower, self._upper, strict=True):
-            a, b = self._ordered(cores[lower], lower), self._ordered(cores[upper], upper)
-            pairs.append((a, b))
-            new[upper] = np.matmul(
-                a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), b.shape[1], -1)
-            )
-        shapes = dict(zip(self._kept, self._shapes, strict=True))
-        coarse = [new[k].reshape(shapes[k]) for k in self._kept]
-        inner: Any = None if into is None else into.inner
-        return MergedMatrices(self._merged.prepare(coarse, inner), pairs)
+    def merged(self, cores: Sequence[FloatArray]) -> list[FloatArray]:
+        """The cores of the new tree."""
+        new = {position: cores[position] for position in self.kept}
+        for lower, upper in self.cores:
+            left, right = self._factors(cores, lower, upper)
+            new[upper] = np.matmul(left, right)
+        return [new[k].reshape(shape) for k, shape in zip(self.kept, self.shapes, strict=True)]
 
     def gradients(
-        self, prepared: MergedMatrices, by_merged: Sequence[FloatArray]
+        self, cores: Sequence[FloatArray], by_merged: Sequence[FloatArray]
     ) -> list[FloatArray]:
-        """As `Contraction.gradients`."""
-        inner: Any = prepared.inner
-        by_merged = self._merged.gradients(inner, list(by_merged))
-        found = dict(zip(self._kept, by_merged, strict=True))
-        for lower, upper, (a, b) in zip(self._lower, self._upper, prepared.pairs, strict=True):
-            left, right = a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), b.shape[1], -1)
-            whole = found[upper].reshape(len(a), left.shape[1], right.shape[2])
-            found[lower] = self._ordered(np.matmul(whole, right.mT).reshape(a.shape), lower)
-            found[upper] = self._ordered(np.matmul(left.mT, whole).reshape(b.shape), upper)
-        shapes = self._whole.core_shapes
-        return [found[position].reshape(shape) for position, shape in enumerate(shapes)]
+        """Derivatives by the cores before, given those by the new ones."""
+        found = dict(zip(self.kept, by_merged, strict=True))
+        for lower, upper in self.cores:
+            left, right = self._factors(cores, lower, upper)
+            whole = found[upper].reshape(len(left), left.shape[1], right.shape[2])
+            for position, part in ((lower, whole @ right.mT), (upper, left.mT @ whole)):
+                shape = cores[position].shape
+                if position in self.site_first:
+                    part = part.reshape(shape[0], shape[2], shape[1], shape[3]).swapaxes(1, 2)
+                found[position] = part.reshape(shape)
+        return [found[position] for position in range(len(cores))]
 
-    def forward(
-        self,
-        prepared: MergedMatrices,
-        features: Features,
-        work: Workspace | None = None,
-        wants_tape: bool = True,
-    ) -> tuple[FloatArray, tuple[Any, FloatArray, FloatArray]]:
-        """As `Contraction.forward`."""
-        work = Workspace() if work is None else work
-        x, y = (_rows(features, sites) for sites in self._sites.T)
-        n_pairs, size, n = x.shape
-        design = work.keep((n_pairs, size * size, n), x.dtype)
-        np.multiply(x[:, :, None], y[:, None], out=design.reshape(n_pairs, size, size, n))
-        coarse: Features = design.mT
-        if self._single:
-            coarse = [*design.mT, *(features[site] for site in self._single)]
-        inner: Any = prepared.inner
-        scores, tape = self._merged.forward(inner, coarse, work, wants_tape)
-        return scores, (tape, x, y)
-
-    def backward(
-        self,
-        prepared: MergedMatrices,
-        tape: tuple[Any, FloatArray, FloatArray],
-        score_gradient: FloatArray,
-        wants_features: bool,
-        work: Workspace | None = None,
-    ) -> tuple[list[FloatArray], Features | None]:
-        """As `Contraction.backward`, but with respect to the merged cores."""
-        found, rows = self._backward_rows(prepared, tape, score_gradient, wants_features, work)
-        return found, None if rows is None else by_site(rows, self.mode_sizes)
-
-    def _backward_rows(
-        self,
-        prepared: MergedMatrices,
-        tape: tuple[Any, FloatArray, FloatArray],
-        score_gradient: FloatArray,
-        wants_features: bool,
-        work: Workspace | None = None,
-    ) -> tuple[list[FloatArray], FloatArray | None]:
-        """As `backward`, with the feature derivatives as rows (all m_k in turn, n)."""
-        work = Workspace() if work is None else work
-        own, x, y = tape
-        inner: Any = prepared.inner
-        by_merged, coarse = self._merged._backward_rows(
-            inner, own, score_gradient, wants_features, work
+    def _factors(
+        self, cores: Sequence[FloatArray], lower: int, upper: int
+    ) -> tuple[FloatArray, FloatArray]:
+        """Cores as (b, below and site, bond) and (b, bond, site and out)."""
+        a, b = (
+            cores[k].swapaxes(1, 2) if k in self.site_first else cores[k] for k in (lower, upper)
         )
-        if coarse is None:
-            return by_merged, None
-        n_pairs, size, n = x.shape
-        n_rows = n_pairs * size * size
-        each = coarse[:n_rows].reshape(n_pairs, size, size, n)
-        rows = work.keep((sum(self.mode_sizes), n), x.dtype)
-        ends = np.cumsum(self.mode_sizes)
-        within = np.arange(size) - size
-        for side, sum_over, other in ((0, "pijn,pjn->pin", y), (1, "pijn,pin->pjn", x)):
-            part = np.einsum(sum_over, each, other, out=work.spare(x.shape, x.dtype))
-            rows[ends[self._sites[:, side]][:, None] + within] = part
-        for site in self._single:
-            m = self.mode_sizes[site]
-            rows[ends[site] - m : ends[site]] = coarse[n_rows : n_rows + m]
-            n_rows += m
-        return by_merged, rows
+        return a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), a.shape[-1], -1)
+
+    def up(self, build: Builder, sites: Sequence[View]) -> list[View]:
+        """Append what makes the features of the new sites; where they and the others are."""
+        pairs, found = self._pairs(build, sites)
+        m = self.size
+        for first, last, left, right in self._runs(sites):
+            out = View(pairs.buffer, (last - first, m, m), (m * m, m, 1), first * m * m)
+            build.add(Kind.MULTIPLY, left.expand(2), right.expand(1), out=out)
+        return found
+
+    def targets(self, build: Builder, sites: Sequence[View]) -> list[View]:
+        """Where the derivatives by the new sites go, given where those by the sites do."""
+        return self._pairs(build, sites)[1]
+
+    def down(
+        self, build: Builder, features: Sequence[View], new: Sequence[View], sites: Sequence[View]
+    ) -> None:
+        """Append what makes the derivatives by the sites from those by the new ones."""
+        m = self.size
+        runs = zip(self._runs(features), self._runs(sites), strict=True)
+        for (first, last, left, right), (_, _, to_left, to_right) in runs:
+            each = View(new[0].buffer, (last - first, m, m), (m * m, m, 1), first * m * m)
+            build.add(Kind.CONTRACT, each, right, out=to_left)
+            build.add(Kind.CONTRACT, each.mT, left, out=to_right)
+
+    def _pairs(self, build: Builder, sites: Sequence[View]) -> tuple[View, list[View]]:
+        """Memory for all pairs, and where the new sites are."""
+        n, squared = len(self.sites), self.size**2
+        pairs = build.keep(1, n * squared)
+        found = [pairs.part(k * squared, (k + 1) * squared) for k in range(n)]
+        return pairs, [*found, *(sites[site] for site in self.single)]
+
+    def _runs(self, sites: Sequence[View]) -> Iterator[_Run]:
+        """The pairs, as many together as NumPy takes in one call."""
+        places = [tuple((sites[s].buffer, sites[s].offset) for s in pair) for pair in self.sites]
+        first = 0
+        while first < len(places):
+            last, steps = first + 1, (0, 0)
+            while last < len(places):
+                own = _steps(places[last - 1], places[last])
+                if own is None or (last > first + 1 and own != steps):
+                    break
+                last, steps = last + 1, own
+            left, right = (
+                View(buffer, (last - first, self.size), (step, 1), offset)
+                for (buffer, offset), step in zip(places[first], steps, strict=True)
+            )
+            yield _Run(first, last, left, right)
+            first = last
 
 
-def merged(contraction: Contraction) -> MergedContraction | None:
-    """The contraction with pairs of small sites merged, or None where few would cost less."""
-    tree = contraction.tree
+def _steps(before: tuple, after: tuple) -> tuple[int, int] | None:
+    """From a pair to the next, in rows, if they lie in the same buffers."""
+    (a, x), (b, y) = before
+    (a_next, x_next), (b_next, y_next) = after
+    return (x_next - x, y_next - y) if (a, b) == (a_next, b_next) else None
+
+
+def merges(tree: Tree, message_sizes: tuple[int, ...], n_batch: int) -> list[Merge]:
+    """What may be merged, again and again; nothing where few sites would cost less."""
+    found: list[Merge] = []
+    while merge := _merge(tree, message_sizes, n_batch):
+        found.append(merge)
+        tree, message_sizes = merge.tree, merge.message_sizes
+    return found
+
+
+def _merge(tree: Tree, message_sizes: tuple[int, ...], n_batch: int) -> Merge | None:
     if not tree.is_multilinear or tree.labels:
         return None
+    modes = {n.site: m for n, m in zip(tree.nodes, message_sizes) if n.site is not None}
+    (size, _), *_ = Counter(modes.values()).most_common(1)
     pairs: list[tuple[int, int]] = []
     taken: set[int] = set()
-    (size, _), *_ = Counter(contraction.mode_sizes).most_common(1)
     for index, node in enumerate(tree.nodes):
-        if len(node.children) < 2 or not _is_link(contraction, index, size):
+        if len(node.children) < 2 or not _is_link(tree, message_sizes, index, size):
             continue
         (lower,) = (child for child in node.children if tree.nodes[child].site is None)
-        if lower in taken or not _is_link(contraction, lower, size):
+        if lower in taken or not _is_link(tree, message_sizes, lower, size):
             continue
-        a, b = _incoming(contraction, lower), contraction.message_sizes[lower]
-        c = contraction.message_sizes[index]
+        below = [message_sizes[c] for c in tree.nodes[lower].children if tree.nodes[c].site is None]
+        a, b, c = (*below, 1)[0], message_sizes[lower], message_sizes[index]
         if _cost(a, size**2, c) < _cost(a, size, b) + _cost(b, size, c):
             pairs.append((lower, index))
             taken |= {lower, index}
-    worth_it = 4 * len(pairs) >= tree.n_sites
-    return MergedContraction(contraction, pairs) if worth_it else None
+    if 4 * len(pairs) < tree.n_sites:
+        return None
+    return _rewritten(tree, message_sizes, n_batch, pairs, modes)
+
+
+def _rewritten(
+    tree: Tree,
+    message_sizes: tuple[int, ...],
+    n_batch: int,
+    pairs: list[tuple[int, int]],
+    modes: dict[int, int],
+) -> Merge:
+    """The tree in which pairs of core nodes, the second above the first, are one."""
+    sites = [(_site(tree, lower), _site(tree, upper)) for lower, upper in pairs]
+    merged = {site for pair in sites for site in pair}
+    single = [site for site in range(tree.n_sites) if site not in merged]
+    size = modes[sites[0][0]]
+    nodes = [Node(site=k) for k in range(len(pairs) + len(single))]
+    sizes = [size**2] * len(pairs) + [modes[site] for site in single]
+    new_site = {site: len(pairs) + k for k, site in enumerate(single)}
+    place = {k: new_site[node.site] for k, node in enumerate(tree.nodes) if node.site in new_site}
+    pair_of = {upper: (k, lower) for k, (lower, upper) in enumerate(pairs)}
+    lowers = {lower for lower, _ in pairs}
+    order: dict[int, int] = {}
+    for index, node in enumerate(tree.nodes):
+        if node.site is not None or index in lowers:
+            continue
+        children: tuple[int, ...] = tuple(place[c] for c in node.children if c in place)
+        axes = node.axes
+        if index in pair_of:
+            pair, lower = pair_of[index]
+            children = (*(place[c] for c in tree.nodes[lower].children if c in place), pair)
+            axes = (*range(len(children)), OUT)
+        place[index] = len(nodes)
+        nodes.append(Node(children=children, axes=axes))
+        sizes.append(message_sizes[index])
+        if node.axes is not None:
+            order[tree.core_of[index]] = place[index]
+    kept = sorted(order)
+    new = Tree(tuple(nodes), tuple(order[k] for k in kept), tree.format)
+    both = [index for pair in pairs for index in pair]
+    first = (
+        tree.core_of[index]
+        for index in both
+        if len(tree.nodes[index].children) == 2
+        and tree.nodes[tree.nodes[index].children[0]].site is not None
+    )
+    return Merge(
+        tree=new,
+        message_sizes=tuple(sizes),
+        shapes=core_shapes(new, sizes, n_batch),
+        sites=sites,
+        single=single,
+        size=size,
+        n_features=sum(modes.values()),
+        cores=[(tree.core_of[lower], tree.core_of[upper]) for lower, upper in pairs],
+        site_first=frozenset(first),
+        kept=kept,
+    )
 
 
 def _cost(a: int, m: int, b: int) -> int:
@@ -222,23 +260,13 @@ def _cost(a: int, m: int, b: int) -> int:
     return 6 * a * m * b + 4 * _PASS * x * y + _STEP
 
 
-def _is_link(contraction: Contraction, index: int, size: int) -> bool:
+def _is_link(tree: Tree, message_sizes: Sequence[int], index: int, size: int) -> bool:
     """Whether a node has one site, of that many features, and at most one node below."""
-    tree = contraction.tree
     node = tree.nodes[index]
-    if node.axes is None:
+    if node.axes is None or len(node.children) > 2:
         return False
-    sites = [tree.nodes[child].site for child in node.children]
-    if len(sites) > 2 or sum(site is not None for site in sites) != 1:
-        return False
-    return contraction.mode_sizes[_site(tree, index)] == size
-
-
-def _incoming(contraction: Contraction, index: int) -> int:
-    """Length of the message from the node below, 1 if there is none."""
-    nodes = contraction.tree.nodes
-    below = [child for child in nodes[index].children if nodes[child].site is None]
-    return contraction.message_sizes[below[0]] if below else 1
+    own = [message_sizes[child] for child in node.children if tree.nodes[child].site is not None]
+    return own == [size]
 
 
 def _site(tree: Tree, index: int) -> int:
@@ -247,10 +275,3 @@ def _site(tree: Tree, index: int) -> int:
         s for child in tree.nodes[index].children if (s := tree.nodes[child].site) is not None
     )
     return site
-
-
-def _rows(features: Features, sites: IntArray) -> FloatArray:
-    """Features of some sites as one array (site, m, n)."""
-    if isinstance(features, np.ndarray):
-        return features.mT[sites]
-    return np.stack([features[site].T for site in sites])

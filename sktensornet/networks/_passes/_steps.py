@@ -1,123 +1,235 @@
-"""Steps of a pass that are calls of our own."""
+"""Steps with symbolic memory, which whoever binds them to memory takes in turn.
+
+They know how long messages are but not how many samples there are. `_numpy` takes
+them as calls of NumPy, `_table` as rows of integers for compiled code.
+
+Messages have shape (b, r, n): b tensors (one per class, or 1), r entries, n
+samples. The samples are innermost and contiguous everywhere, so that element-wise
+work runs along them. A leading axis of length 1 broadcasts.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import NamedTuple
 
-import numpy as np
+SAFE_EXPONENT = 16
+"""Messages whose largest entry lies within two to plus and minus this power are left as they
+are: eight factors, see `LEAVES_BETWEEN_CHECKS`, then just reach the ends of float32, 2**(8 * 16)
+and 2**-(8 * 16), and rescaling, which takes as long as a step, is rare."""
 
-from ..._arrays._typing import FloatArray, IntArray
-from ..._arrays._workspace import Workspace
-
-_SAFE_EXPONENT = 16
-
-
-def rescale(message: FloatArray) -> tuple[FloatArray, IntArray | None]:
-    """Bring each row near one by a power of two, if any has left a safe range."""
-    exponent = np.frexp(np.abs(message).max(axis=-1, keepdims=True))[1]
-    if np.abs(exponent).max(initial=0) <= _SAFE_EXPONENT:
-        return message, None
-    return np.ldexp(message, -exponent), exponent
+LEAVES_BETWEEN_CHECKS = 8
+"""How many factors may meet before a message is checked; see `SAFE_EXPONENT`."""
 
 
-def add_exponents(a: IntArray | None, b: IntArray | None) -> IntArray | None:
-    """Sum of two exponents, where None is zero."""
-    return b if a is None else a if b is None else a + b
+class Kind(Enum):
+    """What a step does; inputs and output in the order of the formula."""
+
+    APPLY = auto()
+    """out[b, p, n] = sum over q of core[b, p, q] x[b, q, n]"""
+    REDUCE = auto()
+    """out[b, p, q] = sum over n of x[b, p, n] y[b, q, n]"""
+    MULTIPLY = auto()
+    """out = x y, entry by entry; axes of length one broadcast"""
+    CONTRACT = auto()
+    """out[b, p, n] = sum over q of x[b, p, q, n] y[b, q, n]"""
+    SUM_BATCH = auto()
+    """out[0, p, n] = sum over b of x[b, p, n]"""
+    COPY = auto()
+    """out = x"""
+    SUM_PRODUCTS = auto()
+    """out[b, o, n] = sum over i, j of core[b, o, j, i] x[b, i, n] y[b, j, n]; the inputs are the
+    core, also as matrix (b, rows, i), x, y, and memory for their product, also as (b, o, j, n)"""
+    BY_CORE = auto()
+    """out[b, i, j, o] = sum over n of g[b, o, n] x[b, i, n] y[b, j, n]; the inputs are g, x, y, and
+    memory for the products of x and y, also as (b, i, j, n)"""
+    BY_MESSAGES = auto()
+    """out x[b, i, n] = sum over j, o of core[b, i, j, o] g[b, o, n] y[b, j, n], and out y likewise;
+    the inputs are the core, also as matrix (b, i j, o), g, x, y, and memory as for BY_CORE"""
+    CHECK = auto()
+    """Rescale x if it has left a safe range, or give up"""
+    UNSCALE = auto()
+    """Divide x by what a check has divided a message by"""
+    JOIN = auto()
+    """out = xi(x, y, ...), entry by entry; axes of length one broadcast"""
+    PARTS = auto()
+    """The derivatives of JOIN by each input, times g, summed over axes of length one;
+    the inputs are x, y, ..., out and g"""
 
 
-class OutOfRangeError(Exception):
-    """A message has to be rescaled, which a recorded pass cannot do."""
+class Place(Enum):
+    """What the memory of a buffer holds, and for how long."""
+
+    SAMPLES = auto()
+    """Rows of n numbers, as long as the pass"""
+    SPARE = auto()
+    """Rows of n numbers, at one node only: what passes through stays in the cache"""
+    NUMBERS = auto()
+    """Numbers, as long as the pass"""
+    CORE = auto()
+    """A core as it was prepared"""
 
 
-def check_range(message: FloatArray, out: None) -> None:
-    """Raise if a message of shape (b, n, r) has to be rescaled."""
-    if rescale(message)[1] is not None:
-        raise OutOfRangeError
-
-
-def in_range(message: FloatArray, work: Workspace) -> tuple[FloatArray, IntArray | None]:
-    """A message (b, r, n), rescaled if need be; a pass that is recorded checks that none is."""
-    if work.records:
-        work.note(check_range, message.mT)
-        return message, None
-    scaled, exponent = rescale(message.mT)
-    return scaled.mT, exponent
-
-
-def sum_batch(gradient: FloatArray, out: FloatArray) -> None:
-    """Sum over the tensors."""
-    gradient.sum(axis=0, out=out)
-
-
-def sum_products(
-    matrix: FloatArray,
-    x: FloatArray,
-    y: FloatArray,
-    between: FloatArray,
-    split: Any,
-    out: FloatArray,
-) -> None:
-    """A core applied to x in a matrix product, and to y sample by sample.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (b, rows, i)
-        The core, with rows for y and the result in the order of `split`; compiled
-        code wants the result first, so that a row of it is one sum.
-    x, y : ndarray of shape (b, i, n) and (b, j, n)
-    between : ndarray of shape (b, rows, n)
-        Memory.
-    split : object
-        Has a method `by_message`, which sorts rows as (b, j, o).
-    out : ndarray of shape (b, o, n)
-    """
-    np.matmul(matrix, x, out=between)
-    np.einsum("bron,brn->bon", split.by_message(between, y.shape[1]), y, out=out)
-
-
-def by_core(
-    gradient: FloatArray, x: FloatArray, y: FloatArray, design: FloatArray, out: FloatArray
-) -> None:
-    """The adjoint of `sum_products` by the core.
+class Buffer(NamedTuple):
+    """Memory that a plan asks for.
 
     Parameters
     ----------
-    gradient : ndarray of shape (b, o, n)
-    x, y : ndarray of shape (b, i, n) and (b, j, n)
-    design : ndarray of shape (b, i * j, n)
-        Memory.
-    out : ndarray of shape (b, i * j, o)
+    place : Place
+    size : int
+        Number of rows, or of numbers.
+    which : tuple of int
+        A core: its position, and which of its matrices. Spare memory: how manieth at its node.
     """
-    each = design.reshape(len(design), x.shape[1], y.shape[1], -1)
-    np.multiply(x[:, :, None], y[:, None], out=each)
-    np.matmul(design, gradient.mT, out=out)
+
+    place: Place
+    size: int
+    which: tuple[int, ...] = ()
+
+    @property
+    def sampled(self) -> bool:
+        """Whether there are n numbers in each row."""
+        return self.place in (Place.SAMPLES, Place.SPARE)
 
 
-def by_messages(
-    matrix: FloatArray,
-    gradient: FloatArray,
-    x: FloatArray,
-    y: FloatArray,
-    to_x: FloatArray | None,
-    to_y: FloatArray | None,
-    out: FloatArray,
-) -> None:
-    """The adjoint of `sum_products` by x and y.
+class View(NamedTuple):
+    """A strided part of a buffer; shape, strides and offset in rows, or in numbers."""
 
-    Parameters
-    ----------
-    matrix : ndarray of shape (b, i * j, o)
-        The core.
-    gradient : ndarray of shape (b, o, n)
-    x, y : ndarray of shape (b, i, n) and (b, j, n)
-    to_x, to_y : ndarray in the shape of x and y but for b, or None
-        Where to write the derivatives that are wanted.
-    out : ndarray of shape (b, i * j, n)
-        Memory.
+    buffer: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int = 0
+
+    def part(self, start: int, stop: int) -> View:
+        """Some entries (b, start to stop)."""
+        shape = (self.shape[0], stop - start, *self.shape[2:])
+        return self._replace(shape=shape, offset=self.offset + start * self.strides[1])
+
+    def split(self, axis: int, *lengths: int) -> View:
+        """One axis as several."""
+        shape = (*self.shape[:axis], *lengths, *self.shape[axis + 1 :])
+        steps = packed(lengths, self.strides[axis])
+        strides = (*self.strides[:axis], *steps, *self.strides[axis + 1 :])
+        return View(self.buffer, shape, strides, self.offset)
+
+    def transpose(self, *axes: int) -> View:
+        """The axes in another order."""
+        shape, strides = (tuple([own[k] for k in axes]) for own in (self.shape, self.strides))
+        return View(self.buffer, shape, strides, self.offset)
+
+    @property
+    def mT(self) -> View:  # noqa: N802  as in NumPy
+        """The last two axes exchanged."""
+        last = len(self.shape) - 1
+        return self.transpose(*range(last - 1), last, last - 1)
+
+    def expand(self, axis: int) -> View:
+        """With an axis of length one."""
+        shape = (*self.shape[:axis], 1, *self.shape[axis:])
+        strides = (*self.strides[:axis], 0, *self.strides[axis:])
+        return View(self.buffer, shape, strides, self.offset)
+
+
+def packed(lengths: Sequence[int], step: int = 1) -> tuple[int, ...]:
+    """Strides of axes that follow each other in memory, the last one by steps of some size."""
+    return tuple(step * math.prod(lengths[j + 1 :]) for j in range(len(lengths)))
+
+
+class Step(NamedTuple):
+    """One step: what it does, what it reads and writes, and for scales the number of the check."""
+
+    kind: Kind
+    inputs: tuple[View, ...]
+    outputs: tuple[View | None, ...] = ()
+    check: int = -1
+
+
+class Part(NamedTuple):
+    """The steps of one way, node by node, and the buffers that it asks for.
+
+    Buffers are numbered from those of the way before on.
     """
-    np.matmul(matrix, gradient, out=out)
-    each = out.reshape(len(out), x.shape[1], y.shape[1], -1)
-    if to_x is not None:
-        np.einsum("bijn,bjn->bin", each, y, out=to_x)
-    if to_y is not None:
-        np.einsum("bijn,bin->bjn", each, x, out=to_y)
+
+    nodes: tuple[tuple[Step, ...], ...]
+    buffers: tuple[Buffer, ...]
+
+
+class Builder:
+    """Collects the steps and buffers of one way for n_batch tensors."""
+
+    def __init__(self, n_batch: int, before: Part | None = None) -> None:
+        self.n_batch = n_batch
+        self._first = 0 if before is None else len(before.buffers)
+        self._buffers: list[Buffer] = []
+        self._nodes: list[list[Step]] = [[]]
+        self._free: dict[int, list[int]] = {}
+        self._n_spare = self._n_checks = 0
+
+    def next_node(self) -> None:
+        """What was spare memory is free again."""
+        self._nodes.append([])
+        self._n_spare = 0
+
+    def end(self) -> Part:
+        """What was collected."""
+        return Part(tuple(tuple(node) for node in self._nodes if node), tuple(self._buffers))
+
+    def keep(self, *shape: int) -> View:
+        """Memory (..., n) that lasts, unless it is released."""
+        free = self._free.get(math.prod(shape))
+        if free:
+            return View(free.pop(), shape, packed(shape))
+        return self._new(Place.SAMPLES, shape)
+
+    def release(self, view: View) -> None:
+        """What nothing reads any more: later memory of that size is the same."""
+        self._free.setdefault(math.prod(view.shape), []).append(view.buffer)
+
+    def spare(self, *shape: int) -> View:
+        """Memory (..., n) for this node."""
+        self._n_spare += 1
+        return self._new(Place.SPARE, shape, self._n_spare - 1)
+
+    def numbers(self, *shape: int) -> View:
+        """Memory without samples that lasts."""
+        return self._new(Place.NUMBERS, shape)
+
+    def core(self, position: int, which: int, *shape: int) -> View:
+        """What a rule has prepared of a core."""
+        return self._new(Place.CORE, shape, position, which)
+
+    def _new(self, place: Place, shape: tuple[int, ...], *which: int) -> View:
+        self._buffers.append(Buffer(place, math.prod(shape), which))
+        return View(self._first + len(self._buffers) - 1, shape, packed(shape))
+
+    def add(self, kind: Kind, *inputs: View, out: View) -> View:
+        """Append a step with one output."""
+        self._nodes[-1].append(Step(kind, inputs, (out,)))
+        return out
+
+    def add_all(self, kind: Kind, *inputs: View, outs: Sequence[View | None]) -> None:
+        """Append a step with several outputs, unless none is wanted."""
+        if any(out is not None for out in outs):
+            self._nodes[-1].append(Step(kind, inputs, tuple(outs)))
+
+    def check(self, message: View) -> int:
+        """Append a check; its number, for `unscale`."""
+        self._n_checks += 1
+        self._nodes[-1].append(Step(Kind.CHECK, (message,), check=self._n_checks))
+        return self._n_checks
+
+    def unscale(self, gradient: View, check: int | None) -> None:
+        """Append what undoes a check, if there is one."""
+        if check is not None:
+            self._nodes[-1].append(Step(Kind.UNSCALE, (gradient,), check=check))
+
+
+def by_site(rows: View, mode_sizes: Sequence[int]) -> list[View]:
+    """The rows of each site of (1, all m_k in turn)."""
+    found, start = [], 0
+    for size in mode_sizes:
+        found.append(rows.part(start, start + size))
+        start += size
+    return found

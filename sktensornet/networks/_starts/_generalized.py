@@ -8,7 +8,6 @@ from math import log, prod, sqrt
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from ..._arrays._workspace import Workspace
 from .._passes._contraction import Contraction
 from .._passes._products import PRODUCTS
 from .._tree import Tree
@@ -77,7 +76,9 @@ def generalized_start(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, canonical_polyadic, generalized_start
+    >>> from sktensornet.networks import canonical_polyadic
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._starts._generalized import generalized_start
     >>> tree = canonical_polyadic(3, product="max")
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=4, n_outputs=1))
     >>> one = [np.array([1.0, 0.0])] * 3
@@ -125,11 +126,10 @@ def _step(full, tree: Tree, bias, mixing: float, draw) -> FloatArray:
     unit = _UNIT[tree.product]
     alone = len(full) == 3
     readings = full[-2]
+    product = PRODUCTS[tree.product]
+    assert product is not None
     joined_unit, joined_one = (
-        float(
-            PRODUCTS[tree.product].combine([np.array([value]), np.array([unit])], Workspace())[0][0]
-        )
-        for value in (unit, 1.0)
+        float(product.join([np.array([value]), np.array([unit])])[0]) for value in (unit, 1.0)
     )
     core = draw(full) * (0.0 if alone else mixing / sqrt(prod(full[1:-1]) * tree.n_sites))
     by_reading = core if alone else core[:, 0]

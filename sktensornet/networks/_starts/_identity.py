@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..._arrays._multilinear import outer
 from ..._arrays._typing import FloatArray
 from .._passes._contraction import Contraction
 
@@ -61,7 +62,9 @@ def identity_start(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, identity_start, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._starts._identity import identity_start
     >>> tree = tensor_train(3)
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
     >>> one = [np.array([1.0, 0.0])] * 3
@@ -86,11 +89,11 @@ def identity_start(
         ]
         if index == tree.root:
             core = mixing / np.sqrt(np.prod(lengths) * tree.n_sites) * draw(full)
-            core += _outer(units)[..., None] * bias[(slice(None), *[None] * len(units))]
+            core += outer(units)[..., None] * bias[(slice(None), *[None] * len(units))]
         elif index in tree.multiplied or full[-1] == 1:
             has_site = any(covector is not None for covector in covectors)
             core = np.empty(full)
-            core[...] = _outer(units)[..., None]
+            core[...] = outer(units)[..., None]
             first_noisy = 0 if full[-1] == 1 else 1
             if has_site:
                 noise = spread / np.sqrt(tree.n_sites * np.prod(lengths)) * draw(full)
@@ -127,10 +130,10 @@ def _pass_through(full, units, covectors, n_sites, spread, mixing, draw) -> Floa
         accumulated = np.sqrt(n_sites) if is_step else 1.0
         core += mixing / (accumulated * np.sqrt(np.prod(lengths))) * draw(full)
     for place, block in enumerate(blocks):
-        others = _outer([unit for j, unit in enumerate(units) if j != place])
+        others = outer([unit for j, unit in enumerate(units) if j != place])
         reading = np.multiply.outer(block, others)
         core += np.moveaxis(np.moveaxis(reading, 2, -1), 1, 1 + place)
-    core[..., 0] = _outer(units)
+    core[..., 0] = outer(units)
     return core
 
 
@@ -148,13 +151,6 @@ def _merge(units, size, batch, draw) -> list[FloatArray]:
         basis @ readings[:, first:last]
         for basis, first, last in zip(complements, bounds[:-1], bounds[1:], strict=True)
     ]
-
-
-def _outer(vectors) -> FloatArray:
-    result = np.ones(())
-    for vector in vectors:
-        result = np.multiply.outer(result, vector)
-    return result
 
 
 def _zeros(shape) -> FloatArray:

@@ -43,8 +43,9 @@ def interaction_start(
     targets. K is the largest order up to 6 of which there are no more than
     2,000,000; the cost is two operations for each sample and product. Of the
     20 r that correlate most with the targets, orthogonal matching pursuit picks
-    r - 1 with their weights. Interactions of high order are found though no
-    lower order hints at them, which no sweep or gradient would do.
+    r - 1 with their weights; at rank 1 the best product stands alone, or b if that
+    is better. Interactions of high order are found though no lower order hints at
+    them, which no sweep or gradient would do.
 
     Parameters
     ----------
@@ -74,7 +75,9 @@ def interaction_start(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, interaction_start, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._starts._interactions import interaction_start
     >>> tree = tensor_train(3)
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
     >>> one = [np.array([1.0, 0.0])] * 3
@@ -85,7 +88,7 @@ def interaction_start(
     >>> bool(np.allclose(contraction.forward(cores, features)[0][0], y))
     True
     """
-    n_terms = max(1, max(contraction.tree.bond_ranks(contraction.message_sizes), default=1) - 1)
+    n_terms = max(contraction.tree.bond_ranks(contraction.message_sizes), default=2) - 1
     n_batch = contraction.n_batch
     atoms = [(site, i) for site, own in enumerate(features) for i in range(1, own.shape[1])]
     share = weight / weight.sum()
@@ -94,7 +97,8 @@ def interaction_start(
     exact: list[TensorNetwork] = []
     for own in every:
         chosen = mean if n_batch == 1 else mean[[len(exact)]]
-        found = telling_products(features, atoms, own - chosen, share, _CANDIDATES * n_terms)
+        n_found = _CANDIDATES * max(1, n_terms)
+        found = telling_products(features, atoms, own - chosen, share, n_found)
         terms, coefficients = _pursuit(features, found, own, share, n_terms)
         exact.append(_sum_of_terms(contraction.tree, constants, terms, coefficients))
     return embedded(contraction, constants, exact, random_state)
@@ -136,6 +140,8 @@ def telling_products(
     n_products : int
         How many to return.
     """
+    if not atoms:
+        return []
     order = highest_order(len(atoms), len(features))
     site_of = np.array([site for site, _ in atoms])
     halves = [
@@ -190,14 +196,17 @@ def _pursuit(
     share: FloatArray,
     n_terms: int,
 ) -> tuple[list[Term], FloatArray]:
-    """Choose terms one by one, with the weights (n_terms + 1, n_scores) of the last fit."""
+    """Choose n_terms beside the constant, with the weights (n_terms + 1, n_scores) of a fit.
+
+    Where there is room for no other, the constant competes with the candidates.
+    """
     design = np.ones((len(share), 1 + len(candidates)))
     for column, term in enumerate(candidates, start=1):
         for site, i in term:
             design[:, column] *= features[site][:, i]
     weighted = design * share[:, None]
     gram, right = weighted.T @ design, weighted.T @ targets
-    used = [0]
+    used = [0] if n_terms else []
     norms = np.diag(gram)
     while True:
         weights = np.linalg.lstsq(gram[np.ix_(used, used)], right[used], rcond=1e-10)[0]
@@ -207,7 +216,7 @@ def _pursuit(
         score = (left * left).sum(axis=1) / np.where(norms > 0, norms, np.inf)
         score[used] = -1.0
         used.append(int(np.argmax(score)))
-    return [(), *(candidates[k - 1] for k in used[1:])], weights
+    return [candidates[k - 1] if k else () for k in used], weights
 
 
 def _sum_of_terms(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..._arrays._multilinear import outer
 from ..._arrays._typing import FloatArray
 from .._cores import message_core, network_of
 from .._network import TensorNetwork
@@ -66,7 +67,9 @@ def linear_start(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, linear_start, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._starts._linear import linear_start
     >>> tree = tensor_train(3)
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
     >>> one = [np.array([1.0, 0.0])] * 3
@@ -137,11 +140,11 @@ def _partial_sums(tree: Tree, constants, weights, bias) -> TensorNetwork:
             site = tree.nodes[child].site
             units.append(identity[0] if site is None else constants[site].astype(np.float64))
             readings.append(identity[:, 1:] if site is None else weights[site])
-        constant = _outer(units)
+        constant = outer(units)
         sums = np.zeros((*constant.shape, n_scores))
         for place, reading in enumerate(readings):
             for c in range(n_scores):
-                sums[..., c] += _outer([*units[:place], reading[:, c], *units[place + 1 :]])
+                sums[..., c] += outer([*units[:place], reading[:, c], *units[place + 1 :]])
         if index == tree.root:
             core = sums + constant[..., None] * bias
         else:
@@ -165,10 +168,3 @@ def _sum_of_terms(tree: Tree, constants, weights, bias) -> TensorNetwork:
             rows.append(values[a] * right[a])
     factors = [np.stack(column, axis=1) for column in columns]
     return TensorNetwork(tree, (*factors, np.stack(rows)))
-
-
-def _outer(vectors: Sequence[FloatArray]) -> FloatArray:
-    result = np.ones(())
-    for vector in vectors:
-        result = np.multiply.outer(result, vector)
-    return result

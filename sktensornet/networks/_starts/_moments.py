@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..._arrays._typing import Features, FloatArray
+from .._messages import khatri_rao
 from .._passes._contraction import Contraction
-from .._passes._products import khatri_rao
 
 _MOST_SAMPLES = 1_000
 _LANDMARKS_PER_RANK = 6
+_ROUNDING = 1e-12
 
 
 def moment_start(
@@ -63,7 +64,9 @@ def moment_start(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, moment_start, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._starts._moments import moment_start
     >>> tree = tensor_train(3)
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2, 2), rank=2, n_outputs=1))
     >>> features = [np.array([[1.0, 1.0], [1.0, -1.0]])] * 3
@@ -124,11 +127,11 @@ def _leading_directions(
             continue
         design = messages[node.children[0]]
         for child in node.children[1:]:
-            design = khatri_rao(design, messages[child])
+            design = khatri_rao(design.T, messages[child].T).T
         if index == tree.root:
             matrix = design.T @ moments
-            scores = design @ matrix
-            matrix = matrix * (spread / max(float(np.sqrt(np.mean(scores**2))), 1e-300))
+            largest = np.abs(design) @ (np.abs(design).T @ np.abs(moments))
+            matrix = matrix * _gain(design @ matrix, largest, spread)
         else:
             matrix = np.linalg.svd(design.T @ outside[index])[0][:, : sizes[index]]
             message = design @ matrix
@@ -162,8 +165,14 @@ def _terms(
         factors.append(factor / size)
     shares = np.exp(log_scale - log_scale.max()) / np.bincount(chosen)[chosen]
     readout = moments[chosen] * shares[:, None]
-    size = max(float(np.sqrt(np.mean((hidden @ readout) ** 2))), 1e-300)
-    return [*factors, readout * (spread / size)]
+    gain = _gain(hidden @ readout, np.abs(hidden) @ np.abs(readout), spread)
+    return [*factors, readout * gain]
+
+
+def _gain(scores: FloatArray, largest: FloatArray, spread: float) -> float:
+    """What gives scores their size, or 0 if they are what rounding leaves of larger terms."""
+    size, most = (float(np.sqrt(np.mean(values**2))) for values in (scores, largest))
+    return spread / size if size > max(_ROUNDING * most, 1e-300) else 0.0
 
 
 def _near_one(kernel: FloatArray) -> FloatArray:

@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from ._columnwise import contract, first_legs, linear, over_samples, pairs
+from .._messages import contract_core, khatri_rao, leading, product_over_samples
 
-_KEPT = 100_000_000
-"""Bytes of a design up to which it is kept for all products with a block."""
+_KEPT_BYTES = 100_000_000
+"""A design up to this is kept for all products with a block; a bound of memory, not tuned."""
 
 
 class Block(ABC):
@@ -31,7 +31,9 @@ class Block(ABC):
 
     >>> import numpy as np
     >>> from sktensornet._arrays._parallel import ChunkPool
-    >>> from sktensornet.networks import SweepOptions, TensorNetwork, TreeSweep, tensor_train
+    >>> from sktensornet.networks import TensorNetwork, tensor_train
+    >>> from sktensornet.networks._sweeps._sweep import SweepOptions
+    >>> from sktensornet.networks._sweeps._tree_sweep import TreeSweep
     >>> network = TensorNetwork(tensor_train(1), (np.ones((1, 2, 1, 1)),))
     >>> features = [np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])]
     >>> with ChunkPool(1) as pool:
@@ -183,7 +185,7 @@ class CoreBlock(Block):
     ----------
     value : ndarray of shape (b, i_1, ..., i_k, c)
         ``b`` is the number of tensors; with a class leg, c is its length.
-    messages : list of ndarray of shape (1 or n_batch, n_samples, i_j)
+    messages : list of ndarray of shape (1 or n_batch, i_j, n_samples)
         What arrives at each leg. With ``b = 1`` and a longer leading axis here,
         the class leg is elsewhere and its index is that axis.
     ridge : ndarray of shape (1 or b,) or (1 or b, i_k, i_k), or float
@@ -196,12 +198,12 @@ class CoreBlock(Block):
         self.ridge = ridge
         self._is_plain = np.ndim(ridge) == 0
         n_batch = max(len(value), *map(len, messages))
-        lengths = [leg.shape[-1] for leg in messages]
+        lengths = [message.shape[1] for message in messages]
         width = math.prod(lengths[:2])
         self._n_intermediates = n_batch * (width + math.prod(lengths[2:]) * value.shape[-1])
-        size = n_batch * width * messages[0].shape[1] * messages[0].itemsize
-        self._kept: dict[tuple, tuple[FloatArray, list[FloatArray]]] | None = (
-            {} if size < _KEPT else None
+        size = n_batch * width * messages[0].shape[2] * messages[0].itemsize
+        self._designs: dict[tuple, tuple[FloatArray, list[FloatArray]]] | None = (
+            {} if size < _KEPT_BYTES else None
         )
 
     @property
@@ -209,53 +211,51 @@ class CoreBlock(Block):
         return self._n_intermediates
 
     def _at(self, rows: slice) -> list[FloatArray]:
-        return [message[:, rows] for message in self.messages]
+        return [message[..., rows] for message in self.messages]
 
     def _design(self, rows: slice) -> tuple[FloatArray, list[FloatArray]]:
         """What arrives at the first two legs together, kept if it is small, and the rest."""
         key = rows.start, rows.stop
-        if self._kept is not None and key in self._kept:
-            return self._kept[key]
+        if self._designs is not None and key in self._designs:
+            return self._designs[key]
         messages = self._at(rows)
-        found = first_legs(messages), messages[2:]
-        if self._kept is not None:
-            self._kept[key] = found
+        found = leading(messages), messages[2:]
+        if self._designs is not None:
+            self._designs[key] = found
         return found
 
     def scores(self, value, rows):
         design, others = self._design(rows)
-        raw = contract(value.astype(design.dtype, copy=False), design, others)
-        scores = raw[0] if len(raw) == 1 else raw[..., 0].T
-        return scores.astype(np.float64, copy=False)
+        raw = contract_core(value.astype(design.dtype, copy=False), design, others)
+        return _as_scores(raw)
 
     def adjoint(self, gradient, rows):
         design, others = self._design(rows)
-        g = gradient.astype(design.dtype, copy=False)
         n_batch = max(len(self.value), *(len(message) for message in self.messages))
-        g = g[None] if n_batch == 1 else g.T[..., None]
+        g = _as_message(gradient.astype(design.dtype, copy=False), n_batch)
         for message in reversed(others):
-            g = pairs(message, g)
-        result = over_samples(design, g).astype(np.float64, copy=False)
+            g = khatri_rao(message, g)
+        result = product_over_samples(design, g).astype(np.float64, copy=False)
         if len(result) > len(self.value):
             result = result.sum(axis=0, keepdims=True)
         return result.reshape(self.value.shape)
 
     def normal(self, weight, rows, shift_free):
-        design = first_legs(self._at(rows))
-        design = design * np.sqrt(weight[rows]).astype(design.dtype)[:, None]
+        design = leading(self._at(rows))
+        design = design * np.sqrt(weight[rows]).astype(design.dtype)
         for message in self._at(rows)[2:]:
-            design = pairs(design, message)
+            design = khatri_rao(design, message)
         summed = len(design) > len(self.value)
         if summed and shift_free:
             design = design - design.mean(axis=0)
-        normal = np.matmul(design.mT, design).astype(np.float64, copy=False)
+        normal = np.matmul(design, design.mT).astype(np.float64, copy=False)
         return normal.sum(axis=0, keepdims=True) if summed else normal
 
     def grams(self, weight, rows, shift_free):
         grams = []
         for message in self._at(rows):
-            weighted = message * weight[rows].astype(message.dtype)[:, None]
-            gram = np.matmul(weighted.mT, message).astype(np.float64, copy=False)
+            weighted = message * weight[rows].astype(message.dtype)
+            gram = np.matmul(weighted, message.mT).astype(np.float64, copy=False)
             if len(gram) > len(self.value):
                 gram = gram.mean(axis=0, keepdims=True)
             grams.append(gram)
@@ -286,8 +286,8 @@ class FactorBlock(Block):
     ----------
     value : ndarray of shape (b, m, r, 1)
         The factor V.
-    features : ndarray of shape (1, n_samples, m)
-    others : ndarray of shape (b, n_samples, r)
+    features : ndarray of shape (1, m, n_samples)
+    others : ndarray of shape (b, r, n_samples)
         Product z of the readings of all other sites.
     readout : ndarray of shape (b, r, c)
     ridge : ndarray of shape (b, r, r)
@@ -304,42 +304,51 @@ class FactorBlock(Block):
 
     def scores(self, value, rows):
         dtype = self.others.dtype
-        hidden = linear(self.features[:, rows], value[..., 0].astype(dtype))
-        raw = linear(hidden * self.others[:, rows], self.readout.astype(dtype))
-        scores = raw[0] if len(raw) == 1 else raw[..., 0].T
-        return scores.astype(np.float64, copy=False)
+        hidden = value[..., 0].astype(dtype).mT @ self.features[..., rows]
+        raw = self.readout.astype(dtype).mT @ (hidden * self.others[..., rows])
+        return _as_scores(raw)
 
     def adjoint(self, gradient, rows):
         dtype = self.others.dtype
-        g = gradient.astype(dtype)
-        g = g[None] if len(self.value) == 1 else g.T[..., None]
-        hidden = linear(g, self.readout.mT.astype(dtype)) * self.others[:, rows]
-        result = np.matmul(self.features[:, rows].mT, hidden)
+        g = _as_message(gradient.astype(dtype), len(self.value))
+        hidden = (self.readout.astype(dtype) @ g) * self.others[..., rows]
+        result = np.matmul(self.features[..., rows], hidden.mT)
         return result[..., None].astype(np.float64)
 
     def normal(self, weight, rows, shift_free):
-        root = np.sqrt(weight[rows]).astype(self.others.dtype)[:, None]
-        design = pairs(self.features[:, rows] * root, self.others[:, rows])
-        gram = np.matmul(design.mT, design).astype(np.float64)
+        root = np.sqrt(weight[rows]).astype(self.others.dtype)
+        design = khatri_rao(self.features[..., rows] * root, self.others[..., rows])
+        gram = np.matmul(design, design.mT).astype(np.float64)
         m, r = self.value.shape[1:3]
         gram = gram.reshape(-1, m, r, m, r) * self._coupling(shift_free)[:, None, :, None, :]
         return gram.reshape(-1, m * r, m * r)
 
     def grams(self, weight, rows, shift_free):
-        features, others = self.features[:, rows], self.others[:, rows]
-        w = weight[rows].astype(others.dtype)[:, None]
-        by_feature = np.matmul((features * w).swapaxes(1, 2), features).astype(np.float64)
-        by_rank = np.matmul((others * w).swapaxes(1, 2), others).astype(np.float64)
+        features, others = self.features[..., rows], self.others[..., rows]
+        w = weight[rows].astype(others.dtype)
+        by_feature = np.matmul(features * w, features.mT).astype(np.float64)
+        by_rank = np.matmul(others * w, others.mT).astype(np.float64)
         return [by_feature, by_rank * self._coupling(shift_free)]
 
     def _coupling(self, shift_free: bool) -> FloatArray:
         readout = self.readout
         if shift_free and readout.shape[-1] > 1:
             readout = readout - readout.mean(axis=-1, keepdims=True)
-        return np.matmul(readout, readout.swapaxes(1, 2))
+        return np.matmul(readout, readout.mT)
 
     def penalty(self, value):
         return np.matmul(value[..., 0], self.ridge)[..., None]
 
     def penalty_matrix(self):
         return self.ridge
+
+
+def _as_scores(message: FloatArray) -> FloatArray:
+    """The scores (n, n_outputs) of the message (b, c, n) that leaves the network."""
+    scores = message[0] if len(message) == 1 else message[:, 0]
+    return scores.T.astype(np.float64, copy=False)
+
+
+def _as_message(gradient: FloatArray, n_batch: int) -> FloatArray:
+    """A derivative by the scores (n, n_outputs) as one by that message (b, c, n)."""
+    return gradient.T[None] if n_batch == 1 else gradient.T[:, None]

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from .._cores import close_cores, open_core
+from .._cores import message_cores, network_of
 from .._network import TensorNetwork
 from ._blocks import Block, CoreBlock, FactorBlock
-from ._columnwise import linear
 from ._environments import Environments, tour
-from ._sweep import Sweep
+from ._sweep import LARGEST_EXPONENT, Sweep
 
 _SAFE_EXPONENT = 8
-_LARGEST_EXPONENT = 900
+"""As in a tree, but each term by itself; a bound, not tuned."""
 
 
 class ProductSweep(Sweep):
@@ -45,9 +44,9 @@ class ProductSweep(Sweep):
     --------
     >>> import numpy as np
     >>> from sktensornet._arrays._parallel import ChunkPool
-    >>> from sktensornet.networks import (
-    ...     ProductSweep, SweepOptions, TensorNetwork, canonical_polyadic
-    ... )
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks._sweeps._product_sweep import ProductSweep
+    >>> from sktensornet.networks._sweeps._sweep import SweepOptions
     >>> cores = (np.ones((2, 3)), np.ones((2, 3)), np.ones((3, 1)))
     >>> network = TensorNetwork(canonical_polyadic(2), cores)
     >>> features = [np.ones((4, 2))] * 2
@@ -62,8 +61,7 @@ class ProductSweep(Sweep):
 
     def __init__(self, network, features, weight, pool, options) -> None:
         super().__init__(network, features, weight, pool, options)
-        places = range(len(network.cores))
-        *factors, readout = (open_core(network, place) for place in places)
+        *factors, readout = message_cores(network)
         self._factors, self._readout = factors, readout
         n_sites = len(factors)
         self._exponent = np.zeros((n_sites, *readout.shape[:2]), dtype=np.int64)
@@ -90,7 +88,9 @@ class ProductSweep(Sweep):
             yield from self._visit(0)
 
     def network(self) -> TensorNetwork:
-        return close_cores(self._origin, [*self._factors, self._readout])
+        cores = [*self._factors, self._readout]
+        origin = self._origin
+        return network_of(origin.tree.free(), cores, origin.batched, origin.dtype)
 
     @property
     def truncation_loss(self) -> float:
@@ -99,14 +99,14 @@ class ProductSweep(Sweep):
     @property
     def spectra(self) -> tuple[FloatArray, ...]:
         """Norms of the rank-one terms, the largest first."""
-        exponents = np.clip(-self._exponent.sum(axis=0), -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
+        exponents = np.clip(-self._exponent.sum(axis=0), -LARGEST_EXPONENT, LARGEST_EXPONENT)
         norms = np.ldexp(np.linalg.norm(self._readout, axis=-1), exponents)
         return (np.sort(norms, axis=-1)[:, ::-1],)
 
     def _visit(self, site: int) -> Iterator[Block]:
         others = self._others(site)
         gram, exponent = self._other_grams(site)
-        coupling = np.matmul(self._readout, self._readout.swapaxes(1, 2))
+        coupling = np.matmul(self._readout, self._readout.mT)
         block = FactorBlock(
             self._factors[site][..., None],
             self._features[site],
@@ -126,7 +126,7 @@ class ProductSweep(Sweep):
     def _others(self, site: int) -> FloatArray:
         arriving = [self._messages(other, site) for other in self._neighbours[site]]
         if not arriving:
-            shape = (len(self._readout), len(self._weight), self._readout.shape[1])
+            shape = (*self._readout.shape[:2], len(self._weight))
             return np.ones(shape, self._dtype)
         return arriving[0] if len(arriving) == 1 else arriving[0] * arriving[1]
 
@@ -141,28 +141,30 @@ class ProductSweep(Sweep):
     def _gram(self, site: int) -> FloatArray:
         """Gram matrix of a factor with columns of norm one."""
         unit = np.ldexp(self._factors[site], self._exponent[site][:, None])
-        return np.matmul(unit.swapaxes(1, 2), unit)
+        return np.matmul(unit.mT, unit)
 
     def _read(self, site: int) -> FloatArray:
-        return linear(self._features[site], self._factors[site].astype(self._dtype))
+        return self._factors[site].astype(self._dtype).mT @ self._features[site]
 
-    def _gram_message(self, a: int, b: int) -> FloatArray:
-        product = self._gram(a)
+    def _times_arriving(
+        self, own: FloatArray, messages: Environments, a: int, b: int
+    ) -> FloatArray:
+        """What arrives at a, but from b, times what is at a."""
         for other in self._neighbours[a]:
             if other != b:
-                product = product * self._grams(other, a)
-        return product
+                own = own * messages(other, a)
+        return own
+
+    def _gram_message(self, a: int, b: int) -> FloatArray:
+        return self._times_arriving(self._gram(a), self._grams, a, b)
 
     def _message(self, a: int, b: int) -> FloatArray:
         """Product of the readings up to a site, its columns scaled near one."""
-        product = self._read(a)
-        for other in self._neighbours[a]:
-            if other != b:
-                product = product * self._messages(other, a)
-        size = self._root_mean_square(product, axis=1)
+        product = self._times_arriving(self._read(a), self._messages, a, b)
+        size = self._root_mean_square(product, axis=-1)
         shift = np.where(size > 0, np.frexp(size)[1], 0)
         if np.abs(shift).max() > _SAFE_EXPONENT:
-            product = np.ldexp(product, -shift[:, None])
+            product = np.ldexp(product, -shift[..., None])
             self._factors[a] = np.ldexp(self._factors[a], -shift[:, None])
             self._readout = np.ldexp(self._readout, shift[..., None])
             self._exponent[a] += shift
@@ -179,4 +181,4 @@ class ProductSweep(Sweep):
 
 def _scaled(matrix: FloatArray, exponent: FloatArray) -> FloatArray:
     total = exponent[:, :, None] + exponent[:, None, :]
-    return np.ldexp(matrix, np.clip(total, -_LARGEST_EXPONENT, _LARGEST_EXPONENT))
+    return np.ldexp(matrix, np.clip(total, -LARGEST_EXPONENT, LARGEST_EXPONENT))

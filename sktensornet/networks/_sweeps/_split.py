@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack
 
-from ..._arrays._linalg import thin_qr
+from ..._arrays._linalg import kept_rank, tail_norms, thin_qr
 from ..._arrays._typing import FloatArray
 
 _FLOOR = 1e-10
+"""Added to Gram matrices as a share of their trace: it bounds the condition of a half by 1e5."""
 _LEAST_SHARE = 1e-9
+"""Of the norm: directions below are rounding, and their channels would be arbitrary."""
 
 
 def truncated_split(
@@ -57,7 +59,12 @@ def truncated_split(
         left, left_inverse = _half(row_gram)
         matrix = left @ matrix
     u, values, vt = np.linalg.svd(matrix, full_matrices=False)
-    rank, loss = _kept(values, cap, tolerance)
+    tails = tail_norms(values)
+    norms = tails[:, :1]
+    rank = kept_rank(values, max(tolerance, _LEAST_SHARE) * norms, cap)
+    loss = 0.0
+    if rank < values.shape[1]:
+        loss = float((tails[:, [rank]] / np.where(norms > 0, norms, 1.0)).max())
     u, f = u[..., :rank], values[:, :rank, None] * vt[:, :rank]
     if row_gram is not None:
         u, r = thin_qr(left_inverse @ u)
@@ -90,15 +97,3 @@ def _half_by_spectrum(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
     floor = np.maximum(_FLOOR * values[:, -1:], np.finfo(np.float64).tiny)
     roots = np.sqrt(np.maximum(values, 0.0) + floor)
     return roots[..., None] * vectors.mT, vectors / roots[:, None]
-
-
-def _kept(values: FloatArray, cap: int, tolerance: float) -> tuple[int, float]:
-    tails = np.sqrt(np.cumsum(values[:, ::-1] ** 2, axis=1))[:, ::-1]
-    total = tails[:, :1]
-    # Directions below this are rounding: their channels would be arbitrary.
-    needed = int((tails > max(tolerance, _LEAST_SHARE) * total).sum(axis=1).max())
-    rank = max(1, min(needed, cap))
-    if rank == values.shape[1]:
-        return rank, 0.0
-    safe = np.where(total[:, 0] > 0, total[:, 0], 1.0)
-    return rank, float((tails[:, rank] / safe).max())

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..._arrays._parallel import ChunkPool, chunks
+from ..._arrays._parallel import ChunkPool, short_chunks
 from ..._arrays._typing import Features, FloatArray
 from .._network import TensorNetwork
 from ._blocks import Block
-from ._columnwise import columnwise
 
-_CHUNK_BYTES = 3_000_000
+LARGEST_EXPONENT = 900
+"""Powers of two are clipped here, so that products with numbers near one stay below 2**1024."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SweepOptions:
 
     Examples
     --------
-    >>> from sktensornet.networks import SweepOptions
+    >>> from sktensornet.networks._sweeps._sweep import SweepOptions
     >>> SweepOptions(rank=8, two_site=True).leg_moves
     True
     """
@@ -77,7 +77,9 @@ class Sweep(ABC):
 
     Examples
     --------
-    >>> from sktensornet.networks import ProductSweep, Sweep, TreeSweep
+    >>> from sktensornet.networks._sweeps._product_sweep import ProductSweep
+    >>> from sktensornet.networks._sweeps._sweep import Sweep
+    >>> from sktensornet.networks._sweeps._tree_sweep import TreeSweep
     >>> issubclass(TreeSweep, Sweep), issubclass(ProductSweep, Sweep)
     (True, True)
     """
@@ -91,7 +93,7 @@ class Sweep(ABC):
         options: SweepOptions,
     ) -> None:
         self._origin = network
-        self._features = [columnwise(np.asarray(feature)[None]) for feature in features]
+        self._features = [np.ascontiguousarray(np.asarray(each).T)[None] for each in features]
         self._weight = weight
         self._n_samples = pool.total(len(weight), "samples")
         self._share = weight / pool.total(weight.sum(), "weight")
@@ -150,8 +152,7 @@ class Sweep(ABC):
 
     def _chunks(self, entries: int) -> list[slice]:
         """Rows whose intermediates, `entries` numbers a row, stay in the cache."""
-        rows = _CHUNK_BYTES // (self._dtype.itemsize * max(1, entries))
-        return chunks(len(self._weight), max(64, rows))
+        return short_chunks(len(self._weight), self._dtype.itemsize * entries)
 
     def _root_mean_square(self, message: FloatArray, axis: int | None = None):
         """Root of the mean square over all samples, summed in float64."""

@@ -8,20 +8,25 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..._arrays._linalg import thin_qr
+from ..._arrays._multilinear import move_axis
 from ..._arrays._typing import FloatArray
-from .._cores import close_cores, open_axes, open_core
+from .._cores import message_cores, network_of
+from .._messages import contract_core, khatri_rao, leading
 from .._network import TensorNetwork
 from .._tensors._gauge import orthogonalise
-from .._tree import OUT, UNIT, Tree
+from .._tree import Tree
 from ._blocks import CoreBlock
-from ._columnwise import contract, first_legs, moved, pairs
 from ._environments import Environments, tour
 from ._split import truncated_split
-from ._sweep import Sweep
+from ._sweep import LARGEST_EXPONENT, Sweep
 
 _SITE, _BOND = 0, 1
 _SAFE_EXPONENT = 16
-_LARGEST_EXPONENT = 900
+"""Messages of root mean squares within 2**16 and 2**-16 are left as they are.
+
+A product of all legs of a core then stays far from the limits of float32, 2**128
+and 2**-126, and few messages are written twice.
+"""
 
 
 class TreeSweep(Sweep):
@@ -49,7 +54,9 @@ class TreeSweep(Sweep):
     --------
     >>> import numpy as np
     >>> from sktensornet._arrays._parallel import ChunkPool
-    >>> from sktensornet.networks import SweepOptions, TensorNetwork, TreeSweep, tensor_train
+    >>> from sktensornet.networks import TensorNetwork, tensor_train
+    >>> from sktensornet.networks._sweeps._sweep import SweepOptions
+    >>> from sktensornet.networks._sweeps._tree_sweep import TreeSweep
     >>> cores = (np.ones((1, 2, 1)), np.ones((1, 2, 1, 1)), np.ones((1, 2, 1)))
     >>> network = TensorNetwork(tensor_train(3), cores)
     >>> features = [np.ones((4, 2))] * 3
@@ -66,21 +73,24 @@ class TreeSweep(Sweep):
     def __init__(self, network, features, weight, pool, options) -> None:
         super().__init__(network, features, weight, pool, options)
         centred = orthogonalise(network)
-        places = range(len(centred.cores))
         legs = _legs(network.tree)
+
+        def length(leg: tuple[int, int]) -> int:
+            kind, to = leg
+            return features[to].shape[-1] if kind == _SITE else options.rank
+
         # Short legs first, whose products are formed; of two as short, the site.
-        lengths = [
-            [features[to].shape[-1] if kind == _SITE else options.rank for kind, to in own]
+        self._orders = [
+            [j for *_, j in sorted((length(leg), leg, j) for j, leg in enumerate(own))]
             for own in legs
         ]
-        self._orders = [
-            tuple(sorted(range(len(own)), key=list(zip(length, own)).__getitem__))
-            for own, length in zip(legs, lengths)
-        ]
         self._legs = [[own[j] for j in order] for own, order in zip(legs, self._orders)]
-        self._cores = [_open(centred, place, self._orders[place]) for place in places]
-        self._exponent, self._total_exponent = [0] * len(self._cores), 0
         self._root = self._centre = network.tree.core_of[network.tree.root]
+        self._cores = [
+            _leg_core(core, place == self._root, order)
+            for place, (core, order) in enumerate(zip(message_cores(centred), self._orders))
+        ]
+        self._exponent, self._total_exponent = [0] * len(self._cores), 0
         self._neighbours = [[to for kind, to in legs if kind == _BOND] for legs in self._legs]
         self._environments = Environments(
             self._neighbours, self._root, self._message, self._keeps_all
@@ -107,13 +117,11 @@ class TreeSweep(Sweep):
     def network(self) -> TensorNetwork:
         closed = []
         for place, core in enumerate(self._cores):
-            units = tuple(
-                axis for axis, kind in enumerate(open_axes(self._origin, place)) if kind == UNIT
-            )
             order = np.argsort(self._orders[place])
             core = core.transpose(0, *(1 + order), core.ndim - 1)
-            closed.append(np.expand_dims(core if place == self._root else core[..., 0], units))
-        return close_cores(self._origin, closed)
+            closed.append(core if place == self._root else core[..., 0])
+        origin = self._origin
+        return network_of(origin.tree.free(), closed, origin.batched, origin.dtype)
 
     @property
     def keeps_scores(self) -> bool:
@@ -141,7 +149,7 @@ class TreeSweep(Sweep):
     def _ridge(self, *centres: int) -> float:
         """Squared norm of the weight tensor by that of the centre."""
         others = self._total_exponent - sum(self._exponent[place] for place in centres)
-        return math.ldexp(1.0, max(-_LARGEST_EXPONENT, min(_LARGEST_EXPONENT, 2 * others)))
+        return math.ldexp(1.0, max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, 2 * others)))
 
     def _visit(self) -> Iterator[CoreBlock]:
         centre = self._centre
@@ -152,8 +160,8 @@ class TreeSweep(Sweep):
     def _visit_pair(self, a: int, b: int) -> Iterator[CoreBlock]:
         """Visit the centre and a neighbour as one core, then make that the centre."""
         self._environments.enter(a, b)
-        left = moved(self._cores[a], self._axis(a, b), -1)
-        right = moved(self._cores[b], self._axis(b, a), 1)
+        left = move_axis(self._cores[a], self._axis(a, b), -1)
+        right = move_axis(self._cores[b], self._axis(b, a), 1)
         outer = (*left.shape[1:-2], *right.shape[2:-1])
         product = _join(left.reshape(len(left), -1, *left.shape[-2:]), right)
         rows, columns, c = product.shape[1:]
@@ -165,16 +173,16 @@ class TreeSweep(Sweep):
         yield block
         factor = self._split(a, b, block.value.reshape(-1, rows, columns, c))
         core = factor.reshape(*factor.shape[:2], *right.shape[2:-1], -1)
-        self._arrive(a, b, moved(core, 1, self._axis(b, a)))
+        self._arrive(a, b, move_axis(core, 1, self._axis(b, a)))
 
     def _step(self, a: int, b: int) -> None:
         """Make a neighbour the centre; the class leg goes along if it may."""
-        left = moved(self._cores[a], self._axis(a, b), -2)
+        left = move_axis(self._cores[a], self._axis(a, b), -2)
         factor = self._split(a, b, left.reshape(len(left), -1, *left.shape[-2:]))
-        right = moved(self._cores[b], self._axis(b, a), 1)
+        right = move_axis(self._cores[b], self._axis(b, a), 1)
         product = _join(factor.swapaxes(2, 3), right)
         core = product.reshape(*product.shape[:2], *right.shape[2:-1], -1)
-        self._arrive(a, b, moved(core, 1, self._axis(b, a)))
+        self._arrive(a, b, move_axis(core, 1, self._axis(b, a)))
 
     def _arrive(self, a: int, b: int, core: FloatArray) -> None:
         self._cores[b] = np.ascontiguousarray(core)
@@ -198,8 +206,8 @@ class TreeSweep(Sweep):
         if truncates:
             grams: list = []
             if self._options.function_space and not stays:
-                merged = self._options.two_site
-                beyond = self._incoming(b, a) if merged else [self._environments(b, a)]
+                two_site = self._options.two_site
+                beyond = self._incoming(b, a) if two_site else [self._environments(b, a)]
                 grams = [self._gram(self._incoming(a, b)), self._gram(beyond)]
             q, factor, spectrum, loss = truncated_split(tensor, cap, tolerance, *grams)
             self._splits[a, b] = spectrum, loss
@@ -207,20 +215,20 @@ class TreeSweep(Sweep):
             q, r = thin_qr(tensor[..., 0])
             factor = r[..., None]
         core = q.reshape(*shape, c if stays else 1, q.shape[-1])
-        self._cores[a] = np.ascontiguousarray(moved(core, -1, axis))
+        self._cores[a] = np.ascontiguousarray(move_axis(core, -1, axis))
         return factor
 
     def _gram(self, messages: Sequence[FloatArray]) -> FloatArray:
         """Weighted Gram matrix of what some messages carry together."""
-        root = np.sqrt(self._share)[:, None]
-        size = math.prod(message.shape[-1] for message in messages)
+        root = np.sqrt(self._share)
+        size = math.prod(message.shape[1] for message in messages)
         batch = max(len(message) for message in messages)
 
         def chunk(rows: slice) -> FloatArray:
-            design = messages[0][:, rows] * root[rows]
+            design = messages[0][..., rows] * root[rows]
             for message in messages[1:]:
-                design = pairs(design, message[:, rows])
-            return np.matmul(design.mT, design)
+                design = khatri_rao(design, message[..., rows])
+            return np.matmul(design, design.mT)
 
         total = self._pool.sum(chunk, self._chunks(size * batch))
         total = self._pool.total(total, "Gram matrix of messages")
@@ -234,18 +242,16 @@ class TreeSweep(Sweep):
         the two cores take over.
         """
         messages = self._incoming(a, b)
-        core = moved(self._cores[a], self._axis(a, b), -2).astype(self._dtype)
+        core = move_axis(self._cores[a], self._axis(a, b), -2).astype(self._dtype)
         rank, c = core.shape[-2:]
         core = np.ascontiguousarray(core).reshape(*core.shape[:-2], rank * c)
         batch = c if c > 1 else max(len(core), *(len(message) for message in messages))
-        result = np.empty((batch, rank, len(self._weight)), self._dtype).mT
+        result = np.empty((batch, rank, len(self._weight)), self._dtype)
 
         def chunk(rows: slice) -> None:
-            arriving = [message[:, rows] for message in messages]
-            raw = contract(core, first_legs(arriving), arriving[2:])
-            if c > 1:
-                raw = raw.mT.reshape(rank, c, -1).swapaxes(0, 1).mT
-            result[:, rows] = raw
+            arriving = [message[..., rows] for message in messages]
+            raw = contract_core(core, leading(arriving), arriving[2:])
+            result[..., rows] = raw.reshape(rank, c, -1).swapaxes(0, 1) if c > 1 else raw
 
         width = math.prod(core.shape[1:3]) + rank * c
         self._pool.runs(chunk, self._chunks(width * batch))
@@ -269,27 +275,23 @@ def _join(left: FloatArray, right: FloatArray) -> FloatArray:
     return product.reshape(batch, k, -1, c * e)
 
 
-def _open(network: TensorNetwork, place: int, order: tuple[int, ...]) -> FloatArray:
-    """A core with its legs in an order, a class axis, and no axes that close a chain."""
-    units = tuple(j for j, kind in enumerate(open_axes(network, place)) if kind == UNIT)
-    core = np.squeeze(open_core(network, place), axis=units)
-    if network.tree.order[place] != network.tree.root:
+def _leg_core(core: FloatArray, is_root: bool, order: list[int]) -> FloatArray:
+    """A core (b, children..., out) with its legs in an order and a class axis."""
+    if not is_root:
         core = core[..., None]
     return np.ascontiguousarray(core.transpose(0, *(1 + j for j in order), core.ndim - 1))
 
 
 def _legs(tree: Tree) -> list[list[tuple[int, int]]]:
-    """What each axis of each core leads to: a site or a neighbouring core."""
+    """What the legs of each core lead to, a site or a core: its children, then its parent."""
     parent = {child: index for index, node in enumerate(tree.nodes) for child in node.children}
     legs = []
     for index in tree.order:
-        own = []
-        for axis in tree.nodes[index].axes or ():
-            if axis == OUT and index != tree.root:
-                own.append((_BOND, tree.core_of[parent[index]]))
-            elif axis >= 0:
-                child = tree.nodes[index].children[axis]
-                site = tree.nodes[child].site
-                own.append((_BOND, tree.core_of[child]) if site is None else (_SITE, site))
+        nodes = [(child, tree.nodes[child].site) for child in tree.nodes[index].children]
+        own = [
+            (_BOND, tree.core_of[child]) if site is None else (_SITE, site) for child, site in nodes
+        ]
+        if index != tree.root:
+            own.append((_BOND, tree.core_of[parent[index]]))
         legs.append(own)
     return legs

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..._arrays._typing import FloatArray
-from .._cores import close_cores, open_axes, open_core
+from ..._arrays._multilinear import mode_gram
+from .._cores import message_cores, network_of
 from .._network import TensorNetwork
-from .._tree import OUT
+from ._upward_downward import raised, upward
 
 
 def inner(a: TensorNetwork, b: TensorNetwork) -> float:
@@ -40,30 +42,15 @@ def inner(a: TensorNetwork, b: TensorNetwork) -> float:
     4.0
     """
     _check_same_space(a, b)
-    tree = a.tree
-    grams: list[FloatArray] = []
-    for index, node in enumerate(tree.nodes):
-        if node.site is not None:
-            grams.append(np.empty(0))
-        elif node.is_product:
-            grams.append(np.multiply.reduce([grams[child] for child in node.children]))
-        else:
-            position = tree.core_of[index]
-            left, right = open_core(a, position), open_core(b, position)
-            axes = open_axes(a, position)
-            for place, child in enumerate(node.children):
-                if tree.nodes[child].site is None:
-                    gram = grams[child]
-                    axis = axes.index(place)
-                    moved = np.moveaxis(left, axis, -1)
-                    shape = (*moved.shape[:-1], gram.shape[-1])
-                    product = moved.reshape(len(moved), -1, moved.shape[-1]) @ gram
-                    left = np.moveaxis(product.reshape(shape), -1, axis)
-            out = axes.index(OUT)
-            rows = np.moveaxis(left, out, 1).reshape(len(left), left.shape[out], -1)
-            columns = np.moveaxis(right, out, 1).reshape(len(right), right.shape[out], -1)
-            grams.append(rows @ columns.mT)
-    return float(np.trace(grams[-1], axis1=-2, axis2=-1).sum())
+    left, right = message_cores(a), message_cores(b)
+    core_of = a.tree.core_of
+
+    def gram(index, below):
+        place = core_of[index]
+        return mode_gram(raised(left[place], below), right[place], -1)
+
+    total: Any = upward(a.tree, lambda index: None, gram, np.multiply)[-1]
+    return float(np.trace(total, axis1=-2, axis2=-1).sum())
 
 
 def norm(network: TensorNetwork) -> float:
@@ -118,31 +105,23 @@ def add(a: TensorNetwork, b: TensorNetwork) -> TensorNetwork:
     ((2,), 2.0)
     """
     _check_same_space(a, b)
-    tree = a.tree
+    tree = a.tree.free()
     cores = []
-    for position, index in enumerate(tree.order):
+    for index, left, right in zip(tree.order, message_cores(a), message_cores(b), strict=True):
         node = tree.nodes[index]
-        left, right = open_core(a, position), open_core(b, position)
-        first, second, shape = [], [], []
-        for axis, kind in enumerate(open_axes(a, position)):
-            n_left, n_right = left.shape[axis], right.shape[axis]
-            is_inner = kind >= 0 and tree.nodes[node.children[kind]].site is None
-            if is_inner or (kind == OUT and index != tree.root):
-                first.append(slice(0, n_left))
-                second.append(slice(n_left, n_left + n_right))
-                shape.append(n_left + n_right)
-            else:
-                first.append(slice(None))
-                second.append(slice(None))
-                shape.append(n_left)
+        # The batch and the legs of sites and of the classes are shared; bonds add up.
+        bonds = [tree.nodes[child].site is None for child in node.children]
+        grows = [False, *bonds, index != tree.root]
+        shape = [n + m * own for n, m, own in zip(left.shape, right.shape, grows, strict=True)]
         core = np.zeros(shape, np.result_type(a.dtype, b.dtype))
-        core[tuple(first)] += left
-        core[tuple(second)] += right
+        core[tuple(map(slice, left.shape))] += left
+        core[tuple(slice(n * own, None) for n, own in zip(left.shape, grows, strict=True))] += right
         cores.append(core)
-    return close_cores(a, cores)
+    return network_of(tree, cores, a.batched, a.dtype)
 
 
 def _check_same_space(a: TensorNetwork, b: TensorNetwork) -> None:
+    a.tree.require_multilinear("the algebra of weight tensors")
     if a.tree.free() != b.tree.free():
         raise ValueError("the networks differ in tree; they must agree.")
     for name in ("mode_sizes", "n_outputs", "batched"):

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from .._cores import open_axes
 from .._network import TensorNetwork
-from .._tree import OUT
-from ._gauge import _apply, _inwards, _open, orthogonalise
+from ._gauge import bond_factors, orthogonalise
 
 
 def bond_spectra(network: TensorNetwork) -> tuple[FloatArray, ...]:
@@ -42,21 +40,10 @@ def bond_spectra(network: TensorNetwork) -> tuple[FloatArray, ...]:
     >>> bond_spectra(TensorNetwork(tensor_train(2), cores))[0].round(6)
     array([[2.]])
     """
-    cores, bonds = _open(orthogonalise(network))
-    tree = network.tree
-    factors: dict[int, FloatArray] = {}
-    for position, _, neighbour, neighbour_axis in reversed(
-        _inwards(bonds, tree.core_of[tree.root])
-    ):
-        parent = cores[neighbour]
-        if neighbour in factors:
-            out = open_axes(network, neighbour).index(OUT)
-            parent = _apply(parent, factors[neighbour], out)
-        moved = np.moveaxis(parent, neighbour_axis, -1)
-        matrix = moved.reshape(len(moved), -1, moved.shape[-1])
-        factors[position] = np.linalg.qr(matrix)[1]
-    return tuple(
-        np.linalg.svd(factors[tree.core_of[index]], compute_uv=False)
-        for index in tree.order
-        if index != tree.root
-    )
+    centred = orthogonalise(network)
+    spectra = {
+        position: np.linalg.svd(factor, compute_uv=False)
+        for (position, *_), factor in bond_factors(centred)
+    }
+    order = range(len(centred.cores))
+    return tuple(spectra[position] for position in order if position in spectra)

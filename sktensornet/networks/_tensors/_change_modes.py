@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..._arrays._multilinear import mode_product
 from ..._arrays._typing import FloatArray, IntArray
+from .._cores import message_cores, network_of
 from .._network import TensorNetwork
-from .._tree import OUT
 
 
 def change_modes(network: TensorNetwork, matrices: Sequence[FloatArray]) -> TensorNetwork:
@@ -40,18 +41,14 @@ def change_modes(network: TensorNetwork, matrices: Sequence[FloatArray]) -> Tens
     array([3., 5.])
     """
     tree = network.tree
-    cores = []
-    for core, index in zip(network.cores, tree.order, strict=True):
-        node = tree.nodes[index]
-        core = core.astype(np.float64)
-        for place, child in enumerate(node.children):
+    cores = message_cores(network)
+    for position, index in enumerate(tree.order):
+        for axis, child in enumerate(tree.nodes[index].children, start=1):
             site = tree.nodes[child].site
             if site is not None:
-                axis = (node.axes or ()).index(place) + int(network.batched)
-                matrix = np.asarray(matrices[site], np.float64)
-                core = np.moveaxis(np.moveaxis(core, axis, -1) @ matrix, -1, axis)
-        cores.append(core)
-    return TensorNetwork(tree, tuple(cores), network.batched)
+                matrix = np.asarray(matrices[site], np.float64).T[None]
+                cores[position] = mode_product(cores[position], matrix, axis)
+    return network_of(tree, cores, network.batched)
 
 
 def scale_outputs(
@@ -84,13 +81,11 @@ def scale_outputs(
     """
     which = np.arange(network.n_outputs) if which is None else which
     factors = np.asarray(factors, np.float64)[which]
-    cores = [core.astype(np.float64) for core in network.cores]
+    cores = message_cores(network)
     root = network.tree.core_of[network.tree.root]
     if network.batched:
         cores = [core[which] for core in cores]
         cores[root] *= factors.reshape(-1, *[1] * (cores[root].ndim - 1))
     else:
-        axis = (network.tree.nodes[-1].axes or ()).index(OUT)
-        moved = np.moveaxis(cores[root], axis, -1)[..., which] * factors
-        cores[root] = np.moveaxis(moved, -1, axis)
-    return TensorNetwork(network.tree, tuple(cores), network.batched)
+        cores[root] = cores[root][..., which] * factors
+    return network_of(network.tree, cores, network.batched)

@@ -14,6 +14,9 @@ from .._network import TensorNetwork
 from ._grams_by_order import Graded, GradedGrams
 
 _CHUNK = 2_000_000
+"""Numbers of messages that are formed before most are ruled out; a bound of memory, not tuned."""
+_SAFE_EXPONENT = 16
+"""Messages within 2**16 and 2**-16 are left as they are: products of a few stay in range."""
 _ROUNDING = 1e-12
 """Of a bound whose parts cancel; pruning is exact up to it."""
 
@@ -35,7 +38,7 @@ def count_entries(mode_sizes: tuple[int, ...], order: int) -> int:
 
     Examples
     --------
-    >>> from sktensornet.networks import count_entries
+    >>> from sktensornet.networks._tensors._entry_search import count_entries
     >>> count_entries((2, 2, 2), order=2)
     7
     """
@@ -62,7 +65,7 @@ class Entries:
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Entries
+    >>> from sktensornet.networks._tensors._entry_search import Entries
     >>> Entries({1: np.array([[[0, 1]]])}, {1: np.array([[5.0]])}).values[1]
     array([[5.]])
     """
@@ -136,7 +139,8 @@ class EntrySearch:
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import EntrySearch, TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks._tensors._entry_search import EntrySearch
     >>> cores = (np.array([[1.0], [2.0]]), np.array([[1.0], [3.0]]), np.ones((1, 1)))
     >>> found = EntrySearch(TensorNetwork(canonical_polyadic(2), cores), order=2).run()
     >>> found.values[2]
@@ -349,7 +353,7 @@ def _multiply(a: FloatArray, b: FloatArray) -> FloatArray:
 def _rescaled(table: _Table) -> _Table:
     size = max((np.abs(m).max(initial=0.0) for _, m in table.rows.values()), default=0.0)
     shift = int(np.frexp(size)[1])
-    if abs(shift) <= 16:
+    if abs(shift) <= _SAFE_EXPONENT:
         return table
     rows = {j: (i, np.ldexp(m, -shift)) for j, (i, m) in table.rows.items()}
     return _Table(rows, table.exponent + shift)

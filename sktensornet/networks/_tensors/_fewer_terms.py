@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from .._cores import close_cores, open_core
+from .._cores import message_cores, network_of
 from .._network import TensorNetwork
 
 _ROUNDING = 1e-7
 """Errors are roots of differences, so smaller shares of the norm than this are rounding."""
+_INDEPENDENT = 1e-13
+"""A term whose squared residual is a smaller share of the largest depends on those chosen."""
 
 
 def keep_terms(
@@ -49,15 +51,17 @@ def keep_terms(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic, keep_terms
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks._tensors._fewer_terms import keep_terms
     >>> factor, readout = np.eye(2), np.array([[1.0], [1e-9]])
     >>> network = TensorNetwork(canonical_polyadic(2), (factor, factor, readout))
     >>> keep_terms(network, rank=None, rank_tol=1e-6).ranks
     (1,)
     """
-    *factors, readout = (open_core(network, place) for place in range(len(network.cores)))
+    network.tree.require_multilinear("the algebra of weight tensors")
+    *factors, readout = message_cores(network)
     if gram is None:
-        gram = np.multiply.reduce([np.matmul(v.swapaxes(1, 2), v) for v in factors])
+        gram = np.multiply.reduce([np.matmul(v.mT, v) for v in factors])
     cap = readout.shape[1] if rank is None else min(rank, readout.shape[1])
     paths = [_pursue(g, own, cap) for g, own in zip(gram, readout)]
     needed = [int(np.sum(errors > max(rank_tol, _ROUNDING) * errors[0])) for _, errors in paths]
@@ -68,7 +72,8 @@ def keep_terms(
         for g, own, which in zip(gram, readout, kept)
     ]
     chosen = [np.stack([v[:, which] for v, which in zip(factor, kept)]) for factor in factors]
-    return close_cores(network, [*chosen, np.stack(refitted)])
+    cores = [*chosen, np.stack(refitted)]
+    return network_of(network.tree.free(), cores, network.batched, network.dtype)
 
 
 def _pursue(gram: FloatArray, readout: FloatArray, cap: int) -> tuple[FloatArray, FloatArray]:
@@ -80,7 +85,7 @@ def _pursue(gram: FloatArray, readout: FloatArray, cap: int) -> tuple[FloatArray
     residual = gram.copy()
     correlation = gram @ readout
     remaining = max(float(np.vdot(readout, correlation)), 0.0)
-    floor = 1e-13 * np.diagonal(gram).max(initial=np.finfo(np.float64).tiny)
+    floor = _INDEPENDENT * np.diagonal(gram).max(initial=np.finfo(np.float64).tiny)
     order: list[int] = []
     errors: list[float] = []
     for _ in range(cap):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from ..._arrays._multilinear import mode_gram, mode_product
 from ..._arrays._typing import FloatArray
 from .._passes._contraction import Contraction
-from .._tree import Node
+from .._tree import Tree
+from ._upward_downward import downward, raised, upward
 
 
 def squared_norm_and_gradient(
@@ -49,7 +52,9 @@ def squared_norm_and_gradient(
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import Contraction, squared_norm_and_gradient, tensor_train
+    >>> from sktensornet.networks import tensor_train
+    >>> from sktensornet.networks._passes._contraction import Contraction
+    >>> from sktensornet.networks._tensors._frobenius import squared_norm_and_gradient
     >>> tree = tensor_train(2)
     >>> contraction = Contraction(tree, tree.message_sizes((2, 2), rank=1, n_outputs=1))
     >>> cores = [np.full(shape, 2.0) for shape in contraction.core_shapes]
@@ -58,78 +63,36 @@ def squared_norm_and_gradient(
     (64.0, array([32., 32.]))
     """
     contraction.tree.require_multilinear("the Frobenius norm")
-    nodes = contraction.tree.nodes
-    core_of = contraction.tree.core_of
+    tree = contraction.tree
     working = [core.astype(np.float64) for core in cores]
-    shares = [1.0 if constants is None else _share(node, nodes, constants) for node in nodes]
-    grams: list[FloatArray] = []
-    raised: list[FloatArray] = []
-    for index, node in enumerate(nodes):
-        gram: FloatArray = np.empty(0)
-        product: FloatArray = np.empty(0)
-        if node.axes is not None:
-            core = working[core_of[index]]
-            product = shares[index] * core
-            for child, axis in _bonds(node, nodes):
-                product = _mode_product(product, grams[child], axis)
-            gram = _unfold(core, -1) @ _unfold(product, -1).mT
-        elif node.children:
-            gram = np.multiply.reduce([grams[child] for child in node.children])
-        grams.append(gram)
-        raised.append(product)
+    scaled = working
+    if constants is not None:
+        shares = [_share(tree, index, constants) for index in tree.order]
+        scaled = [share * core for share, core in zip(shares, working, strict=True)]
+    products: list[FloatArray] = [np.empty(0)] * len(working)
+    gradients = list(products)
 
-    value = float(np.trace(grams[-1], axis1=-2, axis2=-1).sum())
-    gradients: list[FloatArray] = [np.empty(0)] * len(working)
-    above: list[FloatArray] = [np.empty(0)] * len(nodes)
-    above[-1] = np.broadcast_to(np.eye(grams[-1].shape[-1]), grams[-1].shape)
-    for index in range(len(nodes) - 1, -1, -1):
-        node, environment = nodes[index], above[index]
-        if node.axes is not None:
-            position = core_of[index]
-            core = working[position]
-            gradients[position] = 2.0 * _mode_product(raised[index], environment, -1)
-            half = _mode_product(shares[index] * core, environment, -1)
-            bonds = _bonds(node, nodes)
-            for child, axis in bonds:
-                others = half
-                for sibling, sibling_axis in bonds:
-                    if sibling != child:
-                        others = _mode_product(others, grams[sibling], sibling_axis)
-                above[child] = _unfold(others, axis) @ _unfold(core, axis).mT
-        elif node.children:
-            prefix = [environment]
-            for child in node.children[:-1]:
-                prefix.append(prefix[-1] * grams[child])
-            suffix: FloatArray | float = 1.0
-            for child, before in zip(node.children[::-1], prefix[::-1], strict=True):
-                above[child] = before * suffix
-                suffix = suffix * grams[child]
-    return value, gradients
+    def gram(index, below):
+        place = tree.core_of[index]
+        products[place] = raised(scaled[place], below)
+        return mode_gram(working[place], products[place], -1)
+
+    def environments(index, above, below):
+        place = tree.core_of[index]
+        gradients[place] = 2.0 * mode_product(products[place], above.mT, -1)
+        half = mode_product(scaled[place], above.mT, -1)
+        for j, own in enumerate(below):
+            others = None if own is None else raised(half, below, without=j)
+            yield None if others is None else mode_gram(others, working[place], 1 + j)
+
+    below: list[Any] = upward(tree, lambda index: None, gram, np.multiply)
+    top = np.broadcast_to(np.eye(below[-1].shape[-1]), below[-1].shape)
+    downward(tree, below, top, environments, np.multiply)
+    return float(np.trace(below[-1], axis1=-2, axis2=-1).sum()), gradients
 
 
-def _share(node: Node, nodes: tuple[Node, ...], constants: Sequence[FloatArray]) -> float:
+def _share(tree: Tree, index: int, constants: Sequence[FloatArray]) -> float:
     """What the sites at a node contribute to the denominator, inverted."""
-    sites = [nodes[child].site for child in node.children]
+    sites = [tree.nodes[child].site for child in tree.nodes[index].children]
     squares = [float(constants[site] @ constants[site]) for site in sites if site is not None]
     return 1.0 / math.prod(squares)
-
-
-def _bonds(node: Node, nodes: tuple[Node, ...]) -> list[tuple[int, int]]:
-    """Each child that is not a site, with the axis of the core towards it."""
-    return [
-        (child, 1 + place) for place, child in enumerate(node.children) if nodes[child].site is None
-    ]
-
-
-def _mode_product(tensor: FloatArray, matrices: FloatArray, axis: int) -> FloatArray:
-    """Multiply one axis of a batch of tensors by a batch of symmetric matrices."""
-    moved = np.moveaxis(tensor, axis, -1)
-    shape = moved.shape
-    product = np.matmul(moved.reshape(shape[0], -1, shape[-1]), matrices)
-    return np.moveaxis(product.reshape(shape), -1, axis)
-
-
-def _unfold(tensor: FloatArray, axis: int) -> FloatArray:
-    """Batch of matricizations with rows along the axis."""
-    moved = np.moveaxis(tensor, axis, 1)
-    return moved.reshape(moved.shape[0], moved.shape[1], -1)

@@ -7,14 +7,21 @@ towards that one, whose plain norm is then that of the whole tensor.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
+from ..._arrays._linalg import kept_rank
+from ..._arrays._multilinear import mode_product, move_axis
 from ..._arrays._typing import FloatArray
 from ..._support._checks import check_integer, check_real
-from .._cores import close_cores, open_axes, open_core
+from .._cores import message_cores, network_of
 from .._network import TensorNetwork
-from .._tree import OUT
+from .._tree import Tree
 from ._fewer_terms import keep_terms
+
+Bond: TypeAlias = tuple[int, int, int, int]
+"""A core, its axis in (batch, children..., out), its neighbour, and the axis of that."""
 
 
 def orthogonalise(network: TensorNetwork, towards: int | None = None) -> TensorNetwork:
@@ -58,18 +65,24 @@ def orthogonalise(network: TensorNetwork, towards: int | None = None) -> TensorN
     >>> bool(np.isclose(np.linalg.norm(centred.cores[1]), norm(centred)))
     True
     """
-    cores, bonds = _open(network)
-    root = network.tree.core_of[network.tree.root]
+    tree = network.tree
+    tree.require_multilinear("a canonical gauge")
+    if tree.multiplied:
+        raise ValueError(
+            f"a {tree.format} network multiplies messages element by element, which leaves no "
+            "gauge; orthogonalise tensor trains and hierarchical Tucker trees."
+        )
+    cores = message_cores(network)
+    root = tree.core_of[tree.root]
     target = root if towards is None else check_integer("towards", towards, 0)
     if target >= len(cores):
         raise ValueError(f"towards={towards!r} must be less than {len(cores)}, the cores.")
-    for position, axis, neighbour, neighbour_axis in _inwards(bonds, target):
-        core = cores[position]
-        moved = np.moveaxis(core, axis, -1)
-        q, r = np.linalg.qr(moved.reshape(len(core), -1, moved.shape[-1]))
-        cores[position] = np.moveaxis(q.reshape(*moved.shape[:-1], q.shape[-1]), -1, axis)
-        cores[neighbour] = _apply(cores[neighbour], r, neighbour_axis)
-    return close_cores(network, cores)
+    for position, axis, neighbour, neighbour_axis in _inwards(tree, target):
+        moved = move_axis(cores[position], axis, -1)
+        q, r = np.linalg.qr(moved.reshape(len(moved), -1, moved.shape[-1]))
+        cores[position] = move_axis(q.reshape(*moved.shape[:-1], q.shape[-1]), -1, axis)
+        cores[neighbour] = mode_product(cores[neighbour], r, neighbour_axis)
+    return network_of(tree.free(), cores, network.batched, network.dtype)
 
 
 def round_network(
@@ -124,78 +137,59 @@ def round_network(
     tolerance = check_real("rank_tol", rank_tol, 0, 1, low_allowed=True)
     if network.tree.multiplied:
         return keep_terms(network, cap, tolerance)
-    cores, bonds = _open(orthogonalise(network))
-    tree = network.tree
-    root = tree.core_of[tree.root]
-    total = float(np.linalg.norm(cores[root]))
-    factors: dict[int, FloatArray] = {}
+    centred = orthogonalise(network)
+    tree = centred.tree
+    cores = message_cores(centred)
+    threshold = tolerance * float(np.linalg.norm(cores[tree.core_of[tree.root]]))
     projections = []
-    for position, axis, neighbour, neighbour_axis in reversed(_inwards(bonds, root)):
+    for bond, factor in bond_factors(centred):
+        _, values, right = np.linalg.svd(factor, full_matrices=False)
+        projections.append((bond, right[:, : kept_rank(values, threshold, cap)]))
+    for (position, axis, neighbour, neighbour_axis), basis in projections:
+        cores[position] = mode_product(cores[position], basis, axis)
+        cores[neighbour] = mode_product(cores[neighbour], basis, neighbour_axis)
+    return network_of(tree, cores, network.batched, network.dtype)
+
+
+def bond_factors(centred: TensorNetwork) -> list[tuple[Bond, FloatArray]]:
+    """R of the matricization at each bond, classes included, the bonds of the root first.
+
+    Parameters
+    ----------
+    centred : TensorNetwork
+        A tree in canonical gauge towards the core of the class leg.
+
+    Returns
+    -------
+    list of (Bond, ndarray of shape (batch, k, rank))
+        R has the singular values of the matrix above times below.
+    """
+    tree = centred.tree
+    cores = message_cores(centred)
+    factors: dict[int, FloatArray] = {}
+    found = []
+    for bond in reversed(_inwards(tree, tree.core_of[tree.root])):
+        position, _, neighbour, neighbour_axis = bond
         parent = cores[neighbour]
         if neighbour in factors:
-            out = open_axes(network, neighbour).index(OUT)
-            parent = _apply(parent, factors[neighbour], out)
-        moved = np.moveaxis(parent, neighbour_axis, -1)
-        matrix = moved.reshape(len(moved), -1, moved.shape[-1])
-        factor = np.linalg.qr(matrix)[1]
-        factors[position] = factor
-        _, values, right = np.linalg.svd(factor, full_matrices=False)
-        kept = kept_rank(values, tolerance * total, cap)
-        projections.append((position, axis, neighbour, neighbour_axis, right[:, :kept]))
-    for position, axis, neighbour, neighbour_axis, basis in projections:
-        cores[position] = _apply(cores[position], basis, axis)
-        cores[neighbour] = _apply(cores[neighbour], basis, neighbour_axis)
-    return close_cores(network, cores)
+            parent = mode_product(parent, factors[neighbour], -1)
+        moved = move_axis(parent, neighbour_axis, -1)
+        factors[position] = np.linalg.qr(moved.reshape(len(moved), -1, moved.shape[-1]))[1]
+        found.append((bond, factors[position]))
+    return found
 
 
-def kept_rank(values: FloatArray, threshold: float, cap: int | None) -> int:
-    """How many singular values stay, in the worst tensor of the batch."""
-    tails = np.sqrt(np.cumsum(values[:, ::-1] ** 2, axis=1))[:, ::-1]
-    # Rounding leaves singular values of about the machine epsilon.
-    floor = np.finfo(np.float64).eps * values[:, :1] * values.shape[1]
-    needed = int((tails > np.maximum(threshold, floor)).sum(axis=1).max())
-    return max(1, needed if cap is None else min(needed, cap))
-
-
-def _apply(core: FloatArray, matrices: FloatArray, axis: int) -> FloatArray:
-    """Multiply one axis of a batch of cores by a batch of matrices."""
-    moved = np.moveaxis(core, axis, -1)
-    product = moved.reshape(len(core), -1, moved.shape[-1]) @ matrices.mT
-    return np.moveaxis(product.reshape(*moved.shape[:-1], matrices.shape[-2]), -1, axis)
-
-
-def _open(network: TensorNetwork):
-    """Cores with a batch axis, and for each bond both its ends.
-
-    A bond is (position, axis, position of the parent, axis of the parent).
-    """
-    network.tree.require_multilinear("a canonical gauge")
-    tree = network.tree
-    if tree.multiplied:
-        raise ValueError(
-            f"a {network.format} network multiplies messages element by element, which leaves "
-            "no gauge; orthogonalise tensor trains and hierarchical Tucker trees."
-        )
-    cores = [open_core(network, position) for position in range(len(network.cores))]
-    bonds = []
+def _inwards(tree: Tree, target: int) -> list[Bond]:
+    """All bonds, seen from the core that is further from the target, the outermost first."""
+    ends: dict[int, list[Bond]] = {}
     for position, index in enumerate(tree.order):
-        axes = open_axes(network, position)
         for place, child in enumerate(tree.nodes[index].children):
             if tree.nodes[child].site is None:
                 below = tree.core_of[child]
-                bonds.append(
-                    (below, open_axes(network, below).index(OUT), position, axes.index(place))
-                )
-    return cores, bonds
-
-
-def _inwards(bonds, target: int):
-    """All bonds as (position, axis, neighbour, its axis), the outermost first."""
-    ends: dict[int, list[tuple[int, int, int, int]]] = {}
-    for a, axis_a, b, axis_b in bonds:
-        ends.setdefault(a, []).append((b, axis_b, a, axis_a))
-        ends.setdefault(b, []).append((a, axis_a, b, axis_b))
-    found, seen, queue = [], {target}, [target]
+                ends.setdefault(below, []).append((position, 1 + place, below, -1))
+                ends.setdefault(position, []).append((below, -1, position, 1 + place))
+    found: list[Bond] = []
+    seen, queue = {target}, [target]
     for position in queue:
         for bond in ends.get(position, []):
             if bond[0] not in seen:

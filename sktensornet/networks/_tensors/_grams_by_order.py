@@ -7,16 +7,17 @@ the tensor is a polynomial whose degree counts the order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import accumulate
 
 import numpy as np
 
+from ..._arrays._multilinear import mode_gram, mode_product
 from ..._arrays._typing import FloatArray
 from .._cores import message_cores
 from .._network import TensorNetwork
+from ._upward_downward import downward, upward
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ class GradedGrams:
     Examples
     --------
     >>> import numpy as np
-    >>> from sktensornet.networks import GradedGrams, TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks import TensorNetwork, canonical_polyadic
+    >>> from sktensornet.networks._tensors._grams_by_order import GradedGrams
     >>> ones = TensorNetwork(canonical_polyadic(2), (np.ones((2, 1)),) * 2 + (np.ones((1, 1)),))
     >>> grams = GradedGrams(ones, max_order=2, per_output=False)
     >>> grams.squared_norms()  # 1, x and y, xy, and none above
@@ -72,17 +74,12 @@ class GradedGrams:
         self._n_terms = max_order + 2
         self._cores = message_cores(network)
         self._sizes = network.message_sizes
-        self.below: list[Graded] = []
-        for index in range(len(self.tree.nodes)):
-            self.below.append(self._gram_below(index))
+        self.below = upward(self.tree, self._site, self._gram, self.multiply)
         size = self._sizes[-1]
         top = np.eye(size)[None, None]
         if per_output and not network.batched:
             top = (np.eye(size)[:, :, None] * np.eye(size)[:, None, :])[None]
-        self.above: list[Graded] = [Graded(np.empty(0))] * len(self.tree.nodes)
-        self.above[-1] = Graded(top)
-        for index in range(len(self.tree.nodes) - 1, -1, -1):
-            self._fill_above(index)
+        self.above = downward(self.tree, self.below, Graded(top), self._environments, self.multiply)
 
     def squared_norms(self) -> FloatArray:
         """Sum of squares of the entries of each order.
@@ -120,44 +117,29 @@ class GradedGrams:
         alone, together = values[0], values.sum(axis=0)
         return _unscaled(alone, above.exponent), _unscaled(together, above.exponent)
 
-    def _gram_below(self, index: int) -> Graded:
-        node = self.tree.nodes[index]
-        if node.site is not None:
-            constant = np.zeros(self._sizes[index])
-            constant[0] = 1.0
-            return Graded(np.stack([np.diag(constant), np.diag(1.0 - constant)])[:, None])
-        if node.axes is None:
-            return self.product(node.children)
-        children = [self.below[child] for child in node.children]
-        exponent = sum(child.exponent for child in children)
-        core = self._cores[self.tree.core_of[index]]
-        product = core[None]
-        for axis, child in enumerate(children, start=1):
-            product = self._apply(product, child.terms, axis)
-        legs = core.ndim - 1
-        gram = _unfold(product, legs, legs - 1) @ _unfold(core, legs, legs - 1).mT
-        return _scaled(gram, exponent)
+    def _site(self, index: int) -> Graded:
+        constant = np.zeros(self._sizes[index])
+        constant[0] = 1.0
+        return Graded(np.stack([np.diag(constant), np.diag(1.0 - constant)])[:, None])
 
-    def _fill_above(self, index: int) -> None:
-        node, above = self.tree.nodes[index], self.above[index]
-        children = [self.below[child] for child in node.children]
-        if node.is_product:
-            before = list(accumulate(children[:-1], self.multiply, initial=above))
-            after: list[Graded | None] = [None, *accumulate(children[:0:-1], self.multiply)]
-            for child, prefix, suffix in zip(node.children, before, after[::-1], strict=True):
-                self.above[child] = prefix if suffix is None else self.multiply(prefix, suffix)
-        elif node.axes is not None:
-            core = self._cores[self.tree.core_of[index]]
-            half = self._apply(core[None], above.terms, core.ndim - 1)
-            for place, child in enumerate(node.children):
-                others, exponent = half, above.exponent
-                for other, below in enumerate(children):
-                    if other != place:
-                        others = self._apply(others, below.terms, 1 + other)
-                        exponent += below.exponent
-                legs = core.ndim - 1
-                gram = _unfold(others, legs, place) @ _unfold(core, legs, place).mT
-                self.above[child] = _scaled(gram, exponent)
+    def _gram(self, index: int, below: list[Graded]) -> Graded:
+        core = self._cores[self.tree.core_of[index]]
+        product = Graded(core[None])
+        for axis, below_leg in enumerate(below, start=2):
+            product = self._raised(product, below_leg, axis)
+        gram = mode_gram(product.terms, core[None], -1, n_batch=2)
+        return _scaled(gram, product.exponent)
+
+    def _environments(self, index: int, above: Graded, below: list[Graded]) -> Iterator[Graded]:
+        core = self._cores[self.tree.core_of[index]][None]
+        half = self._raised(Graded(core), above, -1)
+        axes = range(2, core.ndim - 1)
+        for own in axes:
+            others = half
+            for axis, gram in zip(axes, below, strict=True):
+                if axis != own:
+                    others = self._raised(others, gram, axis)
+            yield _scaled(mode_gram(others.terms, core, own, n_batch=2), others.exponent)
 
     def product(self, nodes: Sequence[int]) -> Graded:
         """Element-wise product of the Gram matrices below some nodes.
@@ -190,12 +172,14 @@ class GradedGrams:
         terms = self._convolve(a.terms, b.terms, np.multiply)
         return _scaled(terms, a.exponent + b.exponent)
 
-    def _apply(self, tensor: FloatArray, grams: FloatArray, axis: int) -> FloatArray:
-        """Multiply axis `axis` of (n_orders, batch, ...) tensors, the batch being axis 0."""
-        moved = np.moveaxis(tensor, axis + 1, -1)
-        flat = moved.reshape(*moved.shape[:2], -1, moved.shape[-1])
-        result = self._convolve(flat, grams, np.matmul)
-        return np.moveaxis(result.reshape(*result.shape[:2], *moved.shape[2:]), -1, axis + 1)
+    def _raised(self, tensor: Graded, gram: Graded, axis: int) -> Graded:
+        """Multiply one axis of tensors (n_orders, batch, legs...)."""
+
+        def multiply(terms: FloatArray, matrices: FloatArray) -> FloatArray:
+            return mode_product(terms, matrices.mT, axis, n_batch=2)
+
+        terms = self._convolve(tensor.terms, gram.terms, multiply)
+        return Graded(terms, tensor.exponent + gram.exponent)
 
     def _convolve(self, a: FloatArray, b: FloatArray, multiply: Callable) -> FloatArray:
         total: list[FloatArray | None] = [None] * min(len(a) + len(b) - 1, self._n_terms)
@@ -205,12 +189,6 @@ class GradedGrams:
                 known = total[place]
                 total[place] = part if known is None else known + part
         return np.stack([part for part in total if part is not None])
-
-
-def _unfold(tensor: FloatArray, n_legs: int, leg: int) -> FloatArray:
-    """Matricizations of the last `n_legs` axes, with rows along one of them."""
-    moved = np.moveaxis(tensor, leg - n_legs, -n_legs)
-    return moved.reshape(*moved.shape[:-n_legs], moved.shape[-n_legs], -1)
 
 
 def _scaled(terms: FloatArray, exponent: int) -> Graded:

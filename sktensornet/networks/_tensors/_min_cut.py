@@ -82,7 +82,7 @@ def check_rows(rows: Iterable[int], n_sites: int) -> tuple[int, ...]:
 
     Examples
     --------
-    >>> from sktensornet.networks import check_rows
+    >>> from sktensornet.networks._tensors._min_cut import check_rows
     >>> check_rows([4, 0], n_sites=5)
     (0, 4)
     """

@@ -21,6 +21,13 @@ def one_output(network: TensorNetwork, class_index: int) -> TensorNetwork:
     return TensorNetwork(network.tree.free(), tuple(cores))
 
 
+def each_tensor(network: TensorNetwork) -> list[TensorNetwork]:
+    """The joint networks of the classes, if each has a tensor; else the network itself."""
+    if not network.batched:
+        return [network]
+    return [one_output(network, c) for c in range(network.n_outputs)]
+
+
 def stack_classes(networks: list[TensorNetwork]) -> TensorNetwork:
     """One network with a tensor for each class, all bonds as long as the longest."""
     first = networks[0]

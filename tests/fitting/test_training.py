@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.utils import compute_class_weight
@@ -178,6 +179,29 @@ class TestWeights:
         part = short(Format, class_weight={1: 5}).fit(X, y).decision_function(X)
         full = short(Format, class_weight={0: 1, 1: 5, 2: 1}).fit(X, y).decision_function(X)
         np.testing.assert_array_equal(part, full)
+
+    @each_format
+    def test_class_weight_may_name_absent_labels_beside_all_present_ones(self, Format):
+        X, y = blobs()
+        given = {0: 0.5, 1: 5, 2: 1}
+        expected = short(Format, class_weight=given).fit(X, y).decision_function(X)
+        more = short(Format, class_weight=given | {9: 3, "other": 2}).fit(X, y)
+        np.testing.assert_array_equal(more.decision_function(X), expected)
+
+    @each_format
+    @pytest.mark.parametrize("solver", ["als", "lbfgs", "adam"])
+    def test_balanced_leaves_out_classes_without_weight(self, Format, solver):
+        X, y = blobs()
+        weight = np.where(y == 2, 0.0, 1.0 + y)
+        balanced = short(Format, solver=solver, feature_map="polynomial", class_weight="balanced")
+        balanced.fit(X, y, sample_weight=weight)
+        n = np.bincount(y, weight)
+        by_class = {0: n.sum() / 2 / n[0], 1: n.sum() / 2 / n[1], 2: 7.0}
+        by_hand = clone(balanced).set_params(class_weight=by_class)
+        by_hand.fit(X, y, sample_weight=weight)
+        found = balanced.predict_proba(X)
+        np.testing.assert_allclose(found, by_hand.predict_proba(X), rtol=1e-7)
+        assert (found[:, 2] < found[:, :2].max(axis=1)).all()
 
     @each_format
     def test_balanced_is_one_over_the_frequency(self, Format):

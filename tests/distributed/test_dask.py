@@ -254,7 +254,7 @@ def assert_same_sweeps(name, X, y, weight):
 
 
 def test_sweeps_of_a_cluster_are_those_of_numpy(client, data):
-    assert_same_sweeps("patches", *data)
+    assert_same_sweeps("fixed leg", *data)
 
 
 def test_parts_in_another_gauge_are_noticed():

@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktensornet import CPRegressor, HTRegressor, TTRegressor
+from sktensornet.feature_maps import PolynomialMap
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -263,3 +264,14 @@ def test_sample_weight_is_routed(product):
     other = make_pipeline(StandardScaler(), TTRegressor(rank=2, max_iter=2, random_state=0))
     other.fit(X, y, ttregressor__sample_weight=np.arange(300) % 2)
     np.testing.assert_array_equal(pipe.predict(X), other.predict(X))
+
+
+def test_poisson_by_lbfgs_gets_past_huge_first_steps():
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((100, 8))
+    y = rng.poisson(np.exp(X[:, 0]))
+    reg = TTRegressor(
+        feature_map=PolynomialMap(degree=4), loss="poisson", alpha=1e-4, random_state=0, max_iter=80
+    )
+    assert reg.fit(X, y).score(X, y) > 0.5
+    assert reg.loss_curve_[-1] < reg.loss_curve_[0] - 0.1

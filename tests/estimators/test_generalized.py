@@ -16,14 +16,9 @@ from sktensornet import (
     TTRegressor,
 )
 from sktensornet.feature_maps import AffineMap, PolynomialMap
-from sktensornet.networks import (
-    Contraction,
-    balanced,
-    canonical_polyadic,
-    generalized_start,
-    hierarchical_tucker,
-    recurrent_train,
-)
+from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, recurrent_train
+from sktensornet.networks._passes._contraction import Contraction
+from sktensornet.networks._starts._generalized import generalized_start
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import ALS, Adam
 

@@ -196,7 +196,12 @@ def with_column(value):
         ({"X": X[:0], "y": Y[:0]}, ["0 sample", "minimum of 1"]),
         ({"X": X[:, :0]}, ["0 feature", "minimum of 1"]),
         ({"X": np.ones((30, 2, 4))}, ["Found array with dim 3", "(30, 2, 4)", *FLATTEN, "(2, 4)"]),
-        ({"X": np.ones((30, 4, 4, 3))}, ["array with dim 4", *FLATTEN, "image_shape=(4, 4, 3)"]),
+        (
+            {"X": np.ones((30, 4, 4, 3))},
+            ["array with dim 4", *FLATTEN[:2], "image_shape=(4, 4, 3)"],
+        ),
+        ({"X": np.ones((30, 3, 24, 24))}, ["X.transpose(0, 2, 3, 1).reshape", "(24, 24, 3)"]),
+        ({"X": np.ones((30, 2, 3, 4, 5))}, ["array with dim 5", "by X.reshape(len(X), -1)."]),
         ({"X": np.ones((30, 2, 4)).tolist()}, ["Found array with dim 3", *FLATTEN]),
         ({"X": X.astype(complex)}, ["Complex data not supported"]),
         ({"X": np.full((30, 4), "a")}, ["could not convert string to float: ", "'a'"]),
@@ -208,6 +213,7 @@ def with_column(value):
         ({"y": Y[:-1]}, ["inconsistent numbers of samples", "30", "29"]),
         ({"y": np.zeros(30)}, ["one class: 0.0.", "at least two classes", "stratify=y"]),
         ({"y": np.full(30, "cat")}, ["one class", "'cat'", "at least two classes"]),
+        ({"y": np.zeros((30, 2, 2))}, ["y must have no more than two axes", "with dim 3"]),
         ({"y": Y + 0.5}, ["Unknown label type: continuous"]),
         ({"y": np.where(Y == 1, np.nan, Y)}, ["NaN"]),
         ({"y": None}, ["y", "None"]),
@@ -254,6 +260,23 @@ def test_sample_weights_that_are_zero_where_class_weights_are_not(Format):
 def test_class_weights_of_unknown_labels(Format, class_weight, words):
     text = message(ValueError, Format(class_weight=class_weight).fit, X, Y)
     assert_says(text, "class_weight", *words)
+
+
+@each_format
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight"])
+def test_masked_values_are_refused(Format, name):
+    data = {"X": X.copy(), "y": Y.copy(), "sample_weight": np.ones(len(Y))}
+    masked = np.ma.array(data[name])
+    model = Format(max_iter=1, alpha=1e-3).fit(**data | {name: masked})
+    expected = model.predict(X)
+    masked[3] = np.ma.masked
+    what = "X.filled(np.nan)" if name == "X" else "leave out those rows"
+    text = message(ValueError, model.fit, **data | {name: masked})
+    assert_says(text, f"{name} is a masked array", what)
+    if name == "X":
+        assert_says(message(ValueError, model.predict, masked), "X is a masked array", what)
+    np.testing.assert_array_equal(model.predict(X), expected)
 
 
 @each_format

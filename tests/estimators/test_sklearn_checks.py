@@ -1,5 +1,8 @@
 """scikit-learn's own checks, on the defaults and on many configurations."""
 
+import re
+from functools import partial
+
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -7,6 +10,7 @@ from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_inplace_ensure_writeable,
     check_param_validation,
+    estimator_checks_generator,
     parametrize_with_checks,
 )
 
@@ -86,6 +90,56 @@ CONFIGURATIONS = [
 ]
 
 
+# What these check may depend on solver, loss, map, product or dtype. All others try what happens
+# to X, y, weights and parameters before the fit, or after it, and is the same whatever is fitted.
+CHECKS_OF_CONFIGURATIONS = {
+    # A fit leaves alone what it is given, is the same again, and survives a file.
+    "check_estimators_overwrite_params",
+    "check_readonly_memmap_input",
+    "check_sample_weights_not_overwritten",
+    "check_dict_unchanged",
+    "check_fit_idempotent",
+    "check_estimators_pickle",
+    # Memory order and dtypes, and what of other samples a prediction depends on.
+    "check_estimators_dtypes",
+    "check_f_contiguous_array_estimator",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    # It learns, counts its iterations, and scores rank as probabilities do.
+    "check_classifiers_train(readonly_memmap=True,X_dtype=float32)",
+    "check_regressors_train(readonly_memmap=True,X_dtype=float32)",
+    "check_regressor_multioutput",
+    "check_non_transformer_estimators_n_iter",
+    "check_decision_proba_consistency",
+    # Weights.
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_class_weight_classifiers",
+    # Data of one sample, one column or one class.
+    "check_fit2d_1sample",
+    "check_fit2d_1feature",
+    "check_classifiers_one_label",
+    "check_classifiers_one_label_sample_weights",
+}
+
+
+def name_of(value):
+    """The name of a check with its options, or an estimator as it is written."""
+    if not isinstance(value, partial):
+        return re.sub(r"\s", "", repr(value))
+    options = ",".join(f"{name}={option}" for name, option in value.keywords.items())
+    return value.func.__name__ + (options and f"({options})")
+
+
+def checks_of_configurations():
+    for estimator in CONFIGURATIONS:
+        for one in estimator_checks_generator(
+            estimator, expected_failed_checks=expected_failures(estimator), mark="xfail"
+        ):
+            _, check = getattr(one, "values", one)
+            if name_of(check) in CHECKS_OF_CONFIGURATIONS:
+                yield one
+
+
 def expected_failures(estimator):
     if estimator.loss == "poisson":
         return {"check_regressor_multioutput": "its targets are negative"}
@@ -94,12 +148,17 @@ def expected_failures(estimator):
     return {}
 
 
+def test_all_checks_of_configurations_exist():
+    checks = {check for one in DEFAULTS for _, check in estimator_checks_generator(one)}
+    assert {name_of(check) for check in checks} >= CHECKS_OF_CONFIGURATIONS
+
+
 @parametrize_with_checks(DEFAULTS)
 def test_default_instance_passes(estimator, check):
     check(estimator)
 
 
-@parametrize_with_checks(CONFIGURATIONS, expected_failed_checks=expected_failures)
+@pytest.mark.parametrize(("estimator", "check"), list(checks_of_configurations()), ids=name_of)
 def test_configuration_passes(estimator, check):
     check(estimator)
 

@@ -1,0 +1,80 @@
+"""Mode products, unfoldings and outer products: batches of tensors in and out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from ._typing import FloatArray
+
+
+def move_axis(tensor: FloatArray, source: int, to: int) -> FloatArray:
+    """What `numpy.moveaxis` gives, whose checks take as long as a product of short legs."""
+    return tensor.transpose(_order(tensor.ndim, source % tensor.ndim, to % tensor.ndim))
+
+
+@cache
+def _order(ndim: int, source: int, to: int) -> tuple[int, ...]:
+    axes = [axis for axis in range(ndim) if axis != source]
+    return (*axes[:to], source, *axes[to:])
+
+
+def unfold(tensors: FloatArray, axis: int, n_batch: int = 1) -> FloatArray:
+    """The matricizations (b, i_k, rest) along one axis of (b, i_1, ..., i_d)."""
+    moved = move_axis(tensors, axis, n_batch)
+    return moved.reshape(*moved.shape[: n_batch + 1], -1)
+
+
+def mode_product(
+    tensors: FloatArray, matrices: FloatArray, axis: int, n_batch: int = 1
+) -> FloatArray:
+    r"""Multiply one axis of each tensor by a matrix.
+
+    .. math:: Y_{\dots j \dots} = \sum_i M_{ji} \, T_{\dots i \dots}
+
+    Parameters
+    ----------
+    tensors : ndarray of shape (b or 1, i_1, ..., i_d)
+    matrices : ndarray of shape (b or 1, j, i_axis)
+    axis : int
+        Of the tensors, the batch being axis 0.
+    n_batch : int, default=1
+        Number of axes of the batch, with which those of the matrices are broadcast.
+
+    Returns
+    -------
+    ndarray of shape (b, i_1, ..., j, ..., i_d)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet._arrays._multilinear import mode_product
+    >>> mode_product(np.ones((1, 2, 3)), np.ones((1, 5, 3)), axis=2).shape
+    (1, 2, 5)
+    """
+    axis %= tensors.ndim
+    before, after = tensors.shape[n_batch:axis], tensors.shape[axis + 1 :]
+    flat = tensors.reshape(
+        *tensors.shape[:n_batch], math.prod(before), tensors.shape[axis], math.prod(after)
+    )
+    if flat.shape[-1] == 1:
+        product = flat[..., 0] @ matrices.mT
+    else:
+        product = matrices[..., None, :, :] @ flat
+    return product.reshape(*product.shape[:n_batch], *before, matrices.shape[-2], *after)
+
+
+def mode_gram(x: FloatArray, y: FloatArray, axis: int, n_batch: int = 1) -> FloatArray:
+    """The product over all axes but one and the batch: X_(k) Y_(k)^T of the unfoldings."""
+    return unfold(x, axis, n_batch) @ unfold(y, axis, n_batch).mT
+
+
+def outer(vectors: Sequence[FloatArray]) -> FloatArray:
+    """The tensor of all products of the entries of some vectors; of none, the number 1."""
+    product = np.ones(())
+    for vector in vectors:
+        product = np.multiply.outer(product, vector)
+    return product

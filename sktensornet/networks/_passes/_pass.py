@@ -1,0 +1,146 @@
+"""Both passes over n samples, on memory of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from ..._arrays._typing import Features, FloatArray, IntArray
+from ..._support._optional import WORTH_COMPILING
+from ._numpy import Calls, Memory, Shifts, bind, run
+from ._plan import Plan
+from ._products import Product
+from ._steps import Part
+from ._table import compiled
+
+SCORE_EXPONENT = {np.dtype(np.float32): 100, np.dtype(np.float64): 300}
+"""Scores saturate at two to this power, far below what overflows, so that on the way down
+derivatives may still be multiplied with cores and features."""
+
+
+class Prepared:
+    """Cores as the passes use them.
+
+    Attributes
+    ----------
+    matrices : list of tuple of ndarray
+        What the rules need, one item for each core.
+    levels : list of list of ndarray
+        The cores before each merging of sites.
+    """
+
+    def __init__(self, n_cores: int) -> None:
+        self.matrices: list[tuple[FloatArray, ...]] = [()] * n_cores
+        self.levels: list[list[FloatArray]] = []
+
+
+class _Bound:
+    """One way of a plan bound to memory: compiled code if there is any, and calls of NumPy."""
+
+    def __init__(
+        self, part: Part, memory: Memory, product: Product | None, shifts: Shifts, compiles: bool
+    ) -> None:
+        self._part, self._memory, self._product, self._shifts = part, memory, product, shifts
+        self._compiled: Callable[[], bool] | None = compiled(part, memory) if compiles else None
+        self._calls: dict[bool, Calls] = {}
+
+    def run(self, rescaled: bool = False) -> None:
+        """Take all steps; `rescaled` says that checks have rescaled messages before."""
+        if self._compiled is not None and not rescaled and self._compiled():
+            return
+        if rescaled not in self._calls:
+            self._calls[rescaled] = bind(
+                self._part, self._memory, self._product, self._shifts, rescaled
+            )
+        run(self._calls[rescaled])
+
+
+class Pass:
+    """A plan bound to memory for n samples: scores, and the derivatives after them.
+
+    Parameters
+    ----------
+    plan : Plan
+    prepared : Prepared
+    n : int
+        Number of samples.
+    block_of : callable
+        Gives a block of some bytes.
+    product : Product or None
+        What takes the place of the product.
+    compiles : bool
+        Whether compiled code may run it, where it is worth loading that.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        prepared: Prepared,
+        n: int,
+        block_of: Callable[[int], np.ndarray],
+        product: Product | None,
+        compiles: bool,
+    ) -> None:
+        self.plan, self.prepared = plan, prepared
+        self.shifts: dict[int, IntArray] = {}
+        """Exponents that were taken out of messages, by check."""
+        self._product, self._block_of = product, block_of
+        self._compiles = compiles and plan.n_features * n >= WORTH_COMPILING
+        self._memory = Memory(plan.up, prepared.matrices, n, block_of)
+        self._up = self._bound(plan.up, self._memory)
+        (self._features,) = self._memory.array(plan.features)
+        self._scores = self._memory.array(plan.messages[-1])
+        self._down: dict[bool, tuple[_Bound, Any, list[FloatArray], FloatArray | None]] = {}
+
+    def _bound(self, part: Part, memory: Memory) -> _Bound:
+        return _Bound(part, memory, self._product, self.shifts, self._compiles)
+
+    @property
+    def messages(self) -> list[FloatArray]:
+        """The message (b, r, n) of each node, less its exponents."""
+        return [self._memory.array(view) for view in self.plan.messages]
+
+    def exponent(self) -> Any:
+        """The exponent (b, 1, n) of the scores: that of all messages."""
+        return sum(self.shifts.values())
+
+    def forward(self, features: Features, mode_sizes: Sequence[int]) -> FloatArray:
+        """Scores (b, n, n_outputs), given features (n, m_k) of all sites."""
+        rows = self._features
+        if isinstance(features, np.ndarray):
+            rows.reshape(len(features), -1, rows.shape[1])[...] = features.mT
+        else:
+            for part, size, end in zip(features, mode_sizes, accumulate(mode_sizes)):
+                rows[end - size : end] = part.T
+        self.shifts.clear()
+        self._up.run()
+        limit = SCORE_EXPONENT[self._scores.dtype]
+        if not self.shifts:
+            return np.clip(self._scores.mT, -(2.0**limit), 2.0**limit)
+        mantissa, own = np.frexp(self._scores)
+        return np.ldexp(mantissa, np.clip(own + self.exponent(), -limit, limit)).mT
+
+    def backward(
+        self, score_gradient: FloatArray, wants_features: bool
+    ) -> tuple[list[FloatArray], FloatArray | None]:
+        """Derivatives by each core, and by the features as (all m_k in turn, n)."""
+        if wants_features not in self._down:
+            down, n = self.plan.down(wants_features), self._memory.n
+            matrices = self.prepared.matrices
+            memory = Memory(down.part, matrices, n, self._block_of, before=self._memory)
+            bound = self._bound(down.part, memory)
+            rows = None if down.by_feature is None else memory.array(down.by_feature)[0]
+            by_core = [memory.array(view) for view in down.by_core]
+            self._down[wants_features] = bound, memory.array(down.scores), by_core, rows
+        bound, target, by_core, rows = self._down[wants_features]
+        target[...] = score_gradient.mT
+        if self.shifts:
+            exponent, limit = self.exponent(), SCORE_EXPONENT[target.dtype]
+            inside = np.abs(exponent) <= limit
+            target *= inside
+            np.ldexp(target, np.where(inside, exponent, 0), out=target)
+        bound.run(rescaled=bool(self.shifts))
+        return by_core, rows

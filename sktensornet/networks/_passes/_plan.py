@@ -1,0 +1,186 @@
+"""The plan of both passes over a tree, built once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .._tree import Tree
+from ._steps import LEAVES_BETWEEN_CHECKS, Builder, Kind, Part, View, by_site
+
+
+class Visit(NamedTuple):
+    """A node with a core (its position) or without (None), as the passes come to it."""
+
+    node: int
+    children: tuple[int, ...]
+    position: int | None
+    checked: bool
+
+
+def visits(tree: Tree) -> list[Visit]:
+    """All nodes but the sites, from the leaves to the root, and whose message is checked.
+
+    Few factors meet between two checks; products check themselves after every
+    `LEAVES_BETWEEN_CHECKS` factors. Products other than "multiply" are not checked.
+    """
+    nodes = tree.nodes
+    leaves: list[int] = []
+    checked = [False] * len(nodes)
+    for node in nodes:
+        if node.axes is None:
+            leaves.append(1)
+            continue
+        for child in sorted(node.children, key=lambda child: -leaves[child]):
+            if sum(leaves[other] for other in node.children) <= LEAVES_BETWEEN_CHECKS:
+                break
+            if nodes[child].axes is not None:
+                checked[child], leaves[child] = True, 1
+        leaves.append(sum(leaves[child] for child in node.children))
+    return [
+        Visit(index, node.children, tree.core_of.get(index), checked[index] and tree.is_multilinear)
+        for index, node in enumerate(nodes)
+        if node.site is None
+    ]
+
+
+class Down(NamedTuple):
+    """The way down: its input, steps, and results.
+
+    Parameters
+    ----------
+    scores : View
+        Where the derivative by the scores is written.
+    part : Part
+    by_core : tuple of View
+        The derivative by each core (b, children..., out).
+    by_feature : View or None
+        The derivative by all features, (1, all m_k in turn).
+    """
+
+    scores: View
+    part: Part
+    by_core: tuple[View, ...]
+    by_feature: View | None
+
+
+class Plan:
+    """Both passes over a tree.
+
+    Parameters
+    ----------
+    tree : Tree
+    message_sizes : tuple of int
+    n_batch : int
+    rules : sequence
+        For each visit what makes its steps, with the methods ``up`` and ``down`` of `CoreRule`.
+    merges : sequence of Merge
+        What has become of the tree of the sites whose features come in.
+    mode_sizes : tuple of int
+        Of these.
+    wants_tape : bool
+        Whether there is a way down.
+
+    Attributes
+    ----------
+    n_features : int
+        Number of features of all sites of the tree.
+    features : View
+        Where the features of all sites come in, (1, all m_k in turn).
+    up : Part
+        The way up.
+    messages : tuple of View
+        The outgoing message of each node.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        message_sizes: Sequence[int],
+        n_batch: int,
+        rules: Sequence[Any],
+        merges: Sequence[Any],
+        mode_sizes: Sequence[int],
+        wants_tape: bool,
+    ) -> None:
+        self._tree, self._sizes, self._n_batch = tree, message_sizes, n_batch
+        self._visits = list(zip(visits(tree), rules, strict=True))
+        self._merges, self._mode_sizes = merges, mode_sizes
+        self._site_nodes = [
+            (node.site, index) for index, node in enumerate(tree.nodes) if node.site is not None
+        ]
+        self.n_features = sum(message_sizes[index] for _, index in self._site_nodes)
+        build = Builder(n_batch)
+        self.features = build.keep(1, sum(mode_sizes))
+        self._sites = [by_site(self.features, mode_sizes)]
+        for merge in merges:
+            self._sites.append(merge.up(build, self._sites[-1]))
+        messages: list[Any] = [None] * len(tree.nodes)
+        for site, index in self._site_nodes:
+            messages[index] = self._sites[-1][site]
+        self._saved: dict[int, Any] = {}
+        self._checks: dict[int, int] = {}
+        for visit, rule in self._visits:
+            build.next_node()
+            below = [messages[child] for child in visit.children]
+            message, self._saved[visit.node] = rule.up(build, visit.position, below, wants_tape)
+            if visit.checked:
+                self._checks[visit.node] = build.check(message)
+            messages[visit.node] = message
+            for child, own in zip(visit.children, below):
+                if (
+                    not wants_tape
+                    and tree.nodes[child].site is None
+                    and own.buffer != message.buffer
+                ):
+                    build.release(own)
+        self.up = build.end()
+        self.messages: tuple[View, ...] = tuple(messages)
+        self._down: dict[bool, Down] = {}
+
+    def down(self, wants_features: bool) -> Down:
+        """The way down, with or without the derivative by the features."""
+        if wants_features not in self._down:
+            self._down[wants_features] = self._way_down(wants_features)
+        return self._down[wants_features]
+
+    def _way_down(self, wants_features: bool) -> Down:
+        build = Builder(self._n_batch, self.up)
+        scores = build.keep(self._n_batch, self._sizes[-1])
+        pending: list[Any] = [None] * len(self.messages)
+        pending[-1] = scores
+        rows, ends = None, []
+        if wants_features:
+            rows = build.keep(1, sum(self._mode_sizes))
+            ends = [by_site(rows, self._mode_sizes)]
+            for merge in self._merges:
+                ends.append(merge.targets(build, ends[-1]))
+            for site, index in self._site_nodes:
+                single, size = self._n_batch == 1, self._sizes[index]
+                pending[index] = ends[-1][site] if single else build.keep(self._n_batch, size)
+        for visit, _ in self._visits:
+            for child in visit.children:
+                if self._tree.nodes[child].site is None:
+                    pending[child] = build.keep(self._n_batch, self._sizes[child])
+        by_core: list[Any] = [None] * len(self._tree.order)
+        for visit, rule in reversed(self._visits):
+            build.next_node()
+            build.unscale(pending[visit.node], self._checks.get(visit.node))
+            found = rule.down(
+                build,
+                visit.position,
+                [self.messages[child] for child in visit.children],
+                self._saved[visit.node],
+                self.messages[visit.node],
+                pending[visit.node],
+                [pending[child] for child in visit.children],
+            )
+            if visit.position is not None:
+                by_core[visit.position] = found
+        build.next_node()
+        if wants_features:
+            for site, index in self._site_nodes if self._n_batch > 1 else ():
+                build.add(Kind.SUM_BATCH, pending[index], out=ends[-1][site])
+            for level in reversed(range(len(self._merges))):
+                self._merges[level].down(build, self._sites[level], ends[level + 1], ends[level])
+        return Down(scores, build.end(), tuple(by_core), rows)
