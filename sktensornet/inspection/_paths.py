@@ -106,7 +106,7 @@ class Paths:
                 scores, tape = contraction.forward(cores, by_site, pool.workspace)
                 _checked(scores)
                 gradient = np.ones_like(scores)
-                _, slopes = contraction.backward(tape, gradient, True)
+                _, slopes = contraction.backward(tape, gradient, True, wants_cores=False)
                 flat = _stacked(slopes).reshape(-1, path.shape[-1]) @ weights[nodes]
                 steps *= flat.reshape(steps.shape)
                 return np.add.reduceat(steps.sum(axis=2), self._starts, axis=0)
