@@ -21,7 +21,13 @@ from sktensornet import (
     TTRegressor,
 )
 from sktensornet.feature_maps import FourierMap, PolynomialMap, QuantileMap, SplineMap
-from sktensornet.inspection import shapley_interactions, shapley_values
+from sktensornet.inspection import (
+    TrainingObjective,
+    interactions,
+    shapley_interactions,
+    shapley_values,
+    variance_shares,
+)
 from sktensornet.networks import TensorNetwork
 from sktensornet.networks._cores import message_cores
 from sktensornet.networks._passes._contraction import Contraction
@@ -280,6 +286,17 @@ def test_pipelines_and_searches_give_their_names():
     assert found.columns == ("a", "b", "c")
     total = found.base_values + found.values.sum(axis=1)
     np.testing.assert_allclose(total[:, 0], search.predict(X[:4]))
+    assert variance_shares(search, X).columns == ("a", "b", "c")
+    listed = interactions(search)
+    assert {name for k in range(len(listed)) for name in listed.columns(k)} == set("abc")
+    scaler, inner = search.best_estimator_[0], search.best_estimator_[-1]
+    with (
+        TrainingObjective(search, X, y) as outside,
+        TrainingObjective(inner, scaler.transform(X), y) as inside,
+    ):
+        assert outside.value_and_gradient(outside.point)[0] == pytest.approx(
+            inside.value_and_gradient(inside.point)[0], rel=1e-12
+        )
     unnamed = make_pipeline(FunctionTransformer(np.tanh), reg).fit(X.to_numpy(), y)
     with pytest.raises(ValueError, match="pass feature_names, one for each of the 3 columns"):
         shapley_values(unnamed, X.to_numpy())

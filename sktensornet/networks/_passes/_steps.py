@@ -156,7 +156,7 @@ class Part(NamedTuple):
     buffers: tuple[Buffer, ...]
 
     def without_numbers(self, first: int) -> Part:
-        """Without the steps whose results are sums over the samples; `first` is its first buffer."""
+        """Without steps that sum over the samples; `first` is the number of its first buffer."""
 
         def is_sum(view: View | None) -> bool:
             return view is None or self.buffers[view.buffer - first].place is Place.NUMBERS
