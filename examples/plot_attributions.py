@@ -1,7 +1,7 @@
 """
-============================
+==========================
 From a table to a decision
-============================
+==========================
 
 How a disease went on in a year, from ten measurements of 442 patients: which
 columns matter, which pairs, why one patient has the prediction that she has, and
