@@ -32,6 +32,7 @@ from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
 from ._fitting._feature_moments import FeatureMoments
 from ._fitting._selection import Trial
+from ._fitting._unfinished import Unfinished
 from ._problems._sweep_problem import SweepRecord
 from ._support._version import InconsistentVersionWarning
 from .feature_maps import FeatureMap, FittedMap
@@ -42,23 +43,14 @@ from .networks._tree import Node
 from .patches import Patches, Sites
 from .solvers import Solver
 from .solvers._adam import _Moments
+from .solvers._als import _Sweeps
 
 __all__ = ["TRUSTED_TYPES", "InconsistentVersionWarning"]
 
 _ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor)
-_PARTS = (
-    Columns,
-    FeatureMoments,
-    Labels,
-    Node,
-    Reals,
-    Sites,
-    SweepRecord,
-    TensorNetwork,
-    Tree,
-    Trial,
-    _Moments,
-)
+_DATA = (Columns, Labels, Reals, Sites)
+_FITS = (FeatureMoments, SweepRecord, Trial, Unfinished, _Moments, _Sweeps)
+_NETWORKS = (Node, TensorNetwork, Tree)
 
 
 def _own(base: Any) -> list[type]:
@@ -75,7 +67,13 @@ _BASES: tuple[type, ...] = (
     RegressionLoss,
     Solver,
 )
-_TYPES: list[type] = [*_ESTIMATORS, *_PARTS, *(cls for base in _BASES for cls in _own(base))]
+_TYPES: list[type] = [
+    *_ESTIMATORS,
+    *_DATA,
+    *_FITS,
+    *_NETWORKS,
+    *(cls for base in _BASES for cls in _own(base)),
+]
 
 _TRUSTED: list[Any] = [*_TYPES, *FAMILIES, partial]
 

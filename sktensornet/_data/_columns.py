@@ -78,20 +78,26 @@ class Columns:
         raise ValueError(f"{parameter} has the column {column!r}; {wanted}.")
 
     @contextmanager
-    def explained(self, X: Any) -> Iterator[None]:
-        """Add what to do to what is said of an X that is no table of numbers."""
+    def explained(self, X: Any, learns: bool = True) -> Iterator[None]:
+        """Add what to do to what is said of an X that is no table of numbers.
+
+        What can be told to a fit, which `learns`, is not said to a prediction.
+        """
         refuse_masked(X=X)
         try:
             yield
         except (TypeError, ValueError) as error:
             said = str(error)
             if said.startswith("Found array with dim"):
-                if len(np.shape(X)) <= 2:
-                    raise ValueError(f"y must have no more than two axes: {said}") from error
                 raise ValueError(f"{said} {_flatten(np.shape(X))}") from error
             if said.startswith(("could not convert string to float", "float() argument must be")):
                 found = _no_numbers(X, self.categorical)
                 labels = self.labels(list(found))
+                if not learns:
+                    raise type(error)(
+                        f"X has text or other objects in the columns {labels!r}: {said}. These "
+                        "columns held numbers in fit."
+                    ) from error
                 dates = self.labels([k for k, are_dates in found.items() if are_dates])
                 more = f" The columns {dates!r} look like dates; {_NO_DATES}." if dates else ""
                 raise type(error)(
@@ -329,6 +335,10 @@ def _as_table(X: Any) -> Any:
     if _frame(X) is not None:
         return X
     table = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
+    if table.dtype == object:
+        # None, and NA of pandas, which cannot be compared.
+        missing = [word is None or type(word).__name__ == "NAType" for word in table.ravel()]
+        table = np.where(np.reshape(missing, table.shape), np.nan, table)
     if table.ndim != 2:
         more = f" {_flatten(table.shape)}" if table.ndim > 2 else ""
         raise ValueError(f"X has {table.ndim} dimension(s); it must have rows and columns.{more}")
@@ -373,9 +383,7 @@ def _words(X: Any, columns: list[int]) -> np.ndarray:
         table = _as_table(X)
         if table.dtype.kind in "biuf":
             return table[:, columns]
-        words = table[:, columns].astype(object)
-        words[np.vectorize(lambda word: word is None, otypes=[bool])(words)] = np.nan
-        return words
+        return table[:, columns].astype(object)
     words = np.empty((len(frame), len(columns)), dtype=object)
     for place, k in enumerate(columns):
         series = frame[:, k]

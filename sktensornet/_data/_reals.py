@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import r2_score
 
 from .._arrays._samples import merged_rows, positive_scale, weighted_moments
-from .._arrays._typing import FloatArray
+from .._arrays._typing import FloatArray, IntArray
 from ..losses import RegressionLoss
 from ._targets import Targets
 from ._weights import hold_out_rows
@@ -47,8 +47,11 @@ class Reals(Targets):
             rows, weights = merged_rows(targets[:, :0], targets, weight)
             # In the order of the values, so that units change no rounding.
             order = np.lexsort(targets[rows].T)
-            mean, variance = weighted_moments(targets[rows[order]], weights[order])
+            targets, unit = _moderate(targets[rows[order]])
+            mean, variance = weighted_moments(targets, weights[order])
             scale = positive_scale(variance, mean, targets.dtype)
+            # No deviation of numbers below one is one: it is that of a constant.
+            mean, scale = np.ldexp(mean, unit), np.where(scale < 1, np.ldexp(scale, unit), 1.0)
         elif not (weight @ targets > 0).all():
             raise ValueError(
                 f"loss={loss.name!r} needs a positive mean of each output, but the means of y "
@@ -65,7 +68,11 @@ class Reals(Targets):
         if targets.shape[1] != len(self.mean) or (y.ndim == 1) != self.is_flat:
             wanted = "(n_samples,)" if self.is_flat else f"(n_samples, {len(self.mean)})"
             raise ValueError(f"y has shape {y.shape}; it must be {wanted} as before.")
-        return (targets - self.mean) / self.scale
+        if not self.loss.scales_targets:
+            return targets
+        # The difference of the largest numbers would overflow.
+        targets, unit = _moderate(targets, self.mean)
+        return (targets - np.ldexp(self.mean, -unit)) / np.ldexp(self.scale, -unit)
 
     def hold_out(self, y, fraction, random_state):
         return hold_out_rows(len(y), fraction, random_state)
@@ -74,13 +81,17 @@ class Reals(Targets):
         return self.loss.baseline(np.average(y, axis=0, weights=weight))
 
     def score(self, scores, y, weight):
-        targets = y * self.scale + self.mean
-        return float(r2_score(targets, self.predictions(scores), sample_weight=weight))
+        # The units of y change nothing, but their squares can overflow.
+        with np.errstate(over="ignore", invalid="ignore"):
+            predicted = _finite(self.loss.predictions(scores), scores.dtype)
+            score = r2_score(y, predicted, sample_weight=weight)
+        return float(np.nan_to_num(score, nan=-np.inf))
 
     def predictions(self, scores: FloatArray) -> FloatArray:
-        """Predictions (n_samples, n_outputs) in the units of y."""
-        predicted = self.loss.predictions(scores) * self.scale + self.mean
-        return predicted.astype(scores.dtype, copy=False)
+        """Predictions (n_samples, n_outputs) in the units of y, no larger than a number can be."""
+        with np.errstate(over="ignore"):
+            predicted = self.loss.predictions(scores) * self.scale + self.mean
+        return _finite(predicted, scores.dtype)
 
 
 def _columns(y: np.ndarray, loss: RegressionLoss) -> FloatArray:
@@ -92,3 +103,16 @@ def _columns(y: np.ndarray, loss: RegressionLoss) -> FloatArray:
             "loss='squared_error' or 'huber'."
         )
     return columns
+
+
+def _moderate(targets: FloatArray, *others: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Columns divided by powers of two that bring them, and other rows, to at most one."""
+    rows = [np.abs(targets).max(axis=0), *map(np.abs, others)]
+    unit = np.frexp(np.maximum.reduce(rows))[1]
+    return np.ldexp(targets, -unit), unit
+
+
+def _finite(values: FloatArray, dtype: np.dtype) -> FloatArray:
+    """The nearest numbers of a type."""
+    limit = np.finfo(dtype).max
+    return np.clip(values, -limit, limit).astype(dtype, copy=False)

@@ -105,8 +105,12 @@ class BlockPart(Part):
         def work(ask):
             with SharedPool(effective_threads(n_jobs), ask) as pool:
                 sweeps = SweepProblem(model, loss, X, y, weight, alpha=alpha, rank=rank, pool=pool)
+                # The state of a solver stays where it is: with its block.
                 return solver.minimize(
-                    sweeps, start, monitor=lambda *found: ask(MONITOR, found), **options
+                    sweeps,
+                    start,
+                    monitor=lambda point, value, reached=None: ask(MONITOR, (point, value)),
+                    **options,
                 )
 
         super().__init__(work)

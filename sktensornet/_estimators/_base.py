@@ -5,38 +5,28 @@ from __future__ import annotations
 from copy import copy, deepcopy
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_array,
-    check_is_fitted,
-    check_X_y,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted
 
 from .._arrays._parallel import effective_threads
 from .._arrays._typing import FloatArray
-from .._data._columns import FLOATS, learn_columns, refuse_masked
 from .._data._samples import Samples
 from .._data._targets import Targets
-from .._distributed._blocks import is_dask_array
 from .._fitting._callbacks import Callbacks, CallbackSupportMixin
 from .._fitting._fit import Fitted, advance, fit
 from .._fitting._plan import Automatic, plan_batch, plan_fit
 from .._problems._model import Model
 from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
-from ..feature_maps import FeatureMap
 from ..networks import Tree
 from ..patches import Sites
-from ._check_blocks import check_blocks
 from ._compress import compressed
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
 from ._from_fitted import converted
 from ._importances import ColumnImportances
+from ._reading import allows_nan, read, read_again, read_arrays, read_input
 
 
 class BaseTensorNetwork(
@@ -69,11 +59,8 @@ class BaseTensorNetwork(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        maps = self.feature_map
-        maps = maps.values() if isinstance(maps, dict) else [maps]
-        tags.input_tags.allow_nan = all(
-            one.allow_nan for one in maps if isinstance(one, FeatureMap)
-        )
+        # By what was fitted; before the fit, by what will be.
+        tags.input_tags.allow_nan = getattr(self, "_allow_nan", allows_nan(self.feature_map))
         # Tags speak of arrays, in which "from_dtype" sees no categories.
         listed = not isinstance(self.categorical_features, str | None)
         tags.input_tags.categorical = tags.input_tags.string = listed
@@ -101,28 +88,6 @@ class BaseTensorNetwork(
         check_parts(self, params)
         return super().set_params(**params)
 
-    def _floats(self, dtypes: Any) -> dict[str, Any]:
-        """What `check_array` demands of X."""
-        allow_nan = self.__sklearn_tags__().input_tags.allow_nan
-        return FLOATS | {"dtype": dtypes} | ({} if allow_nan else {"ensure_all_finite": True})
-
-    def _check_data(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Any]:
-        """X, y and weights as arrays, y not yet encoded."""
-        checks = self._floats(FLOATS["dtype"]) | self._target_checks
-        refuse_masked(X=X, y=y, sample_weight=sample_weight)
-        if reset:
-            self.columns_ = learn_columns(X, self.categorical_features)
-        with self.columns_.explained(X):
-            if self.columns_.encoder is None:
-                X, y = validate_data(self, X, y, reset=reset, **checks)
-            else:
-                validate_data(self, X, y, reset=reset, skip_check_array=True)
-                if not reset:
-                    self.columns_.warn_of_unknown(X)
-                X, y = check_X_y(self.columns_.encode(X, self), y, estimator=self, **checks)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        return X, y, weight
-
     def _understood(
         self, data: Any, labels: Any, weight: FloatArray, known: Targets | None, **options: Any
     ) -> tuple[Targets, Samples]:
@@ -139,15 +104,15 @@ class BaseTensorNetwork(
         """Read the data, plan the fit, carry the plan out, and keep what it gives."""
         self._drop_importances()
         before = self._fitted() if self.warm_start and hasattr(self, "network_") else None
-        if is_dask_array(X):
-            data, labels, weight = check_blocks(self, X, y, sample_weight)
+        if before is None:
+            data, labels, weight = read(self, X, y, sample_weight, reset=True)
         else:
-            data, labels, weight = self._check_data(X, y, sample_weight, reset=True)
+            data, labels, weight = read_again(self, X, y, sample_weight)
         random_state = check_random_state(self.random_state)
-        known = None if before is None else self._targets
+        known, split = (None, None) if before is None else (self._targets, before.split)
         targets, samples = self._understood(data, labels, weight, known)
         context = self._automatic, self._tree, self.columns_, targets
-        plan = plan_fit(self, *context, samples, random_state)
+        plan = plan_fit(self, *context, samples, random_state, split)
         if before is not None:
             alpha = before.alpha if self.alpha == "auto" else float(self.alpha)
             plan = plan.going_on_from(before.model, alpha, before.sweeps is not None)
@@ -165,7 +130,7 @@ class BaseTensorNetwork(
     def _partial_fit(self, X, y, sample_weight, **options: Any) -> Self:
         """One pass over a batch; `options` are for what the first one learns of y."""
         before = self._fitted() if hasattr(self, "network_") else None
-        data, labels, weight = self._check_data(X, y, sample_weight, reset=before is None)
+        data, labels, weight = read_arrays(self, X, y, sample_weight, reset=before is None)
         if before is None:
             targets, samples = self._understood(data, labels, weight, None, **options)
             random_state, fitted = None, None
@@ -203,6 +168,8 @@ class BaseTensorNetwork(
             "_solver_state": fitted.solver_state,
             "_random_state": fitted.random_state,
             "_origin": fitted.origin,
+            "_split": fitted.split,
+            "_unfinished": fitted.unfinished,
             "_feature_moments": fitted.moments,
         }
 
@@ -221,24 +188,16 @@ class BaseTensorNetwork(
             self._solver_state,
             self._random_state,
             self._origin,
+            self._split,
+            self._unfinished,
             self._feature_moments,
         )
 
     def _fitted_model(self) -> Model:
         return Model.from_fitted(self.patches_, self.feature_map_, self.network_)
 
-    def _check_input(self, X) -> FloatArray:
-        """X as the fitted model takes it."""
-        check_is_fitted(self)
-        checks = self._floats(self.network_.dtype)
-        with self.columns_.explained(X):
-            if self.columns_.encoder is None:
-                return validate_data(self, X, reset=False, **checks)
-            validate_data(self, X, reset=False, skip_check_array=True)
-            return check_array(self.columns_.encode(X, self), estimator=self, **checks)
-
     def _raw_scores(self, X) -> FloatArray:
-        X = self._check_input(X)
+        X = read_input(self, X)
         model = self._fitted_model()
         theta = model.theta_of(self.network_, self.feature_map_)
         return model.scores(theta, X, effective_threads(self.n_jobs))
@@ -301,7 +260,7 @@ class BaseTensorNetwork(
         check_is_fitted(self)
         data = None
         if X is not None and y is not None:
-            samples, targets, weight = self._check_data(X, y, sample_weight, reset=False)
+            samples, targets, weight = read_arrays(self, X, y, sample_weight, reset=False)
             samples = samples.astype(self.network_.dtype, copy=False)
             data = self._samples(self._targets, samples, targets, weight)
         elif not (X is None and y is None and sample_weight is None):
@@ -310,7 +269,7 @@ class BaseTensorNetwork(
         smaller.network_ = compressed(
             self._fitted(), rank, rank_tol, data, self._targets.loss, effective_threads(self.n_jobs)
         )
-        smaller._solver_state = None
+        smaller._solver_state = smaller._unfinished = None
         smaller._set_importances()
         if rank is not None:
             smaller.rank = rank
@@ -384,8 +343,7 @@ class BaseTensorNetwork(
 
         Examples
         --------
-        >>> import numpy as np
-        >>> from sklearn.datasets import load_iris
+        >>>         >>> from sklearn.datasets import load_iris
         >>> from sktensornet import HTClassifier, TTClassifier
         >>> X, y = load_iris(return_X_y=True)
         >>> chain = TTClassifier(rank=3, random_state=0).fit(X, y)

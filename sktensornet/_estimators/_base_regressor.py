@@ -102,7 +102,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the units of y, shaped as y was.
+            In the units of y, shaped as y was; they end at the largest number of their
+            type.
         """
         scores = self._raw_scores(X)
         predicted = self._targets.predictions(scores)
@@ -119,6 +120,12 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         loss = Huber(self.huber_epsilon) if is_huber else REGRESSION_LOSSES[self.loss]()
         are_separate = self.output_tensors == "separate"
         if known is not None:
+            if loss.scales_targets != known.loss.scales_targets:
+                raise ValueError(
+                    f"warm_start=True cannot go on from loss={known.loss.name!r} with "
+                    f"loss={loss.name!r}, for which y is in other units; set warm_start=False to "
+                    "start anew."
+                )
             return replace(known, loss=loss, are_separate=are_separate)
         return Reals.learn(y, weight, loss, are_separate)
 

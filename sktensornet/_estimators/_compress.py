@@ -52,6 +52,6 @@ def compressed(
             tol=0.0,
             patience=1,
             random_state=None,
-            monitor=lambda point, value: True,
+            monitor=lambda *found: True,
         )
     return outcome.point

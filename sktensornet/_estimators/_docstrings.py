@@ -109,7 +109,8 @@ validation_fraction : float, default=0.1
 n_iter_no_change : int, default=10
     Patience of ``early_stopping`` and of "lbfgs", in iterations.
 {weights}warm_start : bool, default=False
-    Go on from the last fit, scaling included.
+    Go on from the last fit: its network, its scaling, its columns with their
+    categories, and the rows that early stopping held out.
 n_jobs : int or None, default=None
     Number of threads over chunks of samples. None is as many as the BLAS may
     use. The result does not depend on it.

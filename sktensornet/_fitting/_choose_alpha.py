@@ -71,7 +71,7 @@ def choose(plan: Plan) -> Choice:
                     tol=plan.tol,
                     patience=plan.patience,
                     random_state=noise,
-                    monitor=lambda point, value: False,
+                    monitor=lambda *found: False,
                 )
                 scores = problem.scores(outcome.point, held.X)
                 values, _ = loss.value_and_gradient(scores.astype(np.float64), held.y)

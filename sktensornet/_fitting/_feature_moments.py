@@ -153,7 +153,8 @@ def why_no_importances(
     if not np.array_equal(sites.columns, np.arange(sites.n_sites)[:, None]):
         return "with patches, which share columns; use sktensornet.inspection.variance_shares."
     if moments is None:
-        return "after partial_fit; use sktensornet.inspection.variance_shares."
+        why = "after partial_fit, or before a fit has ended"
+        return f"{why}; use sktensornet.inspection.variance_shares."
     for k, square in enumerate(moments.squares):
         if square.ndim == 1 and (
             moments.overlaps[k] > 1e-9 * square.sum() or len(square) > _WIDEST

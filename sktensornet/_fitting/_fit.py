@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from .._support._warn import warn_user
 from ..feature_maps import FittedMap
 from ..networks import TensorNetwork
 from ..patches import Sites
+from ..solvers import Outcome, Solver
 from ._callbacks import Callbacks
 from ._choose_alpha import Choice, choose
 from ._feature_moments import FeatureMoments, moments_of_fit
@@ -24,7 +27,8 @@ from ._plan import Plan
 from ._problem import objective, sweep_problem
 from ._selection import Trial
 from ._start import Start, make_start
-from ._training import EarlyStopping, Training
+from ._training import EarlyStopping, Reached, Training
+from ._unfinished import Unfinished, key_of
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Fitted:
         What it draws from.
     origin : ndarray or None
         The start without noise, to which its penalty pulls.
+    split : RandomState or None
+        Draws again the rows that early stopping held out.
+    unfinished : Unfinished or None
+        For a snapshot, what the fit goes on from.
     moments : FeatureMoments or None
         Of the local features over the training samples.
     """
@@ -64,6 +72,8 @@ class Fitted:
     solver_state: Any = None
     random_state: np.random.RandomState | None = None
     origin: FloatArray | None = None
+    split: np.random.RandomState | None = None
+    unfinished: Unfinished | None = None
     moments: FeatureMoments | None = None
 
     @property
@@ -77,6 +87,28 @@ class Fitted:
         return self.model.theta_of(self.network, self.feature_map)
 
 
+_ADVICE = (
+    "use a larger alpha, a feature map of smaller scale, or solver='adam' with a smaller "
+    "learning_rate, or bring X and y to moderate numbers first."
+)
+
+
+def _explained(function: Callable) -> Callable:
+    """Say what to change where a linear system broke down."""
+
+    @wraps(function)
+    def explained(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except np.linalg.LinAlgError as error:
+            raise ValueError(
+                f"the numbers of the fit left the range of floats ({error}); {_ADVICE}"
+            ) from error
+
+    return explained
+
+
+@_explained
 def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     """Choose what is to be chosen, start, and minimise.
 
@@ -98,6 +130,9 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     else:
         choice = Choice(plan.model, plan.alpha, before.scale, before.trials)
     model, solver = choice.model, plan.solver
+    left = None if before is None else before.unfinished
+    if left is not None:
+        left = left.checked(plan, choice.alpha)
     make = make_start(plan.init, model, plan.targets, plan.train, choice.alpha, plan.random_state)
     start: FloatArray | None = None
     if before is not None:
@@ -107,12 +142,20 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     max_iter = plan.max_iter
     if start is None and plan.is_short and plan.search is not None:
         max_iter -= plan.search.sweeps
+    done: list[float] = []
+    random_state, state = plan.random_state, None
+    if before is not None and left is not None:
+        done, max_iter = before.loss_curve, left.max_iter
+        random_state, state = deepcopy(left.random_state), left.state
+    key: str | None = None
     with ChunkPool(effective_threads(plan.n_jobs)) as pool:
         problem: Any
+        origin: FloatArray | None = None
         if solver.sweeps:
             problem = sweep_problem(plan, model, plan.train, choice.alpha, pool)
         else:
-            origin = _origin(plan, before, make)
+            known = before.origin if before is not None and left is not None else None
+            origin = _origin(plan, before, make) if known is None else known
             problem = objective(plan, model, plan.train, choice.alpha, origin, pool)
         point = choice.network if start is None else problem.start(start)
 
@@ -127,33 +170,65 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
                 choice.trials,
                 list(training.loss_curve),
                 validation_scores=training.validation_scores,
+                split=plan.split,
                 **known,
             )
 
+        def snapshot(point: Any, reached: Reached) -> Fitted:
+            nonlocal key
+            outcome = Outcome(point, False) if reached is None else reached()
+            unfinished = None
+            if training.loss_curve:
+                key = key or key_of(plan, choice.alpha)
+                unfinished = Unfinished(
+                    key,
+                    max_iter,
+                    training.stopped,
+                    outcome.state,
+                    deepcopy(random_state),
+                    training.state(),
+                )
+            sweeps = outcome.records if solver.sweeps else None
+            return fitted(point, sweeps=sweeps, origin=origin, unfinished=unfinished)
+
+        early_stopping = _early_stopping(plan, problem)
         training = Training(
             callbacks,
             max_iter=max_iter,
-            snapshot=fitted,
-            early_stopping=_early_stopping(plan, problem),
+            snapshot=snapshot,
+            early_stopping=early_stopping,
             least_share=plan.least_share,
             opening=lambda: problem.first_objectives,
+            loss_curve=done,
         )
-        callbacks.begin(max_iter, solver.iteration_name)
-        training.begin(point)
+        if early_stopping is not None and left is not None:
+            early_stopping.go_on(left.early_stopping)
+        ends = len(done) if left is not None and left.stopped else max_iter
+        options: dict[str, Any] = {"max_iter": ends}
+        if state is not None:
+            options["state"] = state
+        elif left is not None:
+            options["max_iter"] = ends - len(done)
+            _warn_of_new_memory(solver, len(done))
+        callbacks.begin(max_iter - len(done), solver.iteration_name)
+        if ends > len(done):
+            training.begin(point)
         outcome = problem.minimize(
             solver,
             point,
-            max_iter=max_iter,
             tol=plan.tol,
             patience=plan.patience,
-            random_state=plan.random_state,
+            random_state=random_state,
             monitor=training,
+            **options,
         )
         found = fitted(
             training.best(outcome.point), sweeps=outcome.records if solver.sweeps else None
         )
-        found = replace(found, moments=moments_of_fit(found.model, plan.train))
-    if not (outcome.converged or training.stopped or plan.is_short):
+    _check_finite(found)
+    found = replace(found, moments=moments_of_fit(found.model, plan.train))
+    stopped = training.stopped or (left is not None and left.stopped)
+    if not (outcome.converged or stopped or plan.is_short):
         warn_user(
             f"{type(solver).__name__} stopped after max_iter={max_iter} iterations before it "
             "converged. Increase max_iter, or raise tol or alpha.",
@@ -162,6 +237,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     return found
 
 
+@_explained
 def advance(plan: Plan, before: Fitted | None) -> Fitted:
     """One pass over a batch of samples.
 
@@ -184,7 +260,7 @@ def advance(plan: Plan, before: Fitted | None) -> Fitted:
         problem = objective(plan, model, plan.train, plan.alpha, origin, pool)
         outcome, value = solver.advance(problem, theta, state, plan.random_state)
         network, feature_map = problem.fitted(outcome.point)
-    return Fitted(
+    found = Fitted(
         network,
         feature_map,
         model.sites,
@@ -193,8 +269,31 @@ def advance(plan: Plan, before: Fitted | None) -> Fitted:
         None if before is None else before.trials,
         [*([] if before is None else before.loss_curve), value],
         solver_state=outcome.state,
-        random_state=plan.random_state,
+        # Not the parameter itself, from which others may draw.
+        random_state=deepcopy(plan.random_state),
         origin=origin,
+        split=None if before is None else before.split,
+    )
+    _check_finite(found)
+    return found
+
+
+def _warn_of_new_memory(solver: Solver, done: int) -> None:
+    warn_user(
+        f"{type(solver).__name__} goes on after {done} iterations but does not remember them, so "
+        "that the fit is not the same in every digit as one that was not cut off.",
+        UserWarning,
+    )
+
+
+def _check_finite(fitted: Fitted) -> None:
+    """Raise if what is fitted could predict NaN."""
+    arrays = *fitted.network.cores, *fitted.feature_map.parameters
+    if np.isfinite(fitted.loss_curve[-1:]).all() and all(np.isfinite(one).all() for one in arrays):
+        return
+    raise ValueError(
+        f"the fit ended with an objective of {fitted.loss_curve[-1]:.3g} or weights that are not "
+        f"finite numbers; {_ADVICE}"
     )
 
 

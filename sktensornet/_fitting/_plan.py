@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -109,6 +110,8 @@ class Plan:
         What early stopping judges by.
     rows : ndarray of int or None
         Those of all samples that are in `train`; None is all.
+    split : RandomState or None
+        Draws these rows again.
     least_share : float
         The fit ends where another iteration would lower the objective by no more
         than this share of it; 0 goes on.
@@ -133,6 +136,7 @@ class Plan:
     random_state: np.random.RandomState
     held: Samples | None = None
     rows: IntArray | None = None
+    split: np.random.RandomState | None = None
     least_share: float = 0.0
     is_short: bool = False
     search: Search | None = None
@@ -180,6 +184,7 @@ def plan_fit(
     targets: Targets,
     samples: Samples,
     random_state: np.random.RandomState,
+    split: np.random.RandomState | None = None,
 ) -> Plan:
     """The plan of a fit.
 
@@ -195,6 +200,8 @@ def plan_fit(
     samples : Samples
     random_state : RandomState
         Splits, fits the feature map, and goes on in the fit.
+    split : RandomState or None
+        What split the samples of the fit before, for a warm start.
 
     Raises
     ------
@@ -203,11 +210,14 @@ def plan_fit(
     """
     given = None if parameters.solver == "auto" else make_solver(parameters.solver)
     chosen, lacks = _look(parameters, automatic, columns, targets, samples, given)
-    train, held, rows = _divide(parameters, targets, samples, random_state)
+    again = deepcopy(split)
+    if split is None and parameters.early_stopping:
+        split = deepcopy(random_state)
+    train, held, rows = _divide(parameters, targets, samples, again or random_state)
     model = make_model(parameters, topology, chosen, targets, train, random_state)
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
-    plan = replace(plan, held=held, rows=rows)
+    plan = replace(plan, held=held, rows=rows, split=split)
     if parameters.alpha != "auto":
         return plan
     if has(KERNEL, lacks):

@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..solvers import Outcome
 from ._callbacks import Callbacks
+
+Reached = Callable[[], Outcome] | None
+"""What a solver tells beside a point: the outcome of a stop there."""
 
 
 @dataclass
@@ -36,6 +40,15 @@ class EarlyStopping:
     _reference: float = -np.inf
     _waited: int = 0
 
+    def state(self) -> dict[str, Any]:
+        """What another one of the same samples goes on from, as its attributes."""
+        own = {"scores", "best", "_best_score", "_reference", "_waited"}
+        return {name: copy(value) for name, value in vars(self).items() if name in own}
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Be where another one was."""
+        vars(self).update({name: copy(value) for name, value in state.items()})
+
     def update(self, point: Any) -> bool:
         """Score the state; True if training should stop."""
         score = self.score(point)
@@ -57,13 +70,16 @@ class Training:
     callbacks : Callbacks
     max_iter : int
     snapshot : callable
-        What is fitted at a point; called when a callback asks.
+        What is fitted at a point, from it and what the solver gives beside; called
+        when a callback asks.
     early_stopping : EarlyStopping or None
     least_share : float
         Stop once the next iteration is expected to lower the objective by no
         more than this share of it; 0 goes on.
     opening : callable
         Objectives before the first iteration, as far as they are known.
+    loss_curve : sequence of float
+        That of the iterations before those that this monitor is told of.
     """
 
     def __init__(
@@ -71,10 +87,11 @@ class Training:
         callbacks: Callbacks,
         *,
         max_iter: int,
-        snapshot: Callable[[Any], Any],
+        snapshot: Callable[[Any, Reached], Any],
         early_stopping: EarlyStopping | None = None,
         least_share: float = 0.0,
         opening: Callable[[], Sequence[float]] = tuple,
+        loss_curve: Sequence[float] = (),
     ) -> None:
         self._callbacks = callbacks
         self._max_iter = max_iter
@@ -82,24 +99,25 @@ class Training:
         self._early_stopping = early_stopping
         self._least_share = least_share
         self._opening = opening
-        self.loss_curve: list[float] = []
+        self.loss_curve = list(loss_curve)
         self.stopped = False
 
     def begin(self, start: Any) -> None:
         """The first iteration begins at a point."""
-        self._callbacks.begin_iteration(lambda: self._snapshot(start))
+        self._callbacks.begin_iteration(lambda: self._snapshot(start, None))
 
-    def __call__(self, point: Any, value: float) -> bool:
+    def __call__(self, point: Any, value: float, reached: Reached = None) -> bool:
         """Record an iteration; True asks the solver to stop."""
         self.loss_curve.append(value)
         stop = self._early_stopping is not None and self._early_stopping.update(point)
         if self._least_share > 0 and len(self.loss_curve) > 1:
             decrease = expected_decrease([*self._opening(), *self.loss_curve])
             stop |= decrease <= self._least_share * abs(value)
-        stop |= self._callbacks.end_iteration(lambda: self._snapshot(point))
+        self.stopped = bool(stop)
+        stop |= self._callbacks.end_iteration(lambda: self._snapshot(point, reached))
         self.stopped = stop
         if not stop and len(self.loss_curve) < self._max_iter:
-            self._callbacks.begin_iteration(lambda: self._snapshot(point))
+            self._callbacks.begin_iteration(lambda: self._snapshot(point, reached))
         return stop
 
     def best(self, last: Any) -> Any:
@@ -107,9 +125,13 @@ class Training:
         best = None if self._early_stopping is None else self._early_stopping.best
         return last if best is None else best
 
+    def state(self) -> dict[str, Any]:
+        """That of early stopping, to go on from."""
+        return {} if self._early_stopping is None else self._early_stopping.state()
+
     @property
     def validation_scores(self) -> list[float] | None:
-        return None if self._early_stopping is None else self._early_stopping.scores
+        return None if self._early_stopping is None else list(self._early_stopping.scores)
 
 
 def expected_decrease(values: Sequence[float]) -> float:

@@ -174,6 +174,15 @@ class SweepProblem:
             yield local
             self.first_objectives = [] if local.final is None else [local.final.objective]
 
+    def state(self) -> dict[str, Any]:
+        """What another problem of the same samples goes on from, after a sweep."""
+        return {"first": list(self.first_objectives), "sweep": self._sweep.state()}
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Be where another problem was, instead of `begin`."""
+        self.first_objectives = list(state["first"])
+        self._sweep.go_on(state["sweep"])
+
     def sweep(self) -> Iterator[LocalProblem]:
         """The local problems of the next sweep; each must be finished in turn."""
         return self._locals(self._sweep.sweep())

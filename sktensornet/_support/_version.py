@@ -48,7 +48,7 @@ def moved(name: str) -> Any:
     A class that has moved is looked for before any state is read, so that the comparison
     of versions would come too late.
     """
-    if name.startswith("__"):
+    if not name.endswith(("Classifier", "Regressor")):
         raise AttributeError(name)
     raise ImportError(
         f"this {name} was saved by sktensornet 0.1.0 and cannot be loaded by sktensornet "

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._arrays._typing import FloatArray
 from .._estimators._base import BaseTensorNetwork
+from .._estimators._reading import read_input
 from .._fitting._feature_moments import FeatureMoments
 from ..networks import TensorNetwork, scale_outputs
 
@@ -155,7 +156,7 @@ class FittedScores:
 
     def read(self, X: Any) -> Any:
         """Samples, as the estimator that was passed takes them, as checked numbers."""
-        return self.estimator._check_input(transformed(self._before, X))
+        return read_input(self.estimator, transformed(self._before, X))
 
     @property
     def site_names(self) -> list[str]:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._arrays._parallel import ChunkPool, effective_threads
 from .._arrays._typing import FloatArray, IntArray
+from .._estimators._reading import read_arrays
 from .._problems._model import Model
 from .._problems._objective import Objective
 from ..feature_maps import FittedMap
@@ -77,7 +78,7 @@ class TrainingObjective:
     ) -> None:
         estimator, before = unwrapped(estimator)
         X = transformed(before, X)
-        data, labels, weight = estimator._check_data(X, y, sample_weight, reset=False)
+        data, labels, weight = read_arrays(estimator, X, y, sample_weight, reset=False)
         samples = estimator._samples(estimator._targets, data, labels, weight)
         network = estimator.network_ if network is None else network
         if network.mode_sizes != estimator.network_.mode_sizes:

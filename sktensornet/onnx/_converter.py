@@ -10,7 +10,6 @@ from sklearn.base import is_classifier
 from .._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from .._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
 from .._support._optional import require
-from ..losses import CLASSIFICATION_LOSSES
 from ._export import write
 from ._graph import OPSET
 
@@ -96,9 +95,9 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     raw = False
     if is_classifier(estimator):
         raw = container.get_options(estimator, {"raw_scores": False})["raw_scores"]
-        if not (raw or CLASSIFICATION_LOSSES[estimator.loss].has_probabilities):
+        if not (raw or estimator._targets.loss.has_probabilities):
             raise ValueError(
-                f"{type(estimator).__name__} with loss={estimator.loss!r} has no probabilities, "
+                f"{type(estimator).__name__} with loss={estimator._targets.loss.name!r} has no probabilities, "
                 "which skl2onnx asks of a classifier; take loss='log_loss', "
                 "options={'raw_scores': True, 'zipmap': False}, or sktensornet.onnx.to_onnx."
             )

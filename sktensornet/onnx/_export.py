@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._estimators._base import BaseTensorNetwork
 from .._support._checks import check_option
-from ..losses import CLASSIFICATION_LOSSES
 from ._contraction import add_scores
 from ._features import add_features
 from ._graph import Graph
@@ -146,7 +145,7 @@ def _classes(graph: Graph, estimator: Any, scores: str, raw_scores: bool) -> dic
         both = graph("Concat", graph("Neg", scores), scores, axis=1)
     if raw_scores:
         return outputs | {"scores": (both if n_scores == 1 else scores, graph.dtype, shape)}
-    if CLASSIFICATION_LOSSES[estimator.loss].has_probabilities:
+    if estimator._targets.loss.has_probabilities:
         one = graph("Sigmoid", both) if n_scores == 1 else graph("Softmax", scores, axis=1)
         return outputs | {"probabilities": (one, graph.dtype, shape)}
     if n_scores == 1:
@@ -156,7 +155,7 @@ def _classes(graph: Graph, estimator: Any, scores: str, raw_scores: bool) -> dic
 
 def _targets(graph: Graph, estimator: Any, scores: str) -> dict:
     """Predictions in the units of the targets."""
-    values = graph("Exp", scores) if estimator.loss == "poisson" else scores
+    values = graph("Exp", scores) if estimator._targets.loss.name == "poisson" else scores
     values = graph("Mul", values, estimator.target_scale_)
     values = graph("Add", values, estimator.target_mean_)
     if estimator._targets.is_flat:

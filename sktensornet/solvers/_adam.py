@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -76,6 +77,7 @@ class Adam(Solver):
     default_max_iter = 30
     iteration_name = "epoch"
     takes_batches = True
+    resumes = True
 
     def __init__(
         self,
@@ -108,13 +110,19 @@ class Adam(Solver):
         check_real("beta_2", self.beta_2, 0, 1, low_allowed=True)
         check_real("epsilon", self.epsilon, 0)
 
-    def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
+    def minimize(
+        self, problem, start, *, max_iter, tol, patience, random_state, monitor, state=None
+    ):
         theta = start.astype(problem.dtype)
-        moments = _Moments(np.zeros_like(theta), np.zeros_like(theta))
-        n_steps = max_iter * len(self._batches(problem.n_samples))
-        for _ in range(max_iter):
-            value = self._epoch(problem, theta, moments, random_state, n_steps)
-            if monitor(theta, value):
+        moments = deepcopy(state) or _Moments(np.zeros_like(theta), np.zeros_like(theta))
+        n_batches = len(self._batches(problem.n_samples))
+
+        def reached() -> Outcome:
+            return Outcome(theta.astype(np.float64), converged=True, state=deepcopy(moments))
+
+        for _ in range(moments.step // n_batches, max_iter):
+            value = self._epoch(problem, theta, moments, random_state, max_iter * n_batches)
+            if monitor(theta, value, reached):
                 break
         return Outcome(theta.astype(np.float64), converged=True)
 

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
+from typing import Any
+
 import numpy as np
 
 from .._arrays._typing import FloatArray
 from .._support._checks import check_integer, check_option, check_real
 from ._base import LocalProblem, Outcome, Solver
+
+
+@dataclass
+class _Sweeps:
+    """The sweeps so far: the best point, the objectives, and what the problem recorded.
+
+    `problem` is the state of the problem, where a fit goes on from here.
+    """
+
+    best: Any
+    best_value: float = np.inf
+    values: list[float] = field(default_factory=list)
+    records: list = field(default_factory=list)
+    problem: Any = None
+
+    def settled(self, tol: float) -> bool:
+        """Whether the last sweep gained too little."""
+        *_, before, last = np.nan, np.nan, *self.values
+        return before - last <= tol * max(1.0, abs(last))
 
 
 class ALS(Solver):
@@ -94,6 +116,7 @@ class ALS(Solver):
 
     default_max_iter = 20
     iteration_name = "sweep"
+    resumes = True
     sweeps = True
 
     def __init__(
@@ -123,7 +146,9 @@ class ALS(Solver):
         check_real("local_tol", self.local_tol, 0, 1, low_allowed=True)
         check_real("memory", self.memory, 0)
 
-    def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
+    def minimize(
+        self, problem, start, *, max_iter, tol, patience, random_state, monitor, state=None
+    ):
         problem.open(
             start,
             two_site=self.sweep == "two_site",
@@ -132,25 +157,35 @@ class ALS(Solver):
             function_space=self.truncation == "function",
             budget=1e9 * self.memory,
         )
-        for local in problem.begin():
-            self.solve(local)
-        best, best_value = start, np.inf
-        values: list[float] = []
-        records = []
-        settled = False
-        for _ in range(max_iter):
+        if state is None:
+            for local in problem.begin():
+                self.solve(local)
+            done = _Sweeps(start)
+        else:
+            done = replace(state, values=list(state.values), records=list(state.records))
+            problem.go_on(done.problem)
+
+        def reached() -> Outcome:
+            now = replace(
+                done,
+                values=list(done.values),
+                records=list(done.records),
+                problem=problem.state(),
+            )
+            return Outcome(now.best, now.settled(tol), now, now.records)
+
+        while len(done.values) < max_iter and not done.settled(tol):
             value = np.inf
             for local in problem.sweep():
                 value = self.solve(local)
-            values.append(value)
-            records.append(problem.record(value))
+            done.values.append(value)
+            done.records.append(problem.record(value))
             point = problem.point()
-            if value < best_value:
-                best, best_value = point, value
-            settled = len(values) > 1 and values[-2] - value <= tol * max(1.0, abs(value))
-            if monitor(point, value) or settled:
+            if value < done.best_value:
+                done.best, done.best_value = point, value
+            if monitor(point, value, reached):
                 break
-        return Outcome(best, converged=settled, records=records)
+        return Outcome(done.best, done.settled(tol), records=done.records)
 
     def solve(self, local: LocalProblem) -> float:
         """Optimise one block, by conjugate directions.

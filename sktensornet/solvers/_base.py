@@ -13,8 +13,9 @@ from sklearn.base import BaseEstimator
 from .._arrays._typing import FloatArray, IntArray
 from .._support._documentation_links import DocumentationLinkMixin
 
-Monitor = Callable[[Any, float], bool]
-"""Called after each iteration with the point and the objective; True stops."""
+Monitor = Callable[..., bool]
+"""Called after each iteration with the point and the objective, and by a solver that
+``resumes`` with a function that gives the `Outcome` of a stop here; True stops."""
 
 
 class Problem(Protocol):
@@ -110,6 +111,10 @@ class SweepingProblem(Protocol):
 
     def sweep(self) -> Iterator[LocalProblem]: ...
 
+    def state(self) -> Any: ...
+
+    def go_on(self, state: Any) -> None: ...
+
     def point(self) -> Any: ...
 
     def record(self, objective: float) -> Any: ...
@@ -126,7 +131,7 @@ class Outcome:
     converged : bool
         False if the solver wanted more iterations than it was given.
     state : object
-        What `Solver.advance` needs to go on from here, or None.
+        What `Solver.advance`, or `Solver.minimize`, needs to go on from here, or None.
     records : list
         What the problem records of every iteration, if it does.
 
@@ -166,6 +171,9 @@ class Solver(DocumentationLinkMixin, BaseEstimator, ABC):
     takes_batches = False
     full_batch = False
     """Whether it asks for the objective of all samples only, which may lie in blocks."""
+    resumes = False
+    """Whether `minimize` takes a ``state``, that of an `Outcome` it told the monitor of, and
+    does after `start` what it would have done then, up to the same ``max_iter``."""
     sweeps = False
     """Whether it visits one block after the other, with a fixed feature map."""
 

@@ -14,6 +14,7 @@ from sktensornet import (
     TTClassifier,
     TTRegressor,
 )
+from sktensornet._estimators._reading import read_input
 from sktensornet._fitting import _feature_moments as module
 from sktensornet.feature_maps import PolynomialMap, QuantileMap, SplineMap
 from sktensornet.inspection import variance_shares
@@ -94,7 +95,7 @@ def test_moments_add_up():
     X, y, weight = data()
     reg = TTRegressor(**SHORT).fit(X, y, weight)
     model = reg._fitted_model()
-    checked = reg._check_input(X)
+    checked = read_input(reg, X)
 
     def moments(rows):
         return module.feature_moments(model.sites, model.feature_map, checked[rows], weight[rows])

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktensornet import TTClassifier, TTRegressor
+from sktensornet._estimators._reading import read_input
 from sktensornet.feature_maps import (
     AffineMap,
     FourierMap,
@@ -139,7 +140,7 @@ def test_splines_are_named_and_add_up(make_fitted, feature_map, units):
     names = found.function_names[0]
     assert names[-1] == f"B{len(names) - 1 - feature_map.linear}(age)"
     # The scores at given features say what the terms add up to.
-    features = [f.astype(float) for f in clf._fitted_model().features(clf._check_input(X))]
+    features = [f.astype(float) for f in clf._fitted_model().features(read_input(clf, X))]
     fitted = clf.feature_map_.maps[0]
     for k, site in enumerate(clf.feature_map_.groups[0]):
         features[site][:, 1:] /= fitted.scale

@@ -20,6 +20,7 @@ from sktensornet import (
     TTClassifier,
     TTRegressor,
 )
+from sktensornet._estimators._reading import read_input
 from sktensornet.feature_maps import FourierMap, PolynomialMap, QuantileMap, SplineMap
 from sktensornet.inspection import (
     TrainingObjective,
@@ -97,8 +98,8 @@ def games_of_means(estimator, x, X, weight):
     """For each coalition the score of features of x, those of others at their means."""
     d = X.shape[1]
     fitted, sites = estimator.feature_map_, estimator.patches_
-    own = fitted.transform(sites.extract(estimator._check_input(x)))
-    every = fitted.transform(sites.extract(estimator._check_input(X)))
+    own = fitted.transform(sites.extract(read_input(estimator, x)))
+    every = fitted.transform(sites.extract(read_input(estimator, X)))
     means = [np.average(part, axis=0, weights=weight) for part in every]
     coalitions = np.array(list(itertools.product([0, 1], repeat=d)))
     features = [np.stack([means[k], own[k][0]])[coalitions[:, k]].astype(float) for k in range(d)]

@@ -92,6 +92,16 @@ class ProductSweep(Sweep):
         origin = self._origin
         return network_of(origin.tree.free(), cores, origin.batched, origin.dtype)
 
+    def state(self):
+        factors, exponent = list(self._factors), self._exponent.copy()
+        return {"factors": factors, "readout": self._readout, "exponent": exponent}
+
+    def go_on(self, state):
+        self._factors, self._readout = list(state["factors"]), state["readout"]
+        self._exponent = state["exponent"].copy()
+        self._messages.start()
+        self._grams.start()
+
     @property
     def truncation_loss(self) -> float:
         return 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -133,6 +134,26 @@ class Sweep(ABC):
         -------
         TensorNetwork
             In the topology that it began with.
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """What another sweep over the same samples goes on from; between sweeps only.
+
+        Returns
+        -------
+        dict
+            Arrays and numbers.
+        """
+
+    @abstractmethod
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Be where another sweep was, instead of `begin`, and do what it would do.
+
+        Parameters
+        ----------
+        state : dict
+            The other's `state()`.
         """
 
     @property

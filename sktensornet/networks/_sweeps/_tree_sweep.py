@@ -123,6 +123,14 @@ class TreeSweep(Sweep):
         origin = self._origin
         return network_of(origin.tree.free(), closed, origin.batched, origin.dtype)
 
+    def state(self):
+        return {"cores": list(self._cores), "exponent": list(self._exponent)}
+
+    def go_on(self, state):
+        self._cores, self._exponent = list(state["cores"]), list(state["exponent"])
+        self._total_exponent = sum(self._exponent)
+        self._environments.start()
+
     @property
     def keeps_scores(self) -> bool:
         return self._keeps_scores

@@ -1,0 +1,191 @@
+"""X, y and weights as users have them, as arrays that a fitted model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_array,
+    check_is_fitted,
+    check_X_y,
+    validate_data,
+)
+
+from .._arrays._typing import FloatArray
+from .._data._columns import FLOATS, Columns, learn_columns, refuse_masked
+from .._distributed._blocks import Blocks, is_dask_array
+from ..feature_maps import FeatureMap
+
+Read = tuple[Any, Any, FloatArray]
+"""X, y not yet encoded, and the weights."""
+
+_quiet = np.errstate(over="ignore", invalid="ignore")
+"""scikit-learn looks for infinities in the sum of all numbers, which may overflow."""
+
+
+def read(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
+    """X, y and weights as arrays, or X as `Blocks`; `reset` learns of X what later ones must be."""
+    check = _read_blocks if is_dask_array(X) else read_arrays
+    return check(estimator, X, y, sample_weight, reset)
+
+
+def read_again(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Read:
+    """What a warm start goes on with: columns like those before, with their categories."""
+    try:
+        return read(estimator, X, y, sample_weight, reset=False)
+    except ValueError as error:
+        if "feature" not in str(error):
+            raise
+        raise ValueError(
+            f"warm_start=True goes on with the columns of the fit before, but {error} Set "
+            "warm_start=False to start anew."
+        ) from error
+
+
+@_quiet
+def read_input(estimator: Any, X: Any) -> FloatArray:
+    """X as a fitted model takes it."""
+    check_is_fitted(estimator)
+    checks = _floats(estimator, estimator.network_.dtype)
+    if estimator.columns_.encoder is not None:
+        _check_table(X)
+    with estimator.columns_.explained(X, learns=False):
+        if estimator.columns_.encoder is None:
+            return validate_data(estimator, X, reset=False, **checks)
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        return check_array(estimator.columns_.encode(X, estimator), estimator=estimator, **checks)
+
+
+def allows_nan(feature_map: Any) -> bool:
+    """Whether a parameter ``feature_map`` takes NaN as missing."""
+    maps = feature_map.values() if isinstance(feature_map, dict) else [feature_map]
+    return all(one.allow_nan for one in maps if isinstance(one, FeatureMap))
+
+
+def _begin(estimator: Any, columns: Columns) -> None:
+    """Forget what was learnt of X before."""
+    estimator.columns_ = columns
+    estimator._allow_nan = allows_nan(estimator.feature_map)
+
+
+def _floats(estimator: Any, dtypes: Any) -> dict[str, Any]:
+    """What `check_array` demands of X."""
+    checks = FLOATS | {"dtype": dtypes}
+    return checks if estimator._allow_nan else checks | {"ensure_all_finite": True}
+
+
+@_quiet
+def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
+    """X, y and weights as arrays."""
+    refuse_masked(X=X, y=y, sample_weight=sample_weight)
+    if reset:
+        _begin(estimator, learn_columns(X, estimator.categorical_features))
+    elif estimator.columns_.encoder is not None:
+        _check_table(X)
+    columns = estimator.columns_
+    y = _targets(estimator, y)
+    checks = _floats(estimator, FLOATS["dtype"]) | estimator._target_checks
+    with columns.explained(X, learns=reset):
+        if columns.encoder is None:
+            X, y = validate_data(estimator, X, y, reset=reset, **checks)
+        else:
+            validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+            if not reset:
+                columns.warn_of_unknown(X)
+            X, y = check_X_y(columns.encode(X, estimator), y, estimator=estimator, **checks)
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return X, y, weight
+
+
+@_quiet
+def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
+    categorical = estimator.categorical_features
+    if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
+        raise ValueError(
+            f"categorical_features={categorical!r} does not go with a dask array X; use "
+            "feature_map={column: 'one_hot'} for columns whose numbers are categories."
+        )
+    if reset:
+        _begin(estimator, Columns(None, []))
+    elif estimator.columns_.encoder is not None:
+        names = estimator.columns_.labels(estimator.columns_.categorical)
+        raise ValueError(
+            f"the fit before had columns of categories, {names!r}, which a dask array X has not; "
+            "pass a table like that before, or set warm_start=False."
+        )
+    dtypes = FLOATS["dtype"]
+    dtype = np.dtype(X.dtype if X.dtype in dtypes else dtypes[0])
+    options = _floats(estimator, dtype) | {"ensure_min_samples": 0, "input_name": "X"}
+    name = type(estimator).__name__
+
+    def check(block: np.ndarray) -> FloatArray:
+        return check_array(block, estimator=name, **options)
+
+    blocks = Blocks(X, check, dtype)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    # As long as X, so that lengths and y are checked as for any other X.
+    stand_in = np.broadcast_to(np.zeros(1), (len(blocks), 1))
+    _, y = check_X_y(
+        stand_in, _targets(estimator, y), estimator=estimator, **estimator._target_checks
+    )
+    weight = _check_sample_weight(
+        sample_weight, stand_in, dtype=np.float64, ensure_non_negative=True
+    )
+    return blocks, y, weight
+
+
+def _check_table(X: Any) -> None:
+    """Raise if X cannot be like the table with categories that the model was fitted to."""
+    wanted = "pass a table with the columns of the fit"
+    if isinstance(X, Mapping):
+        raise ValueError(f"X is a {type(X).__name__}; {wanted}, such as pandas.DataFrame(X).")
+    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+        raise ValueError(f"X is a LazyFrame, which has no rows yet; {wanted}: X.collect().")
+    if issparse(X):
+        raise TypeError(f"Sparse data was passed for X, but X has categories; {wanted}.")
+    shape = np.shape(X) if hasattr(X, "shape") else np.shape(np.asarray(X, dtype=object))
+    if len(shape) == 1:
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead: X has shape {shape}; {wanted}. Reshape your "
+            "data: one sample is [x], or x.to_frame().T of a Series x of pandas."
+        )
+
+
+def _targets(estimator: Any, y: Any) -> Any:
+    """Y without objects that no loss understands; what remains is checked together with X."""
+    values = np.asarray(y) if isinstance(y, (list, tuple, np.ndarray)) else y
+    if np.ndim(values) > 2:
+        raise ValueError(
+            f"y has shape {np.shape(values)}; it must be (n_samples,), or (n_samples, n_outputs) "
+            "for a regressor."
+        )
+    kind = getattr(getattr(values, "dtype", None), "kind", None)
+    if kind not in ("O", "U", "S"):
+        return y
+    values = np.asarray(values)
+    if estimator._target_checks.get("y_numeric"):
+        try:
+            return values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"y has text or other objects, but {type(estimator).__name__} needs numbers: "
+                f"{error}; make them numbers, or take a classifier for labels."
+            ) from error
+    known = [label for label in values.ravel().tolist() if label == label]
+    if any(label is None for label in known):
+        raise ValueError("y contains None; leave out the samples whose labels are missing.")
+    kinds = sorted({type(label).__name__ for label in known})
+    if len(kinds) > 1:
+        try:
+            sorted(known)
+        except TypeError as error:
+            raise ValueError(
+                f"y has labels of several types, {kinds!r}, which have no order; make them all "
+                "strings, or all integers."
+            ) from error
+    return y
