@@ -66,9 +66,9 @@ def test_classes_count_alike(kind):
 
 def test_weights_are_repetitions():
     X, y, weight = data()
-    weighted = TTRegressor(feature_map="polynomial", **SHORT).fit(X, y, weight)
+    weighted = TTRegressor(**SHORT, random_state=0).fit(X, y, weight)
     rows = np.repeat(np.arange(len(X)), weight.astype(int))
-    repeated = TTRegressor(feature_map="polynomial", **SHORT).fit(X.iloc[rows], y.iloc[rows])
+    repeated = TTRegressor(**SHORT, random_state=0).fit(X.iloc[rows], y.iloc[rows])
     np.testing.assert_allclose(
         weighted.feature_importances_, repeated.feature_importances_, rtol=1e-6, atol=1e-12
     )
