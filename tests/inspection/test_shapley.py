@@ -341,3 +341,22 @@ def test_bad_parameters(parameters, said):
     estimator, X, _ = random_model(13)
     with pytest.raises(ValueError, match=said):
         shapley_interactions(estimator, X[:2], **parameters)
+
+
+def test_counts_are_explained_by_their_logarithms():
+    X = np.random.default_rng(0).standard_normal((60, 3))
+    reg = TTRegressor(
+        loss="poisson", feature_map="polynomial", rank=2, alpha=1e-2, solver="lbfgs", tol=1e-2
+    ).fit(X, np.random.default_rng(1).poisson(np.exp(X[:, 0])))
+    found = shapley_values(reg, X[:4])
+    total = found.base_values + found.values.sum(axis=1)
+    np.testing.assert_allclose(np.exp(total[:, 0]), reg.predict(X[:4]), rtol=1e-10)
+
+
+def test_models_in_single_precision_have_values_in_double():
+    X = np.random.default_rng(0).standard_normal((60, 3)).astype(np.float32)
+    reg = TTRegressor(feature_map="polynomial", **SHORT).fit(X, X[:, 0] * X[:, 1])
+    found = shapley_values(reg, X[:4])
+    assert found.values.dtype == np.float64
+    total = found.base_values + found.values.sum(axis=1)
+    np.testing.assert_allclose(total[:, 0], reg.predict(X[:4]), rtol=1e-5, atol=1e-6)
