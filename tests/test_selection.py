@@ -18,7 +18,9 @@ from sktensornet import (
     TTClassifier,
     TTRegressor,
 )
-from sktensornet._arrays._samples import merged_rows, merged_samples
+from sktensornet._arrays._samples import in_observations, merged_rows
+from sktensornet._data._samples import Samples
+from sktensornet._fitting._leave_out import left_out_loss
 from sktensornet._fitting._plan import DEFAULT_ALPHA
 from sktensornet._fitting._selection import (
     _EXPONENTS,
@@ -27,7 +29,7 @@ from sktensornet._fitting._selection import (
     Selection,
 )
 from sktensornet._problems._model import Model
-from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
+from sktensornet.feature_maps import PolynomialMap, SplineMap, TrigonometricMap
 from sktensornet.networks import tensor_train
 from sktensornet.patches import ImagePatches, SingleColumns
 from sktensornet.solvers import Adam
@@ -49,7 +51,7 @@ def selection_of(X, y, weight=None, feature_map=None, targets=column_targets):
     tree = tensor_train(X.shape[1])
     sizes = tree.message_sizes(fitted.mode_sizes, 2, 1)
     model = Model(sites, fitted, tree, sizes, 1, False, X.dtype)
-    return Selection(model, X, y, weight, targets)
+    return Selection(model, Samples.weighted(X, y, in_observations(weight)), targets)
 
 
 def products(X, weight, scale):
@@ -128,8 +130,41 @@ class TestMergedRows:
     def test_nothing_to_merge_copies_nothing(self):
         X, y = data()
         weight = np.full(40, 3.0)
-        for same, given in zip(merged_samples(X, y, weight), (X, y, weight), strict=True):
-            assert same is given
+        samples = Samples.weighted(X, y, weight)
+        assert samples.merged() is samples
+
+
+class TestUnits:
+    @pytest.mark.parametrize(
+        ("weight", "unit"),
+        [
+            ([0.0, 1.0, 3.0], 1.0),
+            ([2.0, 2.0, 2.0 + 1e-7], 1.0),
+            ([3.7, 3.7, 0.0], 3.7),
+            ([0.5, 1.0, 1.5], 1.0),
+            ([0.25, 0.5, 3.0], 1.25),
+            ([1e200, 2e200, 3e200], 2e200),
+            ([1e-200, 3e-200], 2e-200),
+            ([1e-7, 3e-7], 2e-7),
+        ],
+    )
+    def test_whole_numbers_are_counts_and_others_have_their_mean(self, weight, unit):
+        assert in_observations(np.array(weight)) * unit == pytest.approx(
+            np.array(weight), rel=1e-12
+        )
+
+    def test_weights_of_classes_multiply_it(self):
+        X, y = np.array([[0.0], [0.0], [1.0]]), np.array([0, 0, 1])
+        given = np.array([2.0, 1.0, 4.0])
+        samples = Samples.weighted(X, y, given, given * np.array([5.0, 5.0, 0.5])).merged()
+        order = np.argsort(samples.X[:, 0])
+        assert samples.weight[order].tolist() == [15.0, 2.0]
+        assert samples.unit[order].tolist() == [5.0, 0.5]
+        assert samples.copies[order].tolist() == [3, 4]
+
+    def test_a_light_row_is_one_copy(self):
+        samples = Samples.weighted(np.zeros((3, 1)), np.arange(3), np.array([0.01, 0.9, 2.4]))
+        assert samples.copies.tolist() == [1, 1, 2]
 
 
 class TestKernel:
@@ -138,27 +173,60 @@ class TestKernel:
     def test_residuals_are_those_of_refits(self, scale, n_outputs):
         X, y = data(25)
         y = np.column_stack([y, X[:, 2] ** 2])[:, :n_outputs]
-        weight = np.random.default_rng(1).integers(1, 4, 25).astype(float)
+        weight = np.random.default_rng(1).uniform(0.2, 4, 25)
         selection = selection_of(X, y, weight)
-        losses = selection._leave_one_out(scale)
+        weight = in_observations(weight)
+        loss = selection._leave_one_out(scale)
         design = products(X, weight, _SCALES[scale])
         centred = y - np.average(y, axis=0, weights=weight)
         for k in (0, 5, 10):
             alpha = 10 ** (0.5 * _EXPONENTS[k]) * _SCALES[scale] ** 2
             expected = 0.0
             for i in range(25):
-                kept = np.arange(25) != i
-                ridge = Ridge(alpha * weight.sum() / weight.max(), fit_intercept=False)
-                ridge.fit(design[kept], centred[kept], sample_weight=weight[kept] / weight.max())
+                kept = weight - np.where(np.arange(25) == i, np.minimum(weight, 1.0), 0.0)
+                ridge = Ridge(alpha * weight.sum(), fit_intercept=False)
+                ridge.fit(design, centred, sample_weight=kept)
                 residual = centred[i] - ridge.predict(design[[i]])[0]
                 expected += weight[i] * np.sum(residual**2)
-            assert losses[k] == pytest.approx(expected / (weight.sum() * n_outputs), rel=1e-6)
+            assert loss(alpha * weight.sum()) == pytest.approx(
+                expected / (weight.sum() * n_outputs), rel=1e-6
+            )
+
+    def test_left_out_units_are_those_of_refits(self):
+        rng = np.random.default_rng(0)
+        A, t, weight = rng.normal(size=(8, 5)), rng.normal(size=(8, 2)), rng.uniform(0.3, 6, 8)
+        unit = np.ones(8)
+        for penalty in (0.1, 3.0):
+            expected = 0.0
+            for i in range(8):
+                kept = weight.copy()
+                kept[i] -= min(unit[i], weight[i])
+                coef = np.linalg.solve(
+                    (A * kept[:, None]).T @ A + penalty * np.eye(5), (A * kept[:, None]).T @ t
+                )
+                expected += weight[i] * np.sum((t[i] - A[i] @ coef) ** 2)
+            found = left_out_loss(A @ A.T, t, weight, unit)(penalty)
+            assert found == pytest.approx(expected / (2 * weight.sum()), rel=1e-10)
+
+    def test_rows_of_weight_are_repetitions(self):
+        rng = np.random.default_rng(0)
+        A, t, weight = rng.normal(size=(8, 5)), rng.normal(size=(8, 1)), rng.integers(1, 5, 8)
+        B, s, one = A.repeat(weight, axis=0), t.repeat(weight, axis=0), np.ones(weight.sum())
+        penalties = [0.01, 1.0, 100.0]
+        found = map(left_out_loss(A @ A.T, t, weight.astype(float), np.ones(8)), penalties)
+        expected = map(left_out_loss(B @ B.T, s, one, one), penalties)
+        np.testing.assert_allclose(list(found), list(expected))
 
     def test_chooses_the_best_of_the_grid_or_a_simpler_one_about_as_good(self):
         X, y = data(80)
         selection = selection_of(X, y)
         trial = selection.by_kernel(lambda loss: 1.0)
-        table = np.array([selection._leave_one_out(k) for k in range(len(_SCALES))])
+        table = np.array(
+            [
+                [loss(80 * 10 ** (exponent / 2) * scale**2) for exponent in _EXPONENTS]
+                for scale, loss in zip(_SCALES, map(selection._leave_one_out, range(len(_SCALES))))
+            ]
+        )
         assert table.min() <= trial.loss <= 1.01 * table.min()
         k = _SCALES.index(trial.scale)
         exponent = 2 * np.log10(trial.alpha / trial.scale**2)
@@ -222,7 +290,7 @@ class TestWalk:
         start = selection.by_kernel(lambda loss: 1.0)
         calls = []
 
-        def judge(model, alpha, train, held):
+        def judge(model, alpha, train, held, rank):
             calls.append((alpha, train, held))
             z = model.feature_map.transform(model.sites.extract(held.X))[0][:, 1]
             unit = selection._model.feature_map.with_scale(1.0)
@@ -244,9 +312,10 @@ class TestWalk:
         start, _, chosen, _ = self.walk(lambda alpha, scale: 10 + 0.01 * alpha)
         assert chosen.alpha == start.alpha
 
-    def test_goes_to_the_least_loss(self):
+    @pytest.mark.parametrize("step", [-1, 1, 2])
+    def test_goes_to_the_least_loss(self, step):
         start, _, _, _ = self.walk(lambda alpha, scale: 1.0)
-        wanted = np.log10(start.alpha) - 1
+        wanted = np.log10(start.alpha) + step
         _, trials, chosen, _ = self.walk(
             lambda alpha, scale: 1 + (alpha - wanted) ** 2 + 100 * (scale / start.scale - 1) ** 2
         )
@@ -264,14 +333,14 @@ class TestWalk:
     def test_many_columns_take_a_larger_penalty_with_a_larger_scale(self, n_columns, factor):
         X, y = data(90, n_columns)
         start, trials, *_ = self.walk(lambda alpha, scale: 1.0, X, y)
-        (wider,) = (trial for trial in trials if trial.scale > start.scale)
+        *_, wider = (trial for trial in trials if start.scale < trial.scale < 1)
         expected = factor * (wider.scale / start.scale) ** 2
         assert wider.alpha / start.alpha == pytest.approx(expected)
 
     def test_real_targets_do_not(self):
         X, y = data(90, 11)
         start, trials, *_ = self.walk(lambda alpha, scale: 1.0, X, y[:, None])
-        (wider,) = (trial for trial in trials if trial.scale > start.scale)
+        *_, wider = (trial for trial in trials if start.scale < trial.scale < 1)
         assert wider.alpha / start.alpha == pytest.approx((wider.scale / start.scale) ** 2)
 
     def test_penalties_end_at_the_edge(self):
@@ -298,7 +367,24 @@ class TestWalk:
             assert out.y.sum() in (3, 4)
             first = calls[0][0] * calls[0][1].weight.sum()
             assert alpha * train.weight.sum() == pytest.approx(first)
-            assert train.weight.max() <= 1
+            assert train.weight.max() <= 2
+
+    def test_folds_deal_the_copies_of_a_row(self):
+        X, y = np.arange(12.0)[:, None], np.arange(12.0)
+        weight = np.random.default_rng(0).integers(1, 9, 12).astype(float)
+        selection = selection_of(X, y[:, None], weight)
+        rows, merged = merged_rows(X, y[:, None], weight)
+        dealt = np.arange(merged.sum()) % 3
+        for k, (train, held) in enumerate(selection._folds()):
+            own = [
+                (part == k).sum() for part in np.split(dealt, np.cumsum(merged)[:-1].astype(int))
+            ]
+            expected = dict(zip(X[rows, 0].tolist(), own, strict=True))
+            found = dict(zip(held.X[:, 0].tolist(), held.weight.tolist(), strict=True))
+            assert found == {x: count for x, count in expected.items() if count > 0}
+            left = dict(zip(train.X[:, 0].tolist(), train.weight.tolist(), strict=True))
+            for x, whole in zip(X[rows, 0].tolist(), merged.tolist(), strict=True):
+                assert found.get(x, 0.0) + left.get(x, 0.0) == pytest.approx(whole)
 
     def test_what_is_worse_on_the_first_fold_is_not_tried_on_others(self):
         X, y = data(90)
@@ -320,7 +406,7 @@ class TestWalk:
         assert selection.network is None
         made = []
 
-        def judge(model, alpha, train, held):
+        def judge(model, alpha, train, held, rank):
             made.append((alpha * train.weight.sum() / selection._total, object()))
             return made[-1][1], held.weight.sum() * alpha
 
@@ -394,6 +480,69 @@ class TestEstimators:
             np.testing.assert_allclose(settings[0][:2], setting[:2])
             np.testing.assert_allclose(settings[0][2], setting[2])
 
+    @pytest.mark.parametrize("Format", FORMATS[3:])
+    def test_products_without_effects_of_one_column_are_found(self, Format):
+        rng = np.random.default_rng(0)
+        u, v = rng.normal(size=(2, 50))
+        levels = rng.integers(0, 50, (2, 2750))
+        y = u[levels[0]] * v[levels[1]]
+        levels = levels.T.astype(str).astype(object)
+        model = Format(categorical_features=[0, 1], random_state=0).fit(levels[:750], y[:750])
+        assert model.score(levels[750:], y[750:]) > 0.8
+        assert max(model.network_.ranks) < 8
+
+    @pytest.mark.parametrize("Format", FORMATS[:3])
+    def test_parities_are_found(self, Format):
+        rng = np.random.default_rng(1)
+        X = rng.integers(0, 2, (1400, 6))
+        y = (X.sum(axis=1) + (rng.random(1400) < 0.05)) % 2
+        model = Format(categorical_features=list(range(6)), random_state=0).fit(X[:400], y[:400])
+        assert model.score(X[400:], y[400:]) > 0.93
+
+    @each_format
+    def test_equal_weights_of_any_size_are_none(self, Format):
+        X, y = small_table(Format)
+        model = Format(random_state=0)
+        alpha, scale, trials, predicted = state(model.fit(X, y), X)
+        for weight in (1 / len(X), 3.7):
+            found = state(model.fit(X, y, sample_weight=np.full(len(X), weight)), X)
+            np.testing.assert_allclose((alpha, scale), found[:2])
+            np.testing.assert_allclose(trials, found[2])
+            np.testing.assert_allclose(predicted, found[3], rtol=1e-6, atol=1e-7)
+
+    @each_format
+    def test_levels_that_repeat_are_learnt(self, Format):
+        levels = np.arange(200.0)[:, None] % 5
+        model = Format(categorical_features=[0], random_state=0)
+        if "Regressor" in Format.__name__:
+            assert model.fit(levels, levels[:, 0]).score(levels, levels[:, 0]) > 0.999
+            return
+        positives = np.array([2, 10, 20, 30, 38])
+        y = (np.arange(200) // 5 < positives[levels[:, 0].astype(int)]).astype(int)
+        found = model.fit(levels, y).predict_proba(np.arange(5.0)[:, None])[:, 1]
+        frequency = positives / 40
+        assert (np.abs(found - frequency) < np.sqrt(frequency * (1 - frequency) / 40) + 0.01).all()
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_contingency_tables(self, seed):
+        rng = np.random.default_rng(seed)
+        shape = tuple(rng.integers(2, 6, 2))
+        logit = 1.5 * rng.normal(size=shape[0])[:, None] + 1.5 * rng.normal(size=shape[1])
+        count = rng.integers(30, 120, shape)
+        positives = rng.binomial(count, 1 / (1 + np.exp(-logit - rng.normal(size=shape)))).ravel()
+        count = count.ravel()
+        cells = np.indices(shape).reshape(2, -1).T.astype(float)
+        X, y = np.tile(cells, (2, 1)), np.repeat([0, 1], len(cells))
+        weight = np.concatenate([count - positives, positives])
+        model = TTClassifier(categorical_features=[0, 1], random_state=0)
+        found = model.fit(X, y, sample_weight=weight).predict_proba(X)[:, 1]
+        frequency = positives / count
+        smooth = (positives + 1) / (count + 2)
+        noise = np.sqrt(smooth * (1 - smooth) / count)
+        assert (np.abs(found[: len(cells)] - frequency) < 3.5 * noise).all()
+        own = log_loss(y, np.tile(frequency, 2), sample_weight=weight)
+        assert log_loss(y, found, sample_weight=weight) < own + 0.02
+
     @each_format
     @pytest.mark.parametrize(
         "parameters",
@@ -420,10 +569,31 @@ class TestEstimators:
         assert (again.alpha_, again.trials_) == (DEFAULT_ALPHA, None)
 
     @each_format
-    def test_a_given_alpha_is_taken(self, Format):
+    def test_a_given_alpha_is_taken_and_the_scale_chosen_for_it(self, Format):
         X, y = small_table(Format)
-        model = Format(alpha=0.01).fit(X, y)
-        assert (model.alpha_, model.scale_, model.trials_) == (0.01, None, None)
+        model = Format(alpha=0.01, random_state=0).fit(X, y)
+        assert model.alpha_ == 0.01
+        assert model.scale_ in _SCALES
+        assert [trial.alpha for trial in model.trials_] == pytest.approx(
+            [0.01] * len(model.trials_)
+        )
+        assert len({trial.scale for trial in model.trials_}) > 1
+
+    @pytest.mark.filterwarnings("ignore:ALS stopped")
+    @each_format
+    def test_scales_of_maps_that_have_one_stay(self, Format):
+        X, y = small_table(Format)
+        for parameters in ({"feature_map": PolynomialMap(scale=0.3)}, {"alpha": 0.0}):
+            model = Format(**{"alpha": 0.01, "max_iter": 1} | parameters).fit(X, y)
+            assert (model.scale_, model.trials_) == (None, None)
+
+    def test_every_alpha_has_a_scale_that_serves_it(self):
+        X, y = load_diabetes(return_X_y=True)
+        X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
+        chosen = TTRegressor(rank=4, random_state=0).fit(X, y)
+        for alpha in (1e-4, 1e-2, chosen.alpha_):
+            given = TTRegressor(rank=4, alpha=alpha, random_state=0).fit(X, y)
+            assert given.score(X_test, y_test) > chosen.score(X_test, y_test) - 0.03
 
     def test_warm_start_keeps_what_was_chosen(self):
         X, y = small_table(TTRegressor)
@@ -465,7 +635,9 @@ class TestEstimators:
         X, y = rng.standard_normal((200, 6)), rng.standard_normal(200)
         model = Format(random_state=0).fit(X[:100], y[:100])
         assert model.score(X[100:], y[100:]) > -0.1
-        fixed = clone(model).set_params(alpha=1e-4, max_iter=3).fit(X[:100], y[:100])
+        features = SplineMap(n_knots=10, degree=3, scale=1.0)
+        fixed = clone(model).set_params(alpha=1e-4, max_iter=3, feature_map=features)
+        fixed.fit(X[:100], y[:100])
         assert fixed.score(X[100:], y[100:]) < -0.2
 
     @pytest.mark.parametrize("Format", FORMATS[3:])

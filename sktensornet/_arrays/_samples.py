@@ -74,14 +74,29 @@ def merged_rows(X: FloatArray, y: np.ndarray, weight: FloatArray) -> tuple[IntAr
     return used[order[first]], weights
 
 
-def merged_samples(
-    X: FloatArray, y: np.ndarray, weight: FloatArray
-) -> tuple[FloatArray, np.ndarray, FloatArray]:
-    """Samples without repetitions: those given, where nothing is repeated or weighted."""
-    rows, weights = merged_rows(X, y, weight)
-    if len(rows) == len(X) and (weight == weight[0]).all():
-        return X, y, weight
-    return X[rows], y[rows], weights
+_WHOLE = 1e-6
+"""How far from a whole number a weight may be and still be a count."""
+_MOST_COPIES = 2.0**32
+"""The largest count: floats much above are whole numbers whatever they mean."""
+
+
+def in_observations(weight: FloatArray) -> FloatArray:
+    """Weights with one observation as their unit.
+
+    They are counts where all that are positive are whole numbers; and else their
+    mean is an observation, so that their own unit means nothing.
+    """
+    positive = weight[weight > 0]
+    copies = np.rint(positive)
+    are_counts = (
+        copies.min(initial=1.0) >= 1
+        and copies.max(initial=0.0) <= _MOST_COPIES
+        and np.abs(positive - copies).max(initial=0.0) <= _WHOLE
+    )
+    if are_counts:
+        return weight
+    shares = weight / positive.max()
+    return shares / shares[shares > 0].mean()
 
 
 def weighted_moments(

@@ -16,9 +16,9 @@ from ._weights import hold_out_rows
 
 @dataclass(frozen=True, eq=False)
 class Reals(Targets):
-    r"""Targets in units of their deviation, where the loss may have them so.
+    r"""Targets in units of their deviation, or of their mean where 0 must stay 0.
 
-    .. math:: z = (y - \mu) / \sigma
+    .. math:: z = (y - \mu) / \sigma, \qquad z = y / \bar y
 
     Parameters
     ----------
@@ -52,11 +52,13 @@ class Reals(Targets):
             scale = positive_scale(variance, mean, targets.dtype)
             # No deviation of numbers below one is one: it is that of a constant.
             mean, scale = np.ldexp(mean, unit), np.where(scale < 1, np.ldexp(scale, unit), 1.0)
-        elif not (weight @ targets > 0).all():
-            raise ValueError(
-                f"loss={loss.name!r} needs a positive mean of each output, but the means of y "
-                f"are {(weight @ targets / weight.sum()).tolist()}; use loss='squared_error'."
-            )
+        else:
+            scale = np.average(targets, axis=0, weights=weight)
+            if not (scale > 0).all():
+                raise ValueError(
+                    f"loss={loss.name!r} needs a positive mean of each output, but the means of y "
+                    f"are {scale.tolist()}; use loss='squared_error'."
+                )
         return cls(mean, scale, y.ndim == 1, loss, are_separate)
 
     @property
@@ -69,7 +71,7 @@ class Reals(Targets):
             wanted = "(n_samples,)" if self.is_flat else f"(n_samples, {len(self.mean)})"
             raise ValueError(f"y has shape {y.shape}; it must be {wanted} as before.")
         if not self.loss.scales_targets:
-            return targets
+            return targets / self.scale
         # The difference of the largest numbers would overflow.
         targets, unit = _moderate(targets, self.mean)
         return (targets - np.ldexp(self.mean, -unit)) / np.ldexp(self.scale, -unit)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays._samples import merged_samples
-from .._arrays._typing import FloatArray
+from .._arrays._samples import merged_rows
+from .._arrays._typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +21,24 @@ class Samples:
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Classes as indices, or real targets, as the loss takes them.
     weight : ndarray of shape (n_samples,)
+    unit : ndarray of shape (n_samples,)
+        What one observation like this one weighs; a row may stand for several.
     """
 
     X: Any
     y: np.ndarray
     weight: FloatArray
+    unit: FloatArray
+
+    @classmethod
+    def weighted(
+        cls, X: Any, y: np.ndarray, given: FloatArray, weight: FloatArray | None = None
+    ) -> Samples:
+        """Samples of weights in observations, perhaps multiplied by those of their classes."""
+        if weight is None:
+            weight = given
+        unit = np.divide(weight, given, out=np.ones(len(given)), where=given > 0)
+        return cls(X, y, weight, unit)
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -38,10 +51,26 @@ class Samples:
         """Whether single rows can be taken, and are not in the blocks of a dask array."""
         return isinstance(self.X, np.ndarray)
 
+    @property
+    def copies(self) -> IntArray:
+        """How many observations each row stands for, at least one."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            copies = np.rint(self.weight / self.unit)
+        return np.where(copies > 1, copies, 1).astype(np.int64)
+
     def take(self, rows: Any) -> Samples:
         """Some of the rows."""
-        return Samples(self.X[rows], self.y[rows], self.weight[rows])
+        return Samples(self.X[rows], self.y[rows], self.weight[rows], self.unit[rows])
+
+    def part(self, share: FloatArray) -> Samples:
+        """A share of the weight of each row, without the rows of which nothing is left."""
+        rows = np.flatnonzero(share > 0)
+        X, y, weight = self.X[rows], self.y[rows], self.weight[rows]
+        return Samples(X, y, weight * share[rows], self.unit[rows])
 
     def merged(self) -> Samples:
-        """Equal rows as one of their total weight."""
-        return Samples(*merged_samples(self.X, self.y, self.weight))
+        """Equal rows as one; itself, where none repeat and all weigh the same."""
+        rows, weights = merged_rows(self.X, self.y, self.weight)
+        if len(rows) == len(self) and (self.weight == self.weight[0]).all():
+            return self
+        return Samples(self.X[rows], self.y[rows], weights, self.unit[rows])

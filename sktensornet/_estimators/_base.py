@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._arrays._parallel import effective_threads
+from .._arrays._samples import in_observations
 from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._data._targets import Targets
@@ -92,13 +93,15 @@ class BaseTensorNetwork(
         self, data: Any, labels: Any, weight: FloatArray, known: Targets | None, **options: Any
     ) -> tuple[Targets, Samples]:
         """What y means, and the samples with encoded targets and the weights of classes."""
+        weight = in_observations(weight)
         targets = self._learn(labels, weight, known, **options)
         self._check_rank(targets)
         return targets, self._samples(targets, data, labels, weight)
 
     def _samples(self, targets: Targets, data: Any, labels: Any, weight: FloatArray) -> Samples:
         y = targets.encode(labels)
-        return Samples(data, y, targets.weigh(y, weight, getattr(self, "class_weight", None)))
+        weighed = targets.weigh(y, weight, getattr(self, "class_weight", None))
+        return Samples.weighted(data, y, weight, weighed)
 
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         """Read the data, plan the fit, carry the plan out, and keep what it gives."""

@@ -13,7 +13,8 @@ from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, winner
 from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
-from .._fitting._plan import SEARCH_SWEEPS, Automatic, why_no_batches
+from .._fitting._plan import Automatic, why_no_batches
+from .._fitting._search import SEARCH_SWEEPS
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
 from ..feature_maps import SplineMap
@@ -58,7 +59,10 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         y : array-like of shape (n_samples,)
             Class labels.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples; a weight of two is the sample twice.
+            Weights of the samples. Whole numbers are counts: a weight of two is the
+            sample twice. Weights of importance, which are none, should be divided by
+            their mean, so that the choice of ``alpha`` sees as many observations as
+            there are samples.
 
         Returns
         -------

@@ -48,7 +48,10 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets; not negative with ``loss="poisson"``.
         sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples; a weight of two is the sample twice.
+            Weights of the samples. Whole numbers are counts: a weight of two is the
+            sample twice. Weights of importance, which are none, should be divided by
+            their mean, so that the choice of ``alpha`` sees as many observations as
+            there are samples.
 
         Returns
         -------

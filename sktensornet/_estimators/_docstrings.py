@@ -19,7 +19,8 @@ feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "q
     scale of maps that leave it free. A dict ``{{column: map}}``, by name or
     index, gives single columns another map than "auto". For patches "auto" is
     ``AffineMap()``, which is trained, or, where the solver needs a fixed map,
-    ``PCAMap()``.
+    ``PCAMap()``. A single column with missing values in training gets one more
+    feature that says so, but not with ``shared_cores``.
 categorical_features : "from_dtype", array-like or None, default="from_dtype"
     The columns that hold categories. "from_dtype" takes those of a DataFrame
     whose type is categorical, string or boolean. A boolean mask, indices or
@@ -51,9 +52,11 @@ shared_cores : bool, default=False
     s^(-2k): by the leave-one-out residuals of the kernel ridge regression that
     the model is without a limit on the ranks, then, for sweeping solvers, by
     the held-out loss of a few one-sweep fits on at most 2000 samples, from the
-    best of which the fit goes on. A number leaves the scale at 1 unless the maps
-    have another, so do not search over ``alpha`` alone on tables. To fix what
-    was chosen, give ``alpha_`` here, and ``scale_`` to the maps of all columns,
+    best of which the fit goes on. Where the kernel explains less than half, one
+    of these starts from products of features, at a smaller rank that then stays
+    if it does best. With a positive number only the scale is chosen, in the same
+    way, at that alpha, unless the maps have one. To fix what was chosen,
+    give ``alpha_`` here, and ``scale_`` to the maps of all columns,
     those of categories included; where all are numbers, by
     ``feature_map={scaled}``. That fit begins one sweep earlier. It is 1e-4 where
     nothing is chosen: for ``patches``, trained feature maps,
@@ -154,8 +157,8 @@ output_tensors : {"joint", "separate"}, default="joint"
 loss : {"squared_error", "huber", "poisson"}, default="squared_error"
     What a wrong prediction costs. The first two are of targets of mean 0 and
     variance 1, to which y is scaled inside; "huber" grows linearly from
-    ``huber_epsilon`` on. "poisson" is half the deviance, predicts exp(score),
-    needs y >= 0 and a gradient solver.
+    ``huber_epsilon`` on. "poisson" is half the deviance of y by its mean,
+    predicts that mean times exp(score), and needs y >= 0.
 huber_epsilon : float, default=1.35
     Where Huber's loss turns from a parabola to a line, in units of the scaled
     target.
@@ -163,7 +166,7 @@ huber_epsilon : float, default=1.35
     "weights": "",
     "targets": """\
 target_mean_, target_scale_ : ndarray of shape (n_outputs,)
-    How targets are scaled; 0 and 1 for "poisson".
+    How targets are scaled; 0 and the mean for "poisson".
 """,
     "score": "R^2",
     "outputs": "n_outputs",
@@ -193,10 +196,10 @@ feature_importances_ : ndarray of shape (n_features,)
 alpha_ : float
     The penalty of the fit.
 scale_ : float or None
-    The scale of the features that ``alpha="auto"`` chose; None where it had no
-    choice. As ``scale`` of the feature maps it is fixed.
+    The scale of the features that was chosen; None where there was no choice. As
+    ``scale`` of the feature maps it is fixed.
 trials_ : list of Trial or None
-    What ``alpha="auto"`` tried: ``alpha``, ``scale`` and ``loss`` of each.
+    What was tried for ``alpha`` and ``scale``, with the ``loss`` of each.
 loss_curve_ : list of float
     Objective after each iteration; for "adam" its mean over the mini-batches of
     the pass, dropout included.

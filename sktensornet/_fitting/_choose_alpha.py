@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._arrays._parallel import ChunkPool, effective_threads
-from .._data._samples import Samples
 from .._problems._model import Model
 from ..networks import TensorNetwork
+from ._make_model import at_rank
 from ._plan import Plan
-from ._problem import sweep_problem
 from ._selection import Selection, Trial
-from ._start import make_start
+from ._short_fits import ShortFits
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Choice:
     trials : list of Trial or None
     network : TensorNetwork or None
         That of the best trial, to go on from.
+    rank : int or None
+        The cap of its ranks, where that was chosen.
     """
 
     model: Model
@@ -37,54 +38,38 @@ class Choice:
     scale: float | None = None
     trials: list[Trial] | None = None
     network: TensorNetwork | None = None
+    rank: int | None = None
 
 
 def choose(plan: Plan) -> Choice:
     """Choose alpha and the scale as the plan says, or take what it has."""
-    search, model, solver = plan.search, plan.model, plan.solver
+    search, model = plan.search, plan.model
     if search is None:
         return Choice(model, plan.alpha)
     loss, n_scores = plan.targets.loss, plan.targets.n_scores
     selection = Selection(
         model,
-        plan.train.X,
-        plan.train.y,
-        plan.train.weight,
+        plan.train,
         targets=lambda y: loss.linear_targets(y, n_scores),
         default_alpha=plan.alpha,
+        alpha=search.alpha,
+        ranks=search.ranks,
     )
     with ChunkPool(effective_threads(plan.n_jobs)) as pool:
         chosen = selection.by_kernel(loss.typical_curvature, pool.map)
         if search.has_trials:
             seed = plan.random_state.randint(np.iinfo(np.int32).max)
-
-            def judge(
-                model: Model, alpha: float, train: Samples, held: Samples
-            ) -> tuple[TensorNetwork, float]:
-                noise = np.random.RandomState(seed)
-                start = make_start(plan.init, model, plan.targets, train, alpha, noise)(noise)
-                problem = sweep_problem(plan, model, train, alpha, pool)
-                outcome = solver.minimize(
-                    problem,
-                    problem.start(start),
-                    max_iter=search.sweeps,
-                    tol=plan.tol,
-                    patience=plan.patience,
-                    random_state=noise,
-                    monitor=lambda *found: False,
-                )
-                scores = problem.scores(outcome.point, held.X)
-                values, _ = loss.value_and_gradient(scores.astype(np.float64), held.y)
-                return outcome.point, float(held.weight @ values)
-
-            chosen = selection.walk(judge)
+            chosen = selection.walk(ShortFits(plan, search, seed, pool))
     feature_map = model.feature_map
+    if selection.rank is not None:
+        model = at_rank(model, selection.rank)
     if chosen.scale is not None:
         feature_map = feature_map.with_scale(chosen.scale)
     return Choice(
         model.with_map(feature_map),
-        float(chosen.alpha),
+        float(chosen.alpha) if search.alpha is None else search.alpha,
         chosen.scale,
         selection.trials,
         selection.network,
+        selection.rank,
     )

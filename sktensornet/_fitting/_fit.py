@@ -133,6 +133,8 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     left = None if before is None else before.unfinished
     if left is not None:
         left = left.checked(plan, choice.alpha)
+    if choice.rank is not None:
+        plan = replace(plan, rank=choice.rank)
     make = make_start(plan.init, model, plan.targets, plan.train, choice.alpha, plan.random_state)
     start: FloatArray | None = None
     if before is not None:

@@ -12,6 +12,7 @@ from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
 from ..feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, MixedMap, OneHotMap, PCAMap
+from ..feature_maps._missing import with_missing
 from ..networks import TensorNetwork, Tree
 from ..patches import SingleColumns, Sites
 from ._start import check_network
@@ -86,6 +87,8 @@ def make_model(
     sites = (parameters.patches or SingleColumns()).fit(X.shape[1])
     sites.check(X.shape[1])
     feature_map = chosen.fit(X, sites.columns, train.weight, random_state)
+    if parameters.patches is None and not parameters.shared_cores:
+        feature_map = with_missing(feature_map, X, sites.columns, train.weight)
     if parameters.shared_cores and len(set(feature_map.mode_sizes)) > 1:
         raise ValueError(
             f"shared_cores=True needs as many local features at every site, but feature_map="
@@ -100,3 +103,11 @@ def make_model(
         check_network(parameters.init, model)
         sizes = parameters.init.message_sizes
     return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
+
+
+def at_rank(model: Model, rank: int) -> Model:
+    """The model with another cap of its ranks."""
+    tree, mode_sizes = model.tree, model.feature_map.mode_sizes
+    sizes = tree.message_sizes(mode_sizes, rank, model.message_sizes[-1])
+    n_tensors = model.contraction.n_batch
+    return Model(model.sites, model.feature_map, tree, sizes, n_tensors, model.batched, model.dtype)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..feature_maps import FeatureMap
-from ..losses import Loss
 from ..networks import TensorNetwork
 from ..solvers import Solver
 
@@ -54,7 +53,6 @@ SWEEPS = (
         "penalises the Frobenius norm of the weight tensor",
         f"use penalty='frobenius', or {_BY_GRADIENT[4:]}",
     ),
-    Need("bounded loss", "needs a loss whose curvature has a bound", _BY_GRADIENT),
 )
 """What solvers that sweep need."""
 
@@ -98,16 +96,13 @@ SHORT_FIT = (COLUMNS, Need("all rows"), Need("single rows"))
 """What makes a fit with a chosen alpha one of few sweeps."""
 
 
-def what_lacks(
-    parameters: Any, feature_map: FeatureMap, loss: Loss, rows_are_at_hand: bool
-) -> dict[str, str]:
+def what_lacks(parameters: Any, feature_map: FeatureMap, rows_are_at_hand: bool) -> dict[str, str]:
     """What a fit with some parameters lacks, of all that is asked for here."""
     lacks = {
         "product": (parameters.product != "multiply", f"product={parameters.product!r}"),
         "own cores": (parameters.shared_cores, "shared_cores=True"),
         "fixed map": (feature_map.trainable, f"feature_map={feature_map!r}"),
         "frobenius": (parameters.penalty != "frobenius", f"penalty={parameters.penalty!r}"),
-        "bounded loss": (not loss.is_bounded, f"loss={loss.name!r}"),
         "columns": (parameters.patches is not None, f"patches={parameters.patches!r}"),
         "single rows": (not rows_are_at_hand, "a dask array X"),
         "all rows": (parameters.early_stopping, "early_stopping=True"),

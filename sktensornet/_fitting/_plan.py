@@ -34,6 +34,7 @@ from ._needs import (
     require,
     what_lacks,
 )
+from ._search import Search, ranks_of_products
 from ._start import GATHERED_INITS
 
 DEFAULT_ALPHA = 1e-4
@@ -42,7 +43,7 @@ DEFAULT_ALPHA = 1e-4
 LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
 LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
-WIDEST_SWEPT = 256
+WIDEST_SWEPT = 512
 """The largest number of features of a site for which "auto" takes ALS."""
 MOST_SWEPT = 100_000_000
 """The largest number of features of all samples and sites for which "auto" takes ALS."""
@@ -59,26 +60,6 @@ step that gains less than this times tol of the objective: a tenth of what a swe
 SHARE_OF_TOL = 100
 """A fit with a chosen alpha ends where another sweep would lower the objective by no more than
 this times tol of it, if the decreases go on as a geometric series."""
-
-TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
-"""Sweeps of every trial, and of a classifier's fit with what they have found, the trial's
-included: a third one still gained on validation parts of tables, a fourth did not."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """How alpha and the scale of the features are chosen before the fit.
-
-    Parameters
-    ----------
-    has_trials : bool
-        Whether fits of the estimator itself follow the kernel method.
-    sweeps : int
-        Of a trial.
-    """
-
-    has_trials: bool
-    sweeps: int = TRIAL_SWEEPS
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,10 +199,16 @@ def plan_fit(
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
     plan = replace(plan, held=held, rows=rows, split=split)
-    if parameters.alpha != "auto":
+    alpha = None if parameters.alpha == "auto" else plan.alpha
+    if has(KERNEL, lacks) and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale)):
+        search = Search(solver.sweeps and has(TRIALS, lacks), alpha)
+        if parameters.init == "identity" and model.feature_map.has_constant:
+            joint = 1 if targets.are_separate else targets.n_scores
+            ranks = ranks_of_products(model.sites.n_sites, joint, plan.rank)
+            search = replace(search, ranks=ranks)
+        plan = replace(plan, search=search)
+    if alpha is not None:
         return plan
-    if has(KERNEL, lacks):
-        plan = replace(plan, search=Search(solver.sweeps and has(TRIALS, lacks)))
     if not (solver.sweeps and has(SHORT_FIT, lacks)):
         return plan
     plan = replace(plan, least_share=SHARE_OF_TOL * parameters.tol)
@@ -272,7 +259,7 @@ def _look(
     must_be_fixed = given is not None and given.sweeps
     n_columns = samples.X.shape[1]
     chosen = make_feature_map(parameters, columns, n_columns, automatic.column_map, must_be_fixed)
-    lacks = what_lacks(parameters, chosen, targets.loss, samples.are_at_hand)
+    lacks = what_lacks(parameters, chosen, samples.are_at_hand)
     _check(parameters, given, lacks)
     return chosen, lacks
 

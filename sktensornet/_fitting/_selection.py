@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .._arrays._samples import merged_rows
-from .._arrays._typing import FloatArray, IntArray
+from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._problems._model import Model
 from ..networks import TensorNetwork
+from ._leave_out import left_out_loss
 
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 _BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
@@ -19,6 +20,9 @@ _EXPONENTS = range(2, -13, -1)
 """Penalties of an effect of one column, in half decades."""
 _KERNEL_ROWS = 600
 _TRIAL_ROWS = 2_000
+_ROWS_PER_LEVEL, _TRIAL_ENTRIES = 40, 10_000_000
+"""Where a site has many features, so many rows for each of them, as long as these are no more
+numbers: with fewer rows no level is seen often enough."""
 _FOLDS, _FOLDED_ROWS = 3, 1_000
 _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
 _MOST_SOLVES = 500
@@ -27,11 +31,14 @@ _FEW_SITES = 10
 _LARGEST_KERNEL = 1e12
 _FEWEST_ROWS = 10
 
-Judge = Callable[[Model, float, Samples, Samples], tuple[TensorNetwork, float]]
+Judge = Callable[[Model, float, Samples, Samples, int | None], tuple[TensorNetwork, float]]
 
 _ABOUT = 1.01
 _GAIN = 0.97
 _WIDE, _NARROW = 3, (-8, 1)
+_PRODUCTS, _LITTLE = (-10, 5), 0.5
+"""Where fits from products begin, and the share of the variance that the kernel must leave for
+them: with 4 to 9 rows for each level half a decade less overfits some folds, one more shrinks."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +69,12 @@ class Trial:
 
 @dataclass(frozen=True)
 class _Setting:
-    """A place on the grid: alpha = 10^(exponent / 2) scale^2 for one unit of weight."""
+    """A place on the grid: alpha = 10^(exponent / 2) scale^2, unless that is given."""
 
     exponent: int
     scale: int
+    rank: int | None = None
+    """From products of features, at this rank; None starts as the plan says."""
 
     @property
     def alpha(self) -> float:
@@ -89,32 +98,38 @@ class Selection:
 
     .. math:: K_{ij} = \prod_k \langle f(x_{ik}), f(x_{jk}) \rangle,
 
-    whose leave-one-out residuals are :math:`c_i / (C^{-1})_{ii}` with
-    :math:`c = C^{-1} t` and :math:`C = K + \alpha w \operatorname{diag}(1 / w_i)`.
-    One eigendecomposition for each s, over at most 600 samples, gives them for
-    all alpha; of six s, four are tried, those above 0.2 or those below 0.4. From the best of
-    these a walk over held-out losses of the estimator itself goes on, first to
-    smaller penalties, then to other scales: what a limit on the ranks allows.
-    For classes and more than ten sites a larger scale comes with a larger penalty.
-    A step that gains nothing on the first folds is not tried on the others. The
-    walk is as long as eight trials, or shorter for many sites and folds; where it
-    would be shorter than three there is none.
+    whose residuals, each with one observation left out, `left_out_loss` gives
+    for all alpha at once, for each s, over at most 600 samples; of six s, four are
+    tried, those above 0.2 or those below 0.4. From the best of these a walk over
+    held-out losses of the estimator itself goes on, first to another end of the scales,
+    then to smaller or larger penalties and to other scales: what a limit on the ranks
+    allows. Where the kernel leaves more than half of the variance, it ends with fits
+    from products of features, at a rank that begins small, since to the kernel all
+    products of an order look alike. For classes and more than ten
+    sites a larger scale comes with a larger penalty. A step that gains nothing on
+    the first folds is not tried on the others. The walk is as long as eight trials,
+    or shorter for many sites and folds; where it would be shorter than three there
+    is none.
 
     The samples that are used are the first by a hash of their values, with equal
-    ones merged, so that weights are repetitions and no random numbers are used.
+    ones merged, so that weights are repetitions and no random numbers are used. A
+    merged row leaves out, and deals to the folds, one observation at a time.
 
     Parameters
     ----------
     model : Model
         With features of scale 1 where the scale is free.
-    X : ndarray of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Classes as integers, which the folds share evenly, or targets.
-    weight : ndarray of shape (n_samples,)
+    samples : Samples
+        Classes are shared by the folds evenly.
     targets : callable
         From y to what the kernel method regresses on, (n_samples, n_outputs).
     default_alpha : float, default=1e-4
         Where samples are too few to choose.
+    alpha : float or None, default=None
+        The penalty, for as many samples as there are in all, where only the scale
+        is chosen.
+    ranks : (int, int) or None, default=None
+        The least and the largest rank of fits from products of features; None tries none.
 
     Attributes
     ----------
@@ -122,6 +137,8 @@ class Selection:
         All that was tried.
     network : TensorNetwork or None
         What the walk fitted with the chosen setting, to part of the samples.
+    rank : int or None
+        Its rank, where that was chosen.
 
     References
     ----------
@@ -133,25 +150,35 @@ class Selection:
     def __init__(
         self,
         model: Model,
-        X: FloatArray,
-        y: np.ndarray,
-        weight: FloatArray,
+        samples: Samples,
         targets: Callable[[np.ndarray], FloatArray],
         default_alpha: float = 1e-4,
+        alpha: float | None = None,
+        ranks: tuple[int, int] | None = None,
     ) -> None:
-        self._default_alpha = default_alpha
+        self._ranks = ranks if alpha is None else None
+        self._default_alpha = default_alpha if alpha is None else alpha
+        self._alpha_given = alpha
         self._model = model
         self._free = model.feature_map.has_free_scale
-        self._has_classes = y.ndim == 1
-        rows, weights = merged_rows(X, y, weight / weight.max())
+        self._has_classes = samples.y.ndim == 1
+        X, y, weight = samples
+        size = samples.unit.max()
+        rows, weights = merged_rows(X, y, weight / size)
         self._total = weights.sum()
-        rows, self._weight = rows[:_TRIAL_ROWS], weights[:_TRIAL_ROWS]
-        self._X, self._y = X[rows], y[rows]
-        self._targets = targets(self._y[:_KERNEL_ROWS])
-        self._kernel_weight = self._weight[:_KERNEL_ROWS]
+        widest = max(model.feature_map.mode_sizes)
+        wanted = min(_ROWS_PER_LEVEL * widest, _TRIAL_ENTRIES // widest)
+        used = slice(max(_TRIAL_ROWS, wanted))
+        rows, weights = rows[used], weights[used]
+        self._samples = Samples(X[rows], y[rows], weights, samples.unit[rows] / size)
+        self._kernel_samples = self._samples.take(slice(_KERNEL_ROWS))
+        _, y, weight = self._kernel_samples
+        found = targets(y)
+        self._targets = found - weight @ found / weight.sum()
         self._start: _Setting | None = None
         self.trials: list[Trial] = []
         self.network: TensorNetwork | None = None
+        self.rank: int | None = None
 
     def by_kernel(self, curvature: Callable[[float], float], over: Callable = map) -> Trial:
         """The best setting of the kernel method.
@@ -164,23 +191,36 @@ class Selection:
         over : callable
             ``over(function, items)`` is a map, perhaps on several threads.
         """
-        if len(self._targets) < _FEWEST_ROWS:
+        if self._kernel_samples.copies.sum() < _FEWEST_ROWS:
             return self._default()
-        loss, setting = self._least_by_kernel(over)
+        loss, setting = self._least_by_kernel(curvature, over)
         if not np.isfinite(loss):
             return self._default()
-        shrink = 2 * np.log10(max(curvature(loss), 1e-3))
-        exponent = max(setting.exponent + round(shrink), _EXPONENTS[-1])
-        self._start = _Setting(exponent, setting.scale)
+        if self._alpha_given is None:
+            shrink = 2 * np.log10(self._flatness(curvature, loss))
+            exponent = max(setting.exponent + round(shrink), _EXPONENTS[-1])
+            setting = replace(setting, exponent=exponent)
+        self._start, self._kernel_loss = setting, loss
         return self._keep(self._start, loss)
 
-    def _least_by_kernel(self, over: Callable) -> tuple[float, _Setting]:
+    @staticmethod
+    def _flatness(curvature: Callable[[float], float], loss: float) -> float:
+        return max(curvature(loss), 1e-3)
+
+    def _least_by_kernel(self, curvature, over: Callable) -> tuple[float, _Setting]:
         """The least loss of the kernel method, going up or down from a scale in pairs."""
 
         def at(scale: int) -> tuple[float, _Setting]:
-            losses = self._leave_one_out(scale)
-            if losses is None:
+            loss = self._leave_one_out(scale)
+            if loss is None:
                 return np.inf, _Setting(0, scale)
+            if self._alpha_given is not None:
+                setting = _Setting(0, scale)
+                penalty = self._strength(setting) * self._kernel_samples.weight.sum()
+                # By the curvature where it is steepest, then where that leads.
+                return loss(penalty / self._flatness(curvature, loss(penalty))), setting
+            total = self._kernel_samples.weight.sum()
+            losses = np.array([loss(_Setting(k, scale).alpha * total) for k in _EXPONENTS])
             # The largest of the penalties that are about as good.
             k = int(np.flatnonzero(losses <= _ABOUT * losses.min())[0])
             return float(losses[k]), _Setting(_EXPONENTS[k], scale)
@@ -199,31 +239,18 @@ class Selection:
         self.trials.append(Trial(self._default_alpha, 1.0 if self._free else None, np.nan))
         return self.trials[-1]
 
-    def _leave_one_out(self, scale: int) -> FloatArray | None:
-        """Mean squared residuals for all exponents."""
-        weight = self._kernel_weight
-        total = weight.sum()
-        X = self._model.sites.extract(self._X[: len(weight)])
+    def _leave_one_out(self, scale: int) -> Callable[[float], float] | None:
+        """Mean squared residual for every penalty; None where products overflow."""
+        X, _, weight = self._kernel_samples
         kernel = np.ones((len(weight), len(weight)))
+        feature_map = self._model.feature_map.with_scale(_SCALES[scale])
         with np.errstate(over="ignore", invalid="ignore"):
-            for features in self._model.feature_map.with_scale(_SCALES[scale]).transform(X):
+            for features in feature_map.transform(self._model.sites.extract(X)):
                 features = features.astype(np.float64)
                 kernel *= features @ features.T
         if not np.abs(kernel).max() <= _LARGEST_KERNEL:
             return None
-        root = np.sqrt(weight)[:, None]
-        kernel *= root * root.T
-        values, vectors = np.linalg.eigh(kernel)
-        values = np.maximum(values, 0.0)
-        mean = weight @ self._targets / total
-        projected = vectors.T @ (root * (self._targets - mean))
-        squares = vectors * vectors
-        losses = []
-        for exponent in _EXPONENTS:
-            inverse = 1.0 / (values + _Setting(exponent, scale).alpha * total)
-            residual = (vectors @ (inverse[:, None] * projected)) / (squares @ inverse)[:, None]
-            losses.append(np.sum(residual * residual))
-        return np.array(losses) / (total * self._targets.shape[1])
+        return left_out_loss(kernel, self._targets, weight, self._kernel_samples.unit)
 
     def walk(self, judge: Judge) -> Trial:
         """Go on from the kernel method's setting by held-out losses.
@@ -231,10 +258,11 @@ class Selection:
         Parameters
         ----------
         judge : callable
-            ``judge(model, alpha, train, held)`` is a network that was fitted, and
-            the sum of its weighted losses of held-out samples.
+            ``judge(model, alpha, train, held, rank)`` is a network that was fitted, and
+            the sum of its weighted losses of held-out samples. A rank asks for a
+            start from products of features at that rank.
         """
-        if self._start is None or len(self._X) < 2 * _FEWEST_ROWS:
+        if self._start is None or self._samples.copies.sum() < 2 * _FEWEST_ROWS:
             return self.trials[-1]
         folds = self._folds()
         most = min(_MOST_TRIALS, _MOST_SOLVES // (len(folds) * self._model.sites.n_sites))
@@ -250,7 +278,7 @@ class Selection:
                 network, loss = self._judge(setting, fold, judge)
                 found.network = found.network or network
                 found.losses.append(loss)
-                found.weights.append(self._weight[fold[1]].sum())
+                found.weights.append(fold[1].weight.sum())
             return sum(found.losses[:n_folds]) / sum(found.weights[:n_folds])
 
         def gains(after: _Setting, before: _Setting) -> bool:
@@ -273,40 +301,89 @@ class Selection:
 
         place = self._start
         held(place, 1)
-        if self._free and place.scale >= _WIDE:
-            narrow = _Setting(*_NARROW)
-            if gains(narrow, place):
-                place = narrow
-        place = climb(place, exponent=-2)
         if self._free:
-            with_penalty = self._has_classes and self._model.sites.n_sites > _FEW_SITES
-            wider = climb(place, scale=1, exponent=2 if with_penalty else 0)
+            far = self._narrow if place.scale >= _WIDE else replace(place, scale=len(_SCALES) - 1)
+            if gains(far, place):
+                place = far
+        if self._alpha_given is None:
+            smaller = climb(place, exponent=-2)
+            place = smaller if smaller != place else climb(place, exponent=2)
+        if self._free:
+            wider = climb(place, scale=1, exponent=2 if self._grows_with_scale else 0)
             place = wider if wider != place else climb(place, scale=-1)
+        if self._ranks is not None and self._hides_products:
+            products = _Setting(*_PRODUCTS, rank=self._ranks[0])
+            if gains(products, place):
+                most = len(tried) + _FEWEST_TRIALS
+                smaller = climb(products, exponent=-2)
+                place = smaller if smaller != products else climb(products, exponent=2)
+                while len(tried) < most and place.rank is not None and place.rank < self._ranks[1]:
+                    larger = replace(place, rank=min(2 * place.rank, self._ranks[1]))
+                    if not gains(larger, place):
+                        break
+                    place = larger
         for setting, found in tried.items():
             self._keep(setting, held(setting, len(found.losses)))
-        self.network = tried[place].network
+        self.network, self.rank = tried[place].network, place.rank
         return self._as_trial(place, held(place, len(tried[place].losses)))
 
-    def _folds(self) -> list[tuple[IntArray, IntArray]]:
-        """Rows to train on and to judge by; the kernel's samples are among them."""
-        n = len(self._X)
-        order = np.argsort(self._y, kind="stable") if self._has_classes else np.arange(n)
+    def _folds(self) -> list[tuple[Samples, Samples]]:
+        """Samples to train on and to judge by; those of the kernel are among them.
+
+        The observations that a row stands for are dealt in turn, so that a row may
+        be on both sides with parts of its weight.
+        """
+        samples = self._samples
+        n = len(samples)
+        order = np.argsort(samples.y, kind="stable") if self._has_classes else np.arange(n)
         n_folds = _FOLDS if n <= _FOLDED_ROWS else _FOLDS + 1
-        fold = np.empty(n, np.intp)
-        fold[order] = np.arange(n) % n_folds
+        copies = samples.copies
+        ends = np.empty(n, np.int64)
+        ends[order] = np.cumsum(copies[order])
         judged = range(n_folds) if n_folds == _FOLDS else [0]
-        return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in judged]
+        folds = []
+        for k in judged:
+            # Of the numbers 0, 1, ... those that are k modulo the number of folds.
+            below = (ends + n_folds - 1 - k) // n_folds
+            before = (ends - copies + n_folds - 1 - k) // n_folds
+            share = (below - before) / copies
+            folds.append((samples.part(1.0 - share), samples.part(share)))
+        return folds
 
     def _judge(self, setting: _Setting, fold, judge: Judge) -> tuple[TensorNetwork, float]:
         feature_map = self._model.feature_map.with_scale(_SCALES[setting.scale])
+        train, held = fold
         model = self._model.with_map(feature_map)
-        samples = Samples(self._X, self._y, self._weight)
-        train, held = (samples.take(rows) for rows in fold)
-        return judge(model, self._alpha(setting, train.weight.sum()), train, held)
+        alpha = self._alpha(setting, train.weight.sum())
+        return judge(model, alpha, train, held, setting.rank)
+
+    @property
+    def _hides_products(self) -> bool:
+        """Whether the kernel method, to which all products look alike, explains little."""
+        weight = self._kernel_samples.weight
+        variance = np.average(np.square(self._targets).mean(axis=1), weights=weight)
+        return self._kernel_loss > _LITTLE * variance
+
+    @property
+    def _narrow(self) -> _Setting:
+        """What else is tried where the kernel method chose a wide scale."""
+        return _Setting(*_NARROW) if self._alpha_given is None else _Setting(0, _NARROW[1])
+
+    @property
+    def _grows_with_scale(self) -> bool:
+        """Whether the penalty of an effect of one column grows with the scale."""
+        many = self._has_classes and self._model.sites.n_sites > _FEW_SITES
+        return many and self._alpha_given is None
+
+    def _strength(self, setting: _Setting) -> float:
+        """The penalty for as many samples as the kernel method has."""
+        if self._alpha_given is None:
+            return setting.alpha
+        return self._alpha_given * self._total / self._kernel_samples.weight.sum()
 
     def _alpha(self, setting: _Setting, weight: float) -> float:
         """Alpha for samples of a total weight: a prior that more data outweigh."""
-        return setting.alpha * self._kernel_weight.sum() / weight
+        return self._strength(setting) * self._kernel_samples.weight.sum() / weight
 
     def _as_trial(self, setting: _Setting, loss: float) -> Trial:
         scale = _SCALES[setting.scale] if self._free else None

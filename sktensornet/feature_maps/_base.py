@@ -30,7 +30,8 @@ class FeatureMap(DocumentationLinkMixin, BaseEstimator, ABC):
         package do: a missing column of a site of one column says nothing (the
         features are the constant's, or their weighted mean over the training
         data where there is no constant), and a missing column of a larger patch
-        takes its weighted mean.
+        takes its weighted mean. Estimators add a feature of their own to single
+        columns that have missing values in training.
 
     See Also
     --------

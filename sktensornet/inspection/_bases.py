@@ -12,6 +12,7 @@ from scipy.special import comb
 from .._arrays._typing import FloatArray, IntArray
 from ..feature_maps import FittedMap
 from ..feature_maps._fourier import FittedFourierMap
+from ..feature_maps._missing import FittedMissingMap
 from ..feature_maps._mixed import FittedMixedMap
 from ..feature_maps._one_hot import FittedOneHotMap
 from ..feature_maps._polynomial import FittedPolynomialMap
@@ -89,6 +90,17 @@ def _(fitted: FittedMixedMap, columns: IntArray, original: bool) -> list[Basis]:
         for basis in local_bases(one, columns[group], original)
     ]
     return [found[k] for k in fitted.place]
+
+
+@local_bases.register
+def _(fitted: FittedMissingMap, columns: IntArray, original: bool) -> list[Basis]:
+    bases = local_bases(fitted.known, columns, original)
+    for k in fitted.missing_sites.tolist():
+        matrix, functions = bases[k].matrix, bases[k].functions
+        larger = np.zeros((len(matrix) + 1, len(matrix) + 1))
+        larger[:-1, :-1], larger[-1, -1] = matrix, fitted.scale
+        bases[k] = Basis(larger, (*functions, Named(int(columns[k, 0]), "{} is missing")))
+    return bases
 
 
 @local_bases.register

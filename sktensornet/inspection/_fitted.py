@@ -121,7 +121,11 @@ class FittedScores:
                 )
         self.outputs = every[which]
         scale = np.asarray(getattr(estimator, "target_scale_", np.ones(n_outputs)))
-        self.offset = np.asarray(getattr(estimator, "target_mean_", np.zeros(n_outputs)))[which]
+        offset = np.asarray(getattr(estimator, "target_mean_", np.zeros(n_outputs)))
+        if estimator._targets.loss.name == "poisson":
+            # Scores are logarithms of the targets by their mean.
+            scale, offset = np.ones(n_outputs), np.log(scale)
+        self.offset = offset[which]
         network = estimator.network_
         network.tree.require_multilinear("inspection of the scores")
         free = TensorNetwork(network.tree.free(), network.cores, network.batched)

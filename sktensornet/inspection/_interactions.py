@@ -236,14 +236,14 @@ def interactions(
     >>> from sktensornet import TTRegressor
     >>> from sktensornet.inspection import interactions
     >>> X = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)], float)
-    >>> y = 3 * X[:, 0] * X[:, 1] - X[:, 2]
+    >>> y = 3 * X[:, 0] * X[:, 1] + X[:, 0] + 2 * X[:, 1] - 8 * X[:, 2]
     >>> reg = TTRegressor(feature_map="polynomial", alpha=1e-9).fit(X, y)
     >>> found = interactions(reg, by="functions", units="original", threshold=0.01)
     >>> [(found.name(k), float(found.coefficients[k, 0].round(2))) for k in range(len(found))]
-    [('x0 × x1', 3.0), ('x2', -1.0)]
+    [('x2', -8.0), ('x0 × x1', 3.0), ('x1', 2.0), ('x0', 1.0)]
     >>> found = interactions(reg, threshold=0.01)
     >>> [(found.name(k), float(found.coefficients[k, 0].round(2))) for k in range(len(found))]
-    [('x0', 0.75), ('x1', 0.75), ('x0 × x1', 0.75), ('x2', 0.5)]
+    [('x2', 4.0), ('x1', 1.75), ('x0', 1.25), ('x0 × x1', 0.75)]
     """
     order = check_integer("order", order, 1)
     check_option("by", by, ("columns", "functions"))

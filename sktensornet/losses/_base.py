@@ -30,8 +30,6 @@ class Loss(ABC):
     """Whether the loss is a quadratic function of the scores."""
     shift_free = False
     """Whether the same number may be added to all scores of a sample."""
-    is_bounded = True
-    """Whether the curvature has a bound."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
@@ -83,6 +81,9 @@ class Loss(ABC):
     @abstractmethod
     def curvature_bound(self, n_outputs: int) -> float:
         """Largest eigenvalue that the second derivative by the scores can have.
+
+        Where there is none, the largest at scores that predict well: sweeps then
+        rely on their line search.
 
         Parameters
         ----------
@@ -195,7 +196,7 @@ class RegressionLoss(Loss):
     """
 
     scales_targets = True
-    """Whether targets are centred and scaled before."""
+    """Whether targets are centred and scaled before, and not only divided by their mean."""
     takes_negative = True
     """Whether targets may be negative."""
 

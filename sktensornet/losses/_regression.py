@@ -85,7 +85,10 @@ class Poisson(RegressionLoss):
     .. math:: \ell(s, y) = \sum_c \left( e^{s_c} - y_c s_c + y_c \log y_c - y_c \right), \qquad
               \hat y = e^s
 
-    Its curvature has no bound, so sweeping solvers cannot use it.
+    Estimators divide targets by their mean, which multiplies the loss and shifts
+    the scores, so that its size and the curvature, about one at scores that predict
+    well, do not depend on the unit of y. The curvature has no bound: sweeps
+    descend by their line search.
 
     Examples
     --------
@@ -98,7 +101,6 @@ class Poisson(RegressionLoss):
     name = "poisson"
     scales_targets = False
     takes_negative = False
-    is_bounded = False
 
     def value_and_gradient(self, scores, y):
         with np.errstate(over="ignore"):
@@ -110,7 +112,7 @@ class Poisson(RegressionLoss):
             return (np.exp(scores) * direction * direction).sum(axis=1)
 
     def curvature_bound(self, n_outputs):
-        raise ValueError("the curvature of the Poisson loss has no bound.")
+        return 1.0
 
     def baseline(self, mean):
         return np.log(mean)

@@ -95,9 +95,10 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     raw = False
     if is_classifier(estimator):
         raw = container.get_options(estimator, {"raw_scores": False})["raw_scores"]
-        if not (raw or estimator._targets.loss.has_probabilities):
+        loss = estimator._targets.loss
+        if not (raw or loss.has_probabilities):
             raise ValueError(
-                f"{type(estimator).__name__} with loss={estimator._targets.loss.name!r} has no probabilities, "
+                f"{type(estimator).__name__} with loss={loss.name!r} has no probabilities, "
                 "which skl2onnx asks of a classifier; take loss='log_loss', "
                 "options={'raw_scores': True, 'zipmap': False}, or sktensornet.onnx.to_onnx."
             )

@@ -12,6 +12,7 @@ from ..feature_maps import FittedMap
 from ..feature_maps._affine import FittedAffineMap
 from ..feature_maps._base import LIMIT
 from ..feature_maps._fourier import FittedFourierMap
+from ..feature_maps._missing import FittedMissingMap
 from ..feature_maps._mixed import FittedMixedMap
 from ..feature_maps._one_hot import FittedOneHotMap
 from ..feature_maps._pca import FittedPCAMap
@@ -36,6 +37,8 @@ def add_features(graph: Graph, fitted: FittedMap, sites: Sites, X: str) -> list[
 
 
 def _add_map(graph: Graph, fitted: FittedMap, x: str) -> list[str]:
+    if isinstance(fitted, FittedMissingMap):
+        return _missing(graph, fitted, x)
     convert = _CONVERTERS.get(type(fitted))
     if convert is None:
         known = ", ".join(sorted(cls.__name__.removeprefix("Fitted") for cls in _CONVERTERS))
@@ -221,6 +224,14 @@ def _mixed(graph: Graph, fitted: Any, x: str) -> list[str]:
         part = graph("Gather", x, group, axis=1)
         features += _add_map(graph, one.with_parameters(own), part)
     return [features[k] for k in fitted.place]
+
+
+def _missing(graph: Graph, fitted: Any, x: str) -> list[str]:
+    features = _add_map(graph, fitted.known.with_parameters(fitted.parameters), x)
+    for k in fitted.missing_sites.tolist():
+        missing = graph.cast(graph("IsNaN", graph("Gather", x, k, axis=1)), graph.dtype)
+        features[k] = graph("Concat", features[k], graph("Mul", missing, fitted.scale), axis=1)
+    return features
 
 
 _CONVERTERS: dict[type, Callable[[Graph, Any, str], list[str]]] = {

@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_wine
 
 from sktensornet import CPClassifier, TTClassifier, TTRegressor
+from sktensornet.feature_maps import PolynomialMap
 
 pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
@@ -25,7 +26,7 @@ def test_sweeps_are_those_of_numpy():
             model = Format(
                 rank=3,
                 solver="als",
-                feature_map="polynomial",
+                feature_map=PolynomialMap(scale=1.0),
                 alpha=1e-2,
                 max_iter=1,
                 random_state=0,

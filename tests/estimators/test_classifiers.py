@@ -261,7 +261,7 @@ class TestPredictions:
         X_new = 20 * X
         for k, f in enumerate(features(model, X_new)):
             z = np.clip((X_new[:, k] - mean[k]) / deviation[k], -4, 4)
-            np.testing.assert_allclose(f, np.c_[np.ones(60), z])
+            np.testing.assert_allclose(f, np.c_[np.ones(60), model.scale_ * z])
 
     @each_format
     @pytest.mark.parametrize("labels", [("no", "yes"), ("a", "b", "c"), (7, -3), (0.0, 2.0, 1.0)])

@@ -188,7 +188,12 @@ def test_two_thousand_columns_are_learnt():
     """By a chain, whose products are the longest; of every format the networks' tests see to it."""
     X, y = wide()
     model = short(
-        TTClassifier, rank=4, feature_map="polynomial", solver="lbfgs", alpha=1e-4, max_iter=3
+        TTClassifier,
+        rank=4,
+        feature_map=PolynomialMap(scale=1.0),
+        solver="lbfgs",
+        alpha=1e-4,
+        max_iter=3,
     )
     assert_sound(model, X, y)
     assert model.loss_curve_[-1] < 0.95 * np.log(3)

@@ -33,7 +33,7 @@ def start_scores(clf, X, y, noise=0, weight=None):
     rs = np.random.RandomState(noise)
     weight = np.ones(len(X)) if weight is None else weight
     targets = clf._learn(y, weight, None)
-    samples = Samples(X, targets.encode(y), weight)
+    samples = Samples.weighted(X, targets.encode(y), weight)
     columns = learn_columns(X, None)
     model = plan_fit(clf, clf._automatic, clf._tree, columns, targets, samples, rs).model
     make = make_start(clf.init, model, targets, samples, clf.alpha, rs)
@@ -213,7 +213,7 @@ def test_parities_are_learnt_from_their_interactions(Format, class_tensors, solv
     clf = Format(
         rank=8,
         init="interactions",
-        feature_map="polynomial",
+        feature_map=PolynomialMap(scale=1.0),
         class_tensors=class_tensors,
         solver=solver,
         alpha=1e-2,

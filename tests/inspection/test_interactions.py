@@ -216,6 +216,16 @@ def planted(d, sets, n_outputs=1):
     return reg, X
 
 
+def test_scores_of_poisson_are_logarithms_of_the_targets():
+    x = np.random.default_rng(0).uniform(-1, 1, (60, 1))
+    y = 50.0 * np.exp(x[:, 0])
+    reg = TTRegressor(rank=2, loss="poisson", feature_map="polynomial", random_state=0).fit(x, y)
+    found = interactions(reg, 1, units="original")
+    np.testing.assert_allclose(
+        found.intercept[0] + found.coefficients[0, 0] * x[:, 0], np.log(reg.predict(x)), rtol=1e-6
+    )
+
+
 def test_planted_interactions_of_order_six_among_thirty_columns():
     sets = [{2, 5, 11, 17, 23, 28}, {0, 1}, {3, 4, 9, 20}]
     reg, X = planted(30, sets)

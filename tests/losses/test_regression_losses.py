@@ -61,7 +61,5 @@ def test_baseline_is_the_best_constant_for_targets_without_outliers(loss):
     np.testing.assert_allclose(gradient.mean(axis=0), 0, atol=1e-12)
 
 
-def test_poisson_predicts_means_and_has_no_bound():
+def test_poisson_predicts_means():
     np.testing.assert_allclose(Poisson().predictions(np.log([[2.0]])), [[2.0]])
-    with pytest.raises(ValueError, match="no bound"):
-        Poisson().curvature_bound(1)

@@ -133,6 +133,15 @@ def test_an_offset_costs_no_digits_beyond_those_of_the_input(feature_map, offset
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.ptp(expected))
 
 
+@pytest.mark.parametrize("feature_map", MAPS, ids=str)
+def test_indicators_of_missing_values_are_exported(feature_map):
+    X, y, X_test = data(dtype=np.float64)
+    X[::4, 2:5] = np.nan
+    model = TTClassifier(feature_map=feature_map, **SETTINGS).fit(X, y)
+    assert model.feature_map_.missing_sites.tolist() == [2, 3, 4]
+    assert_same_probabilities(model, X_test, "float64", 1e-11)
+
+
 def test_splines_are_right_between_and_on_their_knots():
     X = np.random.default_rng(0).normal(size=(100, 2))
     y = X[:, 0] * X[:, 1] > 0
@@ -155,7 +164,7 @@ def test_patches_are_exported(patches, feature_map):
 @pytest.mark.parametrize("Format", CLASSIFIERS)
 def test_the_solver_does_not_matter(Format, solver):
     X, y, X_test = data()
-    model = Format(solver=solver, feature_map="polynomial", **SETTINGS).fit(X, y)
+    model = Format(solver=solver, feature_map=PolynomialMap(scale=1.0), **SETTINGS).fit(X, y)
     assert_same_probabilities(model, X_test)
 
 

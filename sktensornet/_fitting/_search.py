@@ -1,0 +1,46 @@
+"""What a search for alpha and the scale of the features may try."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
+"""Sweeps of every trial, and of a classifier's fit with what they have found, the trial's
+included: a third one still gained on validation parts of tables, a fourth did not."""
+
+LEAST_RANK, MOST_SITES = 2, 25
+"""A constant and one product; and where twenty sweeps at that rank take as long as the other
+trials together."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """How alpha and the scale of the features are chosen before the fit.
+
+    Parameters
+    ----------
+    has_trials : bool
+        Whether fits of the estimator itself follow the kernel method.
+    alpha : float or None
+        The penalty, where only the scale is chosen.
+    sweeps : int
+        Of a trial.
+    ranks : (int, int) or None
+        The least and the largest rank of trials from products of features; None is
+        without these.
+    """
+
+    has_trials: bool
+    alpha: float | None = None
+    sweeps: int = TRIAL_SWEEPS
+    ranks: tuple[int, int] | None = None
+
+
+def ranks_of_products(n_sites: int, n_joint: int, rank: int) -> tuple[int, int] | None:
+    """The least rank of a constant and a product for each joint score, and the largest.
+
+    None where that is as dear as other trials: for many sites or scores.
+    """
+    if n_sites > MOST_SITES or 2 * n_joint > max(rank, LEAST_RANK):
+        return None
+    return min(max(LEAST_RANK, n_joint), rank), rank

@@ -1,0 +1,90 @@
+"""Indicators of missing values beside the features of any map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .._arrays._samples import sum_rows
+from .._arrays._typing import FloatArray, IntArray
+from ._base import FittedMap
+
+
+def with_missing(
+    fitted: FittedMap, X: FloatArray, columns: IntArray, sample_weight: FloatArray
+) -> FittedMap:
+    """A map with one more feature at sites whose values of positive weight are partly missing.
+
+    Parameters
+    ----------
+    fitted : FittedMap
+    X : ndarray of shape (n_samples, n_features), or Blocks
+    columns : ndarray of int, shape (n_sites, 1)
+    sample_weight : ndarray of shape (n_samples,)
+    """
+
+    def which(block: FloatArray, weight: FloatArray) -> np.ndarray:
+        unknown = np.isnan(block[weight > 0])
+        return np.stack([unknown.any(axis=0), (~unknown).any(axis=0)])
+
+    # The indicator of a column without any value would be another constant.
+    missing = sum_rows(which, X, sample_weight, add=np.logical_or).all(axis=0)[columns[:, 0]]
+    sites = np.flatnonzero(missing)
+    scale = getattr(fitted, "scale", 1.0)
+    if not len(sites):
+        return fitted
+    return FittedMissingMap(
+        mode_sizes=tuple(n + int(own) for n, own in zip(fitted.mode_sizes, missing, strict=True)),
+        constants=tuple(
+            np.append(u, u.dtype.type(0)) if own else u
+            for u, own in zip(fitted.constants, missing, strict=True)
+        ),
+        has_constant=fitted.has_constant,
+        parameters=fitted.parameters,
+        has_free_scale=fitted.has_free_scale,
+        known=fitted,
+        missing_sites=sites,
+        # Some maps call the deviations of their columns so.
+        scale=scale if isinstance(scale, float) else 1.0,
+    )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class FittedMissingMap(FittedMap):
+    r"""A map with an indicator of missing values at some sites.
+
+    .. math:: f_k(x) = (f^{(0)}_k(x), \; s [x \text{ is missing}])
+
+    ``known`` is the map without it, of which a missing value says nothing.
+    """
+
+    known: FittedMap
+    missing_sites: IntArray
+    scale: float
+
+    def with_scale(self, scale: float) -> FittedMap:
+        if not self.has_free_scale:
+            return self
+        return replace(self, known=self.known.with_scale(scale), scale=scale)
+
+    def same_kind(self, other: FittedMap) -> bool:
+        return (
+            isinstance(other, FittedMissingMap)
+            and self.known.same_kind(other.known)
+            and np.array_equal(self.missing_sites, other.missing_sites)
+        )
+
+    def forward(self, parameters, sites):
+        found, saved = self.known.forward(parameters, sites)
+        features = list(found)
+        for k in self.missing_sites:
+            indicator = np.isnan(sites[k]) * sites.dtype.type(self.scale)
+            features[k] = np.concatenate([features[k], indicator], axis=1)
+        return features, saved
+
+    def backward(self, parameters, saved, gradient):
+        gradient = list(gradient)
+        for k in self.missing_sites:
+            gradient[k] = gradient[k][:, :-1]
+        return self.known.backward(parameters, saved, gradient)
