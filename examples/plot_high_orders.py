@@ -26,6 +26,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import PolynomialFeatures
 
 from sktensornet import TTClassifier
+from sktensornet.feature_maps import PolynomialMap
 from sktensornet.inspection import interactions
 
 parser = argparse.ArgumentParser(description="Interactions beyond pairs for linear models.")
@@ -49,11 +50,16 @@ X_train, X_test, y_train, y_test = train_test_split(X, fails, random_state=0)
 # %%
 # Find the terms
 # --------------
-# A number as ``alpha`` leaves the scale of the features at 1, so that high orders cost no
-# more than low ones, and the search for a start goes up to order six.
+# At scale 1 of the features high orders cost no more than low ones, and the search for a
+# start goes up to order six.
 
 model = TTClassifier(
-    rank=6, alpha=1e-2, tol=1e-2, feature_map="polynomial", init="interactions", random_state=0
+    rank=6,
+    alpha=1e-2,
+    tol=1e-2,
+    feature_map=PolynomialMap(scale=1.0),
+    init="interactions",
+    random_state=0,
 )
 model.fit(X_train, y_train)
 found = interactions(model, order=6, by="functions", units="original", top=6)
