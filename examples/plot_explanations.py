@@ -81,7 +81,7 @@ print(
 # The largest coefficients up to order 3; numeric columns are standardised, categories are
 # indicators.
 
-found = interactions(model, order=3, top=12)
+found = interactions(model, order=3, by="functions", top=12)
 print(found.to_frame()[["order", "term", "coefficient"]].to_string(index=False))
 
 # %%

@@ -30,6 +30,7 @@ from ._data._labels import Labels
 from ._data._reals import Reals
 from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
+from ._fitting._feature_moments import FeatureMoments
 from ._fitting._selection import Trial
 from ._fitting._unfinished import Unfinished
 from ._problems._sweep_problem import SweepRecord
@@ -48,7 +49,7 @@ __all__ = ["TRUSTED_TYPES", "InconsistentVersionWarning"]
 
 _ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor)
 _DATA = (Columns, Labels, Reals, Sites)
-_FITS = (SweepRecord, Trial, Unfinished, _Moments, _Sweeps)
+_FITS = (FeatureMoments, SweepRecord, Trial, Unfinished, _Moments, _Sweeps)
 _NETWORKS = (Node, TensorNetwork, Tree)
 
 

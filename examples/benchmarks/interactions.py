@@ -81,7 +81,7 @@ def recovered(model, planted: set) -> int | None:
     """How many planted products are among the largest coefficients."""
     if not hasattr(model, "network_"):
         return None
-    found = interactions(model, order=ORDER, top=N_TERMS)
+    found = interactions(model, order=ORDER, by="functions", top=N_TERMS)
     return sum(tuple(sorted(term[term >= 0].tolist())) in planted for term in found.sites)
 
 

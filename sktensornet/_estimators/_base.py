@@ -26,10 +26,13 @@ from ._compress import compressed
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
 from ._from_fitted import converted
+from ._importances import ColumnImportances
 from ._reading import allows_nan, read, read_again, read_arrays, read_input
 
 
-class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedEstimator):
+class BaseTensorNetwork(
+    ColumnImportances, CallbackSupportMixin, DocumentationLinkMixin, VersionedEstimator
+):
     """Base class of all estimators.
 
     A subclass has a format, which gives the tree; classifiers and regressors say what
@@ -102,6 +105,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
 
     def _fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         """Read the data, plan the fit, carry the plan out, and keep what it gives."""
+        self._drop_importances()
         before = self._fitted() if self.warm_start and hasattr(self, "network_") else None
         if before is None:
             data, labels, weight = read(self, X, y, sample_weight, reset=True)
@@ -148,6 +152,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
     def _set(self, targets: Targets, fitted: Fitted) -> None:
         for name, value in self._attributes(targets, fitted).items():
             setattr(self, name, value)
+        self._set_importances()
 
     def _attributes(self, targets: Targets, fitted: Fitted) -> dict[str, Any]:
         """The fitted attributes; a subclass adds what it shows of the targets."""
@@ -168,6 +173,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
             "_origin": fitted.origin,
             "_split": fitted.split,
             "_unfinished": fitted.unfinished,
+            "_feature_moments": fitted.moments,
         }
 
     def _fitted(self) -> Fitted:
@@ -187,6 +193,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
             self._origin,
             self._split,
             self._unfinished,
+            self._feature_moments,
         )
 
     def _fitted_model(self) -> Model:
@@ -266,6 +273,7 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
             self._fitted(), rank, rank_tol, data, self._targets.loss, effective_threads(self.n_jobs)
         )
         smaller._solver_state = smaller._unfinished = None
+        smaller._set_importances()
         if rank is not None:
             smaller.rank = rank
         return smaller
@@ -338,7 +346,8 @@ class BaseTensorNetwork(CallbackSupportMixin, DocumentationLinkMixin, VersionedE
 
         Examples
         --------
-        >>>         >>> from sklearn.datasets import load_iris
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
         >>> from sktensornet import HTClassifier, TTClassifier
         >>> X, y = load_iris(return_X_y=True)
         >>> chain = TTClassifier(rank=3, random_state=0).fit(X, y)

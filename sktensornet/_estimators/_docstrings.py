@@ -186,6 +186,13 @@ patches_ : Sites
     The columns of each site.
 columns_ : Columns
     Which columns hold categories, and their levels.
+feature_importances_ : ndarray of shape (n_features,)
+    Share of each column in the variance of the scores, the interactions that it
+    takes part in included, under the product of the marginals of the training
+    data: the mean over the outputs of total Sobol indices, scaled to sum 1, as
+    from `sktensornet.inspection.variance_shares`. There is none with
+    ``patches``, ``shared_cores`` or another ``product``, nor after
+    ``partial_fit``; the error says so.
 alpha_ : float
     The penalty of the fit.
 scale_ : float or None

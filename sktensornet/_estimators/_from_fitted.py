@@ -58,6 +58,7 @@ def converted(
     _warn_of_growth(estimator.network_, new)
     # The states of solvers are of the shapes of the other network.
     new._solver_state = new._origin = new._unfinished = None
+    new._set_importances()
     return new
 
 

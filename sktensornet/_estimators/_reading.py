@@ -159,7 +159,7 @@ def _check_table(X: Any) -> None:
 def _targets(estimator: Any, y: Any) -> Any:
     """Y without objects that no loss understands; what remains is checked together with X."""
     values = np.asarray(y) if isinstance(y, (list, tuple, np.ndarray)) else y
-    if np.ndim(values) > 2:
+    if getattr(values, "ndim", 0) > 2:
         raise ValueError(
             f"y has shape {np.shape(values)}; it must be (n_samples,), or (n_samples, n_outputs) "
             "for a regressor."

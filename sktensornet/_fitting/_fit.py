@@ -22,6 +22,7 @@ from ..patches import Sites
 from ..solvers import Outcome, Solver
 from ._callbacks import Callbacks
 from ._choose_alpha import Choice, choose
+from ._feature_moments import FeatureMoments, moments_of_fit
 from ._plan import Plan
 from ._problem import objective, sweep_problem
 from ._selection import Trial
@@ -55,6 +56,8 @@ class Fitted:
         Draws again the rows that early stopping held out.
     unfinished : Unfinished or None
         For a snapshot, what the fit goes on from.
+    moments : FeatureMoments or None
+        Of the local features over the training samples.
     """
 
     network: TensorNetwork
@@ -71,6 +74,7 @@ class Fitted:
     origin: FloatArray | None = None
     split: np.random.RandomState | None = None
     unfinished: Unfinished | None = None
+    moments: FeatureMoments | None = None
 
     @property
     def model(self) -> Model:
@@ -224,6 +228,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
             training.best(outcome.point), sweeps=outcome.records if solver.sweeps else None
         )
     _check_finite(found)
+    found = replace(found, moments=moments_of_fit(found.model, plan.train))
     stopped = training.stopped or (left is not None and left.stopped)
     if not (outcome.converged or stopped or plan.is_short):
         warn_user(

@@ -7,6 +7,10 @@ from ._interactions_display import InteractionsDisplay
 from ._network_display import NetworkDisplay
 from ._objective import TrainingObjective
 from ._pareto_display import ParetoDisplay
+from ._partial_dependence import partial_dependence
+from ._shapley import ShapleyValues, shapley_values
+from ._shapley_display import ShapleyDisplay
+from ._shapley_interactions import ShapleyInteractions, shapley_interactions
 from ._training_display import TrainingDisplay
 from ._variance import VarianceShares, variance_shares
 from ._variance_display import VarianceSharesDisplay
@@ -18,10 +22,16 @@ __all__ = [
     "InteractionsDisplay",
     "NetworkDisplay",
     "ParetoDisplay",
+    "ShapleyDisplay",
+    "ShapleyInteractions",
+    "ShapleyValues",
     "TrainingDisplay",
     "TrainingObjective",
     "VarianceShares",
     "VarianceSharesDisplay",
     "interactions",
+    "partial_dependence",
+    "shapley_interactions",
+    "shapley_values",
     "variance_shares",
 ]

@@ -3,25 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._arrays._typing import FloatArray
 from .._estimators._base import BaseTensorNetwork
+from .._estimators._reading import read_input
+from .._fitting._feature_moments import FeatureMoments
 from ..networks import TensorNetwork, scale_outputs
 
 
 def fitted_estimator(estimator: Any) -> Any:
-    """The estimator, if it is a fitted one of the package."""
-    if not isinstance(estimator, BaseTensorNetwork):
-        raise ValueError(
-            f"estimator={estimator!r} must be a fitted estimator of sktensornet, such as a "
-            "TTClassifier; of a pipeline or a search pass the one inside."
-        )
-    check_is_fitted(estimator)
-    return estimator
+    """The fitted estimator of the package, itself or the last step inside."""
+    return unwrapped(estimator)[0]
+
+
+def unwrapped(estimator: Any) -> tuple[Any, list[Any]]:
+    """The fitted estimator of the package inside, and the transformers before it.
+
+    Pipelines are their last step, and searches what they refitted.
+    """
+    inner, before = estimator, []
+    while not isinstance(inner, BaseTensorNetwork):
+        if isinstance(inner, Pipeline):
+            check_is_fitted(inner)
+            before += [step for _, step in inner.steps[:-1] if step not in (None, "passthrough")]
+            inner = inner.steps[-1][1]
+        elif hasattr(inner, "best_estimator_"):
+            inner = inner.best_estimator_
+        else:
+            raise ValueError(
+                f"estimator={estimator!r} must be a fitted estimator of sktensornet, such as a "
+                "TTClassifier, or a fitted pipeline or search whose last step is one; of anything "
+                "else pass the one inside, and X as that one takes it."
+            )
+    check_is_fitted(inner)
+    return inner, before
+
+
+def transformed(before: list[Any], X: Any) -> Any:
+    """X after the steps of a pipeline."""
+    for step in before:
+        X = step.transform(X)
+    return X
+
+
+def column_index(column: Any, names: Sequence[str], parameter: str) -> int:
+    """The index of a column that a parameter names, or has the index of."""
+    if isinstance(column, str) and column in names:
+        return list(names).index(column)
+    if isinstance(column, Integral) and 0 <= int(column) < len(names):
+        return int(column)
+    raise ValueError(
+        f"{parameter} has the column {column!r}; it must be one of {list(names)!r}, or an index "
+        f"in [0, {len(names) - 1}]."
+    )
+
+
+def data_frame(columns: dict[str, Any]) -> Any:
+    """A table of pandas, which the package itself does without."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError("to_frame needs pandas: python -m pip install pandas.") from error
+    return pd.DataFrame(columns)
 
 
 def fitted_network(estimator: Any) -> TensorNetwork:
@@ -35,7 +84,7 @@ class FittedScores:
     Parameters
     ----------
     estimator : object
-        Any estimator of the package, fitted.
+        Any estimator of the package, fitted, or a pipeline or a search that ends in one.
     output : object or None
         The class or the index of the output to take; None is all.
     feature_names : sequence of str or None
@@ -50,11 +99,12 @@ class FittedScores:
     outputs : ndarray of shape (n_outputs,)
         Their names.
     names : list of str
-        Names of the columns of X.
+        Names of the columns that the estimator of the package takes.
     """
 
     def __init__(self, estimator: Any, output: Any = None, feature_names: Any = None) -> None:
-        self.estimator = fitted_estimator(estimator)
+        estimator, self._before = unwrapped(estimator)
+        self.estimator = estimator
         n_outputs = estimator.network_.n_outputs
         classes = getattr(estimator, "classes_", None)
         if classes is None:
@@ -72,7 +122,7 @@ class FittedScores:
         self.outputs = every[which]
         scale = np.asarray(getattr(estimator, "target_scale_", np.ones(n_outputs)))
         offset = np.asarray(getattr(estimator, "target_mean_", np.zeros(n_outputs)))
-        if estimator.loss == "poisson":
+        if estimator._targets.loss.name == "poisson":
             # Scores are logarithms of the targets by their mean.
             scale, offset = np.ones(n_outputs), np.log(scale)
         self.offset = offset[which]
@@ -85,15 +135,32 @@ class FittedScores:
     def _names(self, feature_names: Sequence[str] | None) -> list[str]:
         n_columns = self.estimator.n_features_in_
         if feature_names is None:
-            known = self.estimator.columns_.names
+            known = self.estimator.columns_.names or self._names_after_steps()
             return list(known) if known else [f"x{k}" for k in range(n_columns)]
         names = [str(name) for name in feature_names]
         if len(names) != n_columns:
             raise ValueError(
                 f"feature_names has {len(names)} names; it must have one for each of the "
-                f"{n_columns} columns of X."
+                f"{n_columns} columns that {type(self.estimator).__name__} was fitted to."
             )
         return names
+
+    def _names_after_steps(self) -> list[str] | None:
+        """Names that the steps before give to their columns."""
+        names = None
+        for step in self._before:
+            try:
+                names = step.get_feature_names_out(names)
+            except AttributeError as error:
+                raise ValueError(
+                    f"the step {step!r} gives its columns no names; pass feature_names, one for "
+                    f"each of the {self.estimator.n_features_in_} columns after it."
+                ) from error
+        return None if names is None else [str(name) for name in names]
+
+    def read(self, X: Any) -> Any:
+        """Samples, as the estimator that was passed takes them, as checked numbers."""
+        return read_input(self.estimator, transformed(self._before, X))
 
     @property
     def site_names(self) -> list[str]:
@@ -115,3 +182,53 @@ class FittedScores:
         sites = self.estimator.patches_.extract(X[rows])
         found = self.estimator.feature_map_.transform(sites)
         return [part.astype(np.float64) for part in found]
+
+    def rows(self, X: Any, rows: slice = slice(None)) -> FloatArray:
+        """Local features of some rows, those of all sites below each other: (sum of m_k, n)."""
+        return np.concatenate([part.T for part in self.features(X, rows)])
+
+    def background(self, background: Any) -> FloatArray:
+        """Features to compare with, as from `rows`: the means of the fit, or those of rows."""
+        if background is not None:
+            data = self.read(background)
+            self.check_no_ends(data, "background")
+            return self.rows(data)
+        moments = self.moments("background=None", "rows, such as 100 of the training data")
+        return np.concatenate(moments.means)[:, None]
+
+    def moments(self, what: str, instead: str) -> FeatureMoments:
+        """The moments that the fit kept, or an error about what needs them."""
+        found = self.estimator._feature_moments
+        if found is None:
+            raise ValueError(
+                f"{what} needs the mean features that a fit keeps, which partial_fit, and a fit "
+                f"with samples that end early, do not; pass {instead}."
+            )
+        return found
+
+    def check_no_ends(self, data: FloatArray, name: str) -> None:
+        """Raise if samples are of shorter networks of shared cores, without their last sites."""
+        if not self.estimator.network_.tree.labels:
+            return
+        sites = self.estimator.patches_.extract(data)
+        short = np.flatnonzero(self.estimator.feature_map_.missing(sites)[-1])
+        if len(short):
+            raise ValueError(
+                f"{name} has samples without their last site, the first is row {short[0]}: shared "
+                "cores skip the steps that are missing at the end, so that their scores are those "
+                "of a shorter network; pass samples of full length."
+            )
+
+    def shown(self, data: FloatArray) -> FloatArray | None:
+        """The columns of checked data by site; None where a site is more than a column."""
+        columns = self.estimator.patches_.columns
+        return data[:, columns[:, 0]] if columns.shape[1] == 1 else None
+
+    @property
+    def levels(self) -> tuple[tuple[str, ...], ...]:
+        """For each site the names of its categories; of numbers there are none."""
+        known, columns = self.estimator.columns_, self.estimator.patches_.columns
+        if columns.shape[1] > 1 or known.encoder is None:
+            return ((),) * len(columns)
+        by_column = dict(zip(known.categorical, known.encoder.categories_, strict=True))
+        return tuple(tuple(map(str, by_column.get(k, ()))) for k in columns[:, 0].tolist())

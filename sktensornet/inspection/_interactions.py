@@ -14,27 +14,26 @@ from .._support._checks import check_integer, check_option, check_real
 from ..networks import TensorNetwork, change_modes
 from ..networks._tensors._entry_search import Entries, EntrySearch, count_entries
 from ._bases import UNITS, local_bases, spell
-from ._fitted import FittedScores
+from ._column_terms import MOST_TERMS, column_terms
+from ._fitted import FittedScores, data_frame
 
-MOST_TERMS = 2_000_000
-"""The largest number of terms that are listed one by one."""
 _FIRST_BEAM = 2_000
 _BEAM = 20_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interactions(ReadOnlyArrays):
-    r"""Terms of a polynomial, the largest first.
+    r"""Terms of a polynomial, or sets of columns, the largest first.
 
     .. math:: s_c(x) = b_c + \sum_t \beta_{tc} \prod_{k \in S_t} g_{t,k}(x_k)
 
     Parameters
     ----------
     intercept : ndarray of shape (n_outputs,)
-        The constant b.
+        The constant b, for columns the mean of the scores.
     coefficients : ndarray of shape (n_terms, n_outputs)
-        The coefficients. Terms come in the order of their Euclidean norms over
-        the outputs.
+        The coefficients, for columns the standard deviations of what they add to the
+        scores. Terms come in the order of their Euclidean norms over the outputs.
     orders : ndarray of int, shape (n_terms,)
         Number of factors of each term.
     sites : ndarray of int, shape (n_terms, order)
@@ -47,7 +46,7 @@ class Interactions(ReadOnlyArrays):
     column_names, function_names : tuple of tuple of str
         For each site and local feature, the column and the name of the function.
     units : str
-        "standardized" or "original".
+        "standardized" or "original"; "deviations" for columns.
     complete : bool
         Whether no term that belongs here can be missing.
 
@@ -58,7 +57,8 @@ class Interactions(ReadOnlyArrays):
     >>> from sktensornet.inspection import interactions
     >>> X = np.random.default_rng(0).standard_normal((200, 3))
     >>> reg = TTRegressor(rank=3, feature_map="polynomial", alpha=1e-6, random_state=0)
-    >>> found = interactions(reg.fit(X, X[:, 0] * X[:, 2]), units="original")
+    >>> reg = reg.fit(X, X[:, 0] * X[:, 2])
+    >>> found = interactions(reg, by="functions", units="original")
     >>> found.name(0), found.orders[0], found.coefficients[0].round(2)
     ('x0 × x2', np.int64(2), array([1.]))
     """
@@ -148,16 +148,23 @@ def interactions(
     estimator: Any,
     order: int = 2,
     *,
+    by: str = "columns",
     units: str = "standardized",
     top: int | None = None,
     threshold: float = 0.0,
     output: Any = None,
     feature_names: Any = None,
 ) -> Interactions:
-    r"""Coefficients of all interactions up to an order, exactly.
+    r"""Sizes of all interactions up to an order, exactly.
 
-    .. math:: s_c(x) = \sum_{S} \sum_{i_k, \, k \in S} \beta_c^{S,i} \prod_{k \in S}
-              g_{k,i_k}(x_k), \qquad |S| \le K
+    .. math:: s_c(x) = \sum_{S} s_{c,S}(x_S) = \sum_{S} \sum_{i_k, \, k \in S} \beta_c^{S,i}
+              \prod_{k \in S} g_{k,i_k}(x_k), \qquad |S| \le K
+
+    ``by="columns"`` is one line for each set S of columns, with the standard deviation
+    of all that they add to the score together beyond what fewer of them do, in the
+    units of the score: the root of the set's term of `variance_shares`, under the
+    product of the weighted marginals of the training data. ``by="functions"`` lists
+    the coefficients beta of single products of functions.
 
     A model whose local features are a constant and functions g of single columns
     is a polynomial in these functions, and its coefficients are entries of the
@@ -168,11 +175,15 @@ def interactions(
     ----------
     estimator : object
         A fitted classifier or regressor of the package whose feature map is
-        polynomial, one-hot, spline, quantile or Fourier, or a mix of these.
+        polynomial, one-hot, spline, quantile or Fourier, or a mix of these; any for
+        columns, and patches then stand for columns. Or a pipeline or search that ends
+        in one.
     order : int, default=2
         The largest number K of factors of a term.
+    by : {"columns", "functions"}, default="columns"
+        Whether a term is a set of columns or a product of functions of them.
     units : {"standardized", "original"}, default="standardized"
-        What the functions g are. "standardized": powers of the standardised
+        What the functions g are, for ``by="functions"``. "standardized": powers of the standardised
         columns z = (x - mean) / deviation, of the ranks scaled to mean 0 and
         variance 1, splines less their means, waves of variance 1.
         "original": powers of the columns x as they are, of ranks in [0, 1],
@@ -197,9 +208,9 @@ def interactions(
     Raises
     ------
     ValueError
-        If a parameter is not usable, the feature map has no such functions, or
-        there are more than 2,000,000 terms and neither `top` nor `threshold`
-        leaves few enough.
+        If a parameter is not usable, the feature map has no such functions, the fit
+        kept no moments of the features, or there are more than 2,000,000 terms and,
+        for functions, neither `top` nor `threshold` leaves few enough.
 
     Warns
     -----
@@ -225,18 +236,27 @@ def interactions(
     >>> from sktensornet import TTRegressor
     >>> from sktensornet.inspection import interactions
     >>> X = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)], float)
-    >>> y = 3 * X[:, 0] * X[:, 1] - X[:, 2]
+    >>> y = 3 * X[:, 0] * X[:, 1] + X[:, 0] + 2 * X[:, 1] - 8 * X[:, 2]
     >>> reg = TTRegressor(feature_map="polynomial", alpha=1e-9).fit(X, y)
-    >>> found = interactions(reg, units="original", threshold=0.01)
+    >>> found = interactions(reg, by="functions", units="original", threshold=0.01)
     >>> [(found.name(k), float(found.coefficients[k, 0].round(2))) for k in range(len(found))]
-    [('x0 × x1', 3.0), ('x2', -1.0)]
+    [('x2', -8.0), ('x0 × x1', 3.0), ('x1', 2.0), ('x0', 1.0)]
+    >>> found = interactions(reg, threshold=0.01)
+    >>> [(found.name(k), float(found.coefficients[k, 0].round(2))) for k in range(len(found))]
+    [('x2', 4.0), ('x1', 1.75), ('x0', 1.25), ('x0 × x1', 0.75)]
     """
     order = check_integer("order", order, 1)
+    check_option("by", by, ("columns", "functions"))
     check_option("units", units, UNITS)
+    if by == "columns" and units != "standardized":
+        raise ValueError(f"units={units!r} is of single functions; pass by='functions' too.")
     threshold = check_real("threshold", threshold, 0, low_allowed=True)
     top = None if top is None else check_integer("top", top, 1)
     scores = FittedScores(estimator, output, feature_names)
-    bases = local_bases(estimator.feature_map_, estimator.patches_.columns, units == "original")
+    fitted = scores.estimator
+    if by == "columns":
+        return _of_columns(scores, order, threshold, top)
+    bases = local_bases(fitted.feature_map_, fitted.patches_.columns, units == "original")
     network = change_modes(scores.network, [basis.matrix for basis in bases])
     order = min(order, network.n_sites)
     entries, complete = find_entries(network, order, threshold, top)
@@ -258,6 +278,28 @@ def interactions(
         ),
         units=units,
         complete=complete,
+    )
+
+
+def _of_columns(
+    scores: FittedScores, order: int, threshold: float, top: int | None
+) -> Interactions:
+    """One term for each set of columns."""
+    moments = scores.moments("by='columns'", "by='functions'")
+    order = min(order, scores.network.n_sites)
+    mean, entries = column_terms(scores.network, moments, order)
+    orders, sites, functions, deviations = _sorted(entries, order, threshold, top)
+    return Interactions(
+        intercept=mean + scores.offset,
+        coefficients=deviations,
+        orders=orders,
+        sites=sites,
+        functions=functions,
+        outputs=scores.outputs,
+        column_names=tuple(("", name) for name in scores.site_names),
+        function_names=tuple(("1", name) for name in scores.site_names),
+        units="deviations",
+        complete=True,
     )
 
 
@@ -340,12 +382,3 @@ def _sorted(entries: Entries, order: int, threshold: float, top: int | None):
         np.concatenate(functions)[ranked],
         coefficients[ranked],
     )
-
-
-def data_frame(columns: dict[str, Any]) -> Any:
-    """A table of pandas, which the package itself does without."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError("to_frame needs pandas: python -m pip install pandas.") from error
-    return pd.DataFrame(columns)

@@ -54,6 +54,7 @@ class InteractionsDisplay(BaseDisplay):
         order: int = 2,
         *,
         max_terms: int = 15,
+        by: str = "columns",
         units: str = "standardized",
         output: Any = None,
         feature_names: Any = None,
@@ -69,8 +70,10 @@ class InteractionsDisplay(BaseDisplay):
             Largest order.
         max_terms : int, default=15
             Number of terms.
+        by : {"columns", "functions"}, default="columns"
+            Whether a term is a set of columns or a product of functions of them.
         units : {"standardized", "original"}, default="standardized"
-            What the terms are products of.
+            What the functions are.
         output : object or None, default=None
             The class or the index of the output; None is all.
         feature_names : sequence of str or None, default=None
@@ -86,6 +89,7 @@ class InteractionsDisplay(BaseDisplay):
         found = interactions(
             estimator,
             order,
+            by=by,
             units=units,
             top=check_integer("max_terms", max_terms, 1),
             output=output,
@@ -128,6 +132,8 @@ class InteractionsDisplay(BaseDisplay):
         values = found.coefficients[: len(names)]
         self.bars_ = self.image_ = None
         label = f"coefficient, {found.units} units"
+        if found.units == "deviations":
+            label = "standard deviation of the score"
         if len(found.outputs) == 1:
             places = np.arange(len(names))
             colours = [BLUE if value > 0 else RED for value in values[:, 0]]

@@ -14,7 +14,7 @@ from .._problems._model import Model
 from .._problems._objective import Objective
 from ..feature_maps import FittedMap
 from ..networks import TensorNetwork
-from ._fitted import fitted_estimator
+from ._fitted import transformed, unwrapped
 
 
 class TrainingObjective:
@@ -76,7 +76,8 @@ class TrainingObjective:
         sample_weight: ArrayLike | None = None,
         network: TensorNetwork | None = None,
     ) -> None:
-        estimator = fitted_estimator(estimator)
+        estimator, before = unwrapped(estimator)
+        X = transformed(before, X)
         data, labels, weight = read_arrays(estimator, X, y, sample_weight, reset=False)
         samples = estimator._samples(estimator._targets, data, labels, weight)
         network = estimator.network_ if network is None else network

@@ -12,16 +12,14 @@ from sklearn.utils.validation import _check_sample_weight
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
-from .._estimators._reading import read_input
+from .._fitting._feature_moments import orthonormal
 from .._support._checks import check_boolean, check_integer, check_option
 from ..networks import TensorNetwork, change_modes
 from ..networks._tensors._entry_search import EntrySearch
 from ..networks._tensors._grams_by_order import GradedGrams
-from ._fitted import FittedScores
-from ._interactions import data_frame
+from ._fitted import FittedScores, data_frame
 
 _ROWS = 1024
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -223,7 +221,7 @@ def variance_shares(
     max_order = check_integer("max_order", max_order, 1)
     check_boolean("pairs", pairs)
     scores = FittedScores(estimator, output, feature_names)
-    data = read_input(estimator, X)
+    data = scores.read(X)
     weight = _check_sample_weight(sample_weight, data, dtype=np.float64, ensure_non_negative=True)
     network = change_modes(scores.network, _orthonormal_features(scores, data, weight))
     grams = GradedGrams(network, max_order, per_output=True)
@@ -261,12 +259,7 @@ def _orthonormal_features(scores: FittedScores, X, weight: FloatArray) -> list[F
         for covariance, mean, own in zip(covariances, means, found, strict=True):
             centred = own - mean
             covariance += (centred * weight[rows, None]).T @ centred
-    matrices = []
-    for mean, covariance in zip(means, covariances, strict=True):
-        values, vectors = np.linalg.eigh(covariance)
-        kept = values > _ROUNDING * (mean @ mean + values.sum())
-        matrices.append(np.column_stack([mean, vectors[:, kept] * np.sqrt(values[kept])]))
-    return matrices
+    return [orthonormal(mean, own) for mean, own in zip(means, covariances, strict=True)]
 
 
 def _pairs(network: TensorNetwork) -> FloatArray:

@@ -40,8 +40,8 @@ def labels(ax):
 
 def test_bars_are_the_coefficients(make_fitted):
     clf, _ = make_fitted()
-    display = InteractionsDisplay.from_estimator(clf, 3, output="b", max_terms=7)
-    found = interactions(clf, 3, output="b", top=7)
+    display = InteractionsDisplay.from_estimator(clf, 3, by="functions", output="b", max_terms=7)
+    found = interactions(clf, 3, by="functions", output="b", top=7)
     widths = [bar.get_width() for bar in display.bars_]
     np.testing.assert_allclose(widths, found.coefficients[:, 0])
     assert labels(display.ax_) == [found.name(k) for k in range(7)]
@@ -55,7 +55,7 @@ def test_bars_are_the_coefficients(make_fitted):
 
 def test_several_outputs_are_a_heat_map(make_fitted):
     clf, _ = make_fitted()
-    found = interactions(clf, 2)
+    found = interactions(clf, 2, by="functions")
     figure, ax = plt.subplots()
     display = InteractionsDisplay(found).plot(ax, max_terms=5)
     assert display.ax_ is ax
@@ -116,7 +116,7 @@ def test_bad_parameters(make_fitted):
 def test_matplotlib_is_only_needed_to_draw(make_fitted, monkeypatch):
     clf, X = make_fitted()
     displays = [
-        InteractionsDisplay(interactions(clf, 1)),
+        InteractionsDisplay(interactions(clf, 1, by="functions")),
         VarianceSharesDisplay(variance_shares(clf, X)),
     ]
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -25,10 +26,14 @@ from sktensornet.feature_maps import (
     SplineMap,
     TrigonometricMap,
 )
+from sktensornet.inspection import _column_terms as column_terms
 from sktensornet.inspection import _interactions as module
-from sktensornet.inspection import interactions
+from sktensornet.inspection import interactions as any_interactions
+from sktensornet.inspection import variance_shares
 from sktensornet.networks import TensorNetwork, tensor_train
 from sktensornet.patches import ImagePatches
+
+interactions = partial(any_interactions, by="functions")
 
 FORMATS = ["TT", "HT", "CP"]
 SHORT = {"rank": 2, "alpha": 0.1, "max_iter": 2, "tol": 1e9}
@@ -375,6 +380,8 @@ def test_bad_parameters(make_fitted, parameters, said):
 
 def test_other_objects_are_refused(make_fitted):
     with pytest.raises(ValueError, match="must be a fitted estimator of sktensornet"):
+        interactions(StandardScaler())
+    with pytest.raises(NotFittedError):
         interactions(make_pipeline(StandardScaler(), TTClassifier()))
     with pytest.raises(NotFittedError):
         interactions(TTClassifier())
@@ -425,3 +432,70 @@ def test_other_products_have_no_interactions():
     clf = TTClassifier(3, product="max", feature_map="polynomial", solver="adam", max_iter=1)
     with pytest.raises(ValueError, match="needs product='multiply'"):
         interactions(clf.fit(X, y))
+
+
+@pytest.mark.parametrize("route", ["functions", "squares"])
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize("name", FORMATS)
+def test_sizes_of_columns_are_those_of_the_analysis_of_variance(
+    make_fitted, monkeypatch, name, separate, route
+):
+    clf, X = make_fitted(name, separate=separate, feature_map=PolynomialMap(2))
+    if route == "squares":
+        monkeypatch.setattr(column_terms, "MOST_TERMS", 16)
+    found = any_interactions(clf, 4)
+    shares = variance_shares(clf, X, max_order=4, pairs=True)
+    np.testing.assert_allclose(found.intercept, shares.mean, rtol=1e-9)
+    assert len(found) == 15
+    squares = found.coefficients**2 / shares.variance
+    for j in range(1, 5):
+        own = squares[found.orders == j].sum(axis=0)
+        np.testing.assert_allclose(own, shares.by_order[:, j - 1], rtol=1e-8, atol=1e-12)
+    for term in range(len(found)):
+        sites = found.sites[term][found.sites[term] >= 0].tolist()
+        if len(sites) == 1:
+            expected = shares.main[:, sites[0]]
+        elif len(sites) == 2:
+            expected = shares.pairs[:, sites[0], sites[1]]
+        else:
+            continue
+        np.testing.assert_allclose(squares[term], expected, rtol=1e-8, atol=1e-12)
+        assert found.name(term) == " × ".join(X.columns[k] for k in sites)
+    assert found.units == "deviations"
+    sizes = np.linalg.norm(found.coefficients, axis=1)
+    assert (np.diff(sizes) <= 0).all()
+    assert len(any_interactions(clf, 4, top=3)) == 3
+    assert len(any_interactions(clf, 4, threshold=sizes[5])) == 6
+
+
+def test_columns_of_any_map_and_patches_have_sizes():
+    X = np.random.default_rng(0).random((20, 9))
+    clf = TTClassifier(
+        rank=2,
+        patches=ImagePatches((3, 3), (2, 2), stride=1),
+        feature_map=AffineMap(3),
+        max_iter=2,
+        tol=1e9,
+    ).fit(X, np.arange(20) % 2)
+    found = any_interactions(clf, 4)
+    shares = variance_shares(clf, X)
+    np.testing.assert_allclose((found.coefficients**2).sum(), shares.variance, rtol=1e-6)
+    assert "patch" in found.name(0)
+
+
+def test_what_columns_cannot_do(make_fitted, monkeypatch):
+    clf, _ = make_fitted()
+    with pytest.raises(ValueError, match="units='original' is of single functions"):
+        any_interactions(clf, units="original")
+    with pytest.raises(ValueError, match="by='rows' is unknown"):
+        any_interactions(clf, by="rows")
+    monkeypatch.setattr(column_terms, "MOST_TERMS", 3)
+    with pytest.raises(ValueError, match="order=3 has 15 sets of columns, more than 3"):
+        any_interactions(clf, 3)
+    monkeypatch.setattr(column_terms, "MOST_TERMS", 20)
+    monkeypatch.setattr(column_terms, "_MOST_SQUARES", 20)
+    with pytest.raises(ValueError, match="the functions of the columns are too many for ranks"):
+        any_interactions(clf, 3)
+    clf._feature_moments = None
+    with pytest.raises(ValueError, match="by='columns' needs the mean features"):
+        any_interactions(clf)

@@ -130,6 +130,17 @@ def test_feature_gradients_can_be_left_out(case):
         np.testing.assert_array_equal(a, b)
 
 
+def test_feature_gradients_alone(case):
+    scores, tape = case.contraction.forward(case.cores, case.features)
+    weight = np.cos(scores)
+    _, full = case.contraction.backward(tape, weight, True)
+    full = [np.array(own) for own in full]
+    none, alone = case.contraction.backward(tape, weight, True, wants_cores=False)
+    assert none == []
+    for own, expected in zip(alone, full, strict=True):
+        np.testing.assert_array_equal(own, expected)
+
+
 def test_passes_change_neither_cores_nor_features(case):
     before = [array.copy() for array in (*case.cores, *case.features)]
     for array in (*case.cores, *case.features):

@@ -93,7 +93,9 @@ class Pass:
         self._up = self._bound(plan.up, self._memory)
         (self._features,) = self._memory.array(plan.features)
         self._scores = self._memory.array(plan.messages[-1])
-        self._down: dict[bool, tuple[_Bound, Any, list[FloatArray], FloatArray | None]] = {}
+        self._down: dict[
+            tuple[bool, bool], tuple[_Bound, Any, list[FloatArray], FloatArray | None]
+        ] = {}
 
     def _bound(self, part: Part, memory: Memory) -> _Bound:
         return _Bound(part, memory, self._product, self.shifts, self._compiles)
@@ -124,18 +126,19 @@ class Pass:
         return np.ldexp(mantissa, np.clip(own + self.exponent(), -limit, limit)).mT
 
     def backward(
-        self, score_gradient: FloatArray, wants_features: bool
+        self, score_gradient: FloatArray, wants_features: bool, wants_cores: bool = True
     ) -> tuple[list[FloatArray], FloatArray | None]:
         """Derivatives by each core, and by the features as (all m_k in turn, n)."""
-        if wants_features not in self._down:
-            down, n = self.plan.down(wants_features), self._memory.n
+        key = wants_features, wants_cores
+        if key not in self._down:
+            down, n = self.plan.down(wants_features, wants_cores), self._memory.n
             matrices = self.prepared.matrices
             memory = Memory(down.part, matrices, n, self._block_of, before=self._memory)
             bound = self._bound(down.part, memory)
             rows = None if down.by_feature is None else memory.array(down.by_feature)[0]
             by_core = [memory.array(view) for view in down.by_core]
-            self._down[wants_features] = bound, memory.array(down.scores), by_core, rows
-        bound, target, by_core, rows = self._down[wants_features]
+            self._down[key] = bound, memory.array(down.scores), by_core, rows
+        bound, target, by_core, rows = self._down[key]
         target[...] = score_gradient.mT
         if self.shifts:
             exponent, limit = self.exponent(), SCORE_EXPONENT[target.dtype]

@@ -136,13 +136,18 @@ class Plan:
                     build.release(own)
         self.up = build.end()
         self.messages: tuple[View, ...] = tuple(messages)
-        self._down: dict[bool, Down] = {}
+        self._down: dict[tuple[bool, bool], Down] = {}
 
-    def down(self, wants_features: bool) -> Down:
-        """The way down, with or without the derivative by the features."""
-        if wants_features not in self._down:
-            self._down[wants_features] = self._way_down(wants_features)
-        return self._down[wants_features]
+    def down(self, wants_features: bool, wants_cores: bool = True) -> Down:
+        """The way down, with or without the derivatives by the features and by the cores."""
+        key = wants_features, wants_cores
+        if key not in self._down:
+            down = self._way_down(wants_features)
+            if not wants_cores:
+                part = down.part.without_numbers(len(self.up.buffers))
+                down = down._replace(part=part, by_core=())
+            self._down[key] = down
+        return self._down[key]
 
     def _way_down(self, wants_features: bool) -> Down:
         build = Builder(self._n_batch, self.up)

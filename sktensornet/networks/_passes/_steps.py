@@ -155,6 +155,17 @@ class Part(NamedTuple):
     nodes: tuple[tuple[Step, ...], ...]
     buffers: tuple[Buffer, ...]
 
+    def without_numbers(self, first: int) -> Part:
+        """Without steps that sum over the samples; `first` is the number of its first buffer."""
+
+        def is_sum(view: View | None) -> bool:
+            return view is None or self.buffers[view.buffer - first].place is Place.NUMBERS
+
+        def stays(step: Step) -> bool:
+            return not step.outputs or not all(map(is_sum, step.outputs))
+
+        return self._replace(nodes=tuple(tuple(filter(stays, node)) for node in self.nodes))
+
 
 class Builder:
     """Collects the steps and buffers of one way for n_batch tensors."""
