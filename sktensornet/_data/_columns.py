@@ -89,8 +89,6 @@ class Columns:
         except (TypeError, ValueError) as error:
             said = str(error)
             if said.startswith("Found array with dim"):
-                if len(np.shape(X)) <= 2:
-                    raise ValueError(f"y must have no more than two axes: {said}") from error
                 raise ValueError(f"{said} {_flatten(np.shape(X))}") from error
             if said.startswith(("could not convert string to float", "float() argument must be")):
                 found = _no_numbers(X, self.categorical)

@@ -213,7 +213,7 @@ def with_column(value):
         ({"y": Y[:-1]}, ["inconsistent numbers of samples", "30", "29"]),
         ({"y": np.zeros(30)}, ["one class: 0.0.", "at least two classes", "stratify=y"]),
         ({"y": np.full(30, "cat")}, ["one class", "'cat'", "at least two classes"]),
-        ({"y": np.zeros((30, 2, 2))}, ["y must have no more than two axes", "with dim 3"]),
+        ({"y": np.zeros((30, 2, 2))}, ["y has shape", "(n_samples, n_outputs)"]),
         ({"y": Y + 0.5}, ["Unknown label type: continuous"]),
         ({"y": np.where(Y == 1, np.nan, Y)}, ["NaN"]),
         ({"y": None}, ["y", "None"]),
