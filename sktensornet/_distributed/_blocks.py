@@ -143,7 +143,27 @@ def read(array: Any) -> Any:
     from dask import config
 
     asked = client_of_dask() is not None or config.get("scheduler", None) is not None
-    return array.compute() if asked else array.compute(scheduler="synchronous")
+    try:
+        return array.compute() if asked else array.compute(scheduler="synchronous")
+    except Exception as error:
+        if type(error).__name__ not in _LOST:
+            raise
+        raise lost_worker(error) from error
+
+
+_LOST = ("FutureCancelledError", "CancelledError", "KilledWorker", "FutureLostError")
+"""The names of what dask raises where a worker ended with what only it had."""
+
+
+def lost_worker(error: Exception) -> RuntimeError:
+    """What to say where a worker of dask ended during a fit."""
+    return RuntimeError(
+        f"a worker of dask was lost during the fit ({type(error).__name__}: {error}); the "
+        "estimator is as it was before. Call fit again: dask computes the blocks of X on the "
+        "workers that are left, if it knows how (X from files, or not yet persisted). With "
+        "set_callbacks(sktensornet.callbacks.Checkpoint(...)), the file that it wrote goes on "
+        "from the last iterations."
+    )
 
 
 def client_of_dask() -> Any:

@@ -128,7 +128,7 @@ def test_early_stopping_keeps_the_best_sweep():
         rank=6,
         solver="als",
         loss="squared_error",
-        feature_map="polynomial",
+        feature_map=PolynomialMap(scale=1.0),
         alpha=1e-4,
         early_stopping=True,
         validation_fraction=0.4,

@@ -148,5 +148,5 @@ def test_other_formats_and_explanations_know_the_indicator():
     model = TTRegressor(rank=3, feature_map="polynomial", random_state=0).fit(X, y)
     other = HTRegressor.from_fitted(model)
     np.testing.assert_allclose(other.predict(X), model.predict(X), rtol=1e-6, atol=1e-8)
-    terms = interactions(model, order=1).to_frame()["term"].tolist()
+    terms = interactions(model, order=1, by="functions").to_frame()["term"].tolist()
     assert "x0 is missing" in terms
