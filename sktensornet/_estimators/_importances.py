@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,10 +22,10 @@ class ColumnImportances:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            found = getattr_static(type(self), name, None)
-            if hasattr(found, "__get__"):
-                # A method that is missing has said why.
-                return found.__get__(self, type(self))
+            for owner in type(self).__mro__:
+                if hasattr(vars(owner).get(name), "__get__"):
+                    # A method that is missing says why.
+                    return vars(owner)[name].__get__(self, type(self))
             reason = ""
             if name == "feature_importances_" and "network_" in vars(self):
                 parts = self.network_, self.patches_, self._feature_moments
