@@ -109,7 +109,7 @@ class BlockPart(Part):
                 return solver.minimize(
                     sweeps,
                     start,
-                    monitor=lambda point, value, reached=None: ask(MONITOR, (point, value)),
+                    monitor=lambda *found: ask(MONITOR, found),
                     **options,
                 )
 

@@ -52,6 +52,6 @@ def compressed(
             tol=0.0,
             patience=1,
             random_state=None,
-            monitor=lambda *found: True,
+            monitor=lambda point, value: True,
         )
     return outcome.point

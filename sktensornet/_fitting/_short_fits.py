@@ -79,5 +79,5 @@ class ShortFits:
             tol=self.plan.tol,
             patience=self.plan.patience,
             random_state=np.random.RandomState(self.seed),
-            monitor=lambda *found: False,
+            monitor=lambda point, value: False,
         ).point

@@ -101,12 +101,17 @@ class Training:
         self._opening = opening
         self.loss_curve = list(loss_curve)
         self.stopped = False
+        self._reached: Reached = None
 
     def begin(self, start: Any) -> None:
         """The first iteration begins at a point."""
         self._callbacks.begin_iteration(lambda: self._snapshot(start, None))
 
-    def __call__(self, point: Any, value: float, reached: Reached = None) -> bool:
+    def offer(self, reached: Callable[[], Outcome]) -> None:
+        """Take what gives the outcome of a stop now, of a solver that can go on from it."""
+        self._reached = reached
+
+    def __call__(self, point: Any, value: float) -> bool:
         """Record an iteration; True asks the solver to stop."""
         self.loss_curve.append(value)
         stop = self._early_stopping is not None and self._early_stopping.update(point)
@@ -114,10 +119,10 @@ class Training:
             decrease = expected_decrease([*self._opening(), *self.loss_curve])
             stop |= decrease <= self._least_share * abs(value)
         self.stopped = bool(stop)
-        stop |= self._callbacks.end_iteration(lambda: self._snapshot(point, reached))
+        stop |= self._callbacks.end_iteration(lambda: self._snapshot(point, self._reached))
         self.stopped = stop
         if not stop and len(self.loss_curve) < self._max_iter:
-            self._callbacks.begin_iteration(lambda: self._snapshot(point, reached))
+            self._callbacks.begin_iteration(lambda: self._snapshot(point, self._reached))
         return stop
 
     def best(self, last: Any) -> Any:

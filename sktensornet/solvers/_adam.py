@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._arrays._typing import FloatArray
 from .._support._checks import check_integer, check_option, check_real
-from ._base import Outcome, Solver
+from ._base import Outcome, Solver, offer
 
 SCHEDULES = ("one_cycle", "constant")
 _WARM_UP = 0.2
@@ -120,9 +120,10 @@ class Adam(Solver):
         def reached() -> Outcome:
             return Outcome(theta.astype(np.float64), converged=True, state=deepcopy(moments))
 
+        offer(monitor, reached)
         for _ in range(moments.step // n_batches, max_iter):
             value = self._epoch(problem, theta, moments, random_state, max_iter * n_batches)
-            if monitor(theta, value, reached):
+            if monitor(theta, value):
                 break
         return Outcome(theta.astype(np.float64), converged=True)
 

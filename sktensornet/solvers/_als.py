@@ -9,7 +9,7 @@ import numpy as np
 
 from .._arrays._typing import FloatArray
 from .._support._checks import check_integer, check_option, check_real
-from ._base import LocalProblem, Outcome, Solver
+from ._base import LocalProblem, Outcome, Solver, offer
 
 
 @dataclass
@@ -174,6 +174,7 @@ class ALS(Solver):
             )
             return Outcome(now.best, now.settled(tol), now, now.records)
 
+        offer(monitor, reached)
         while len(done.values) < max_iter and not done.settled(tol):
             value = np.inf
             for local in problem.sweep():
@@ -183,7 +184,7 @@ class ALS(Solver):
             point = problem.point()
             if value < done.best_value:
                 done.best, done.best_value = point, value
-            if monitor(point, value, reached):
+            if monitor(point, value):
                 break
         return Outcome(done.best, done.settled(tol), records=done.records)
 

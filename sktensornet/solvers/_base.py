@@ -13,9 +13,15 @@ from sklearn.base import BaseEstimator
 from .._arrays._typing import FloatArray, IntArray
 from .._support._documentation_links import DocumentationLinkMixin
 
-Monitor = Callable[..., bool]
-"""Called after each iteration with the point and the objective, and by a solver that
-``resumes`` with a function that gives the `Outcome` of a stop here; True stops."""
+Monitor = Callable[[Any, float], bool]
+"""Called after each iteration with the point and the objective; True stops."""
+
+
+def offer(monitor: Monitor, reached: Callable[[], Outcome]) -> None:
+    """Give a monitor that has a method ``offer`` what gives the `Outcome` of a stop at any time."""
+    take = getattr(monitor, "offer", None)
+    if take is not None:
+        take(reached)
 
 
 class Problem(Protocol):
@@ -172,7 +178,7 @@ class Solver(DocumentationLinkMixin, BaseEstimator, ABC):
     full_batch = False
     """Whether it asks for the objective of all samples only, which may lie in blocks."""
     resumes = False
-    """Whether `minimize` takes a ``state``, that of an `Outcome` it told the monitor of, and
+    """Whether `minimize` takes a ``state``, that of an `Outcome` it offered the monitor, and
     does after `start` what it would have done then, up to the same ``max_iter``."""
     sweeps = False
     """Whether it visits one block after the other, with a fixed feature map."""

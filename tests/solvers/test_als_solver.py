@@ -99,7 +99,7 @@ def minimize(problem, solver=None, *, max_iter=None, tol=0.0, stop_after=None):
     """The outcome, and what the monitor saw."""
     seen = []
 
-    def monitor(point, value, reached):
+    def monitor(point, value):
         problem.log.append("monitor")
         seen.append((point, value))
         return len(seen) == stop_after

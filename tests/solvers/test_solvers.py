@@ -71,7 +71,7 @@ def minimize(solver, problem, *, max_iter=60, tol=1e-8, patience=10, seed=0, sto
     """The outcome, and the values that the monitor saw."""
     values = []
 
-    def monitor(theta, value, reached=None):
+    def monitor(theta, value):
         assert theta.shape == problem.origin.shape
         values.append(value)
         return len(values) == stop_after
@@ -298,7 +298,7 @@ def test_the_start_is_left_as_it_is(solver):
         tol=1e-9,
         patience=10,
         random_state=np.random.RandomState(0),
-        monitor=lambda *found: False,
+        monitor=lambda point, value: False,
     )
     np.testing.assert_array_equal(start, 1)
 

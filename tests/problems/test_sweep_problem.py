@@ -315,7 +315,7 @@ def test_two_site_sweeps_find_planted_ranks(tree, rank, seed):
         tol=1e-13,
         patience=1,
         random_state=None,
-        monitor=lambda point, value, reached: value < 1e-10,
+        monitor=lambda point, value: value < 1e-10,
     )
     assert sum(case.start.ranks) > sum(truth.ranks)
     assert outcome.point.ranks == truth.ranks
