@@ -252,7 +252,7 @@ def test_two_site_sweeps_find_planted_ranks(tree, seed):
         tol=1e-14,
         patience=1,
         random_state=None,
-        monitor=lambda point, value, reached: False,
+        monitor=lambda point, value: False,
     )
     assert max(start.ranks) == 6
     assert outcome.point.ranks == truth.ranks
@@ -287,7 +287,7 @@ def test_degenerate_data(tree, loss, alpha):
         tol=0.0,
         patience=1,
         random_state=None,
-        monitor=lambda point, value, reached: values.append(value),
+        monitor=lambda point, value: values.append(value),
     )
     assert np.all(np.isfinite(values))
     assert np.all(np.isfinite(problem.scores(outcome.point, X)))
