@@ -58,7 +58,9 @@ def converted(
     _warn_of_growth(estimator.network_, new)
     # The states of solvers are of the shapes of the other network.
     new._solver_state = new._origin = new._unfinished = None
-    new._set_importances()
+    if rank is not None or rank_tol > 0:
+        # Else the tensor is the same, and so are they.
+        new._set_importances()
     return new
 
 
