@@ -22,7 +22,7 @@ from sktensornet import (
     TTClassifier,
     TTRegressor,
 )
-from sktensornet.feature_maps import AffineMap, PolynomialMap
+from sktensornet.feature_maps import AffineMap, PolynomialMap, SplineMap
 from sktensornet.solvers import ALS, LBFGS, Adam
 
 # A short fit warns that it is short, in scikit-learn's own test suite too; all other warnings
@@ -40,35 +40,55 @@ DEFAULTS = [
 
 FULL_BATCH = Adam(learning_rate=2e-2, batch_size=64)
 
+# Of a free scale alpha is not the only choice, which is what most of these are not about.
+FIXED = SplineMap(scale=1.0)
 CONFIGURATIONS = [
     TTClassifier(rank=1, solver="lbfgs", max_iter=15),
-    TTClassifier(rank=2, alpha=1e-4, max_iter=3),
+    TTClassifier(rank=2, feature_map=FIXED, alpha=1e-4, max_iter=3),
     HTClassifier(rank=3, tree="balanced", solver=LBFGS(memory=5), max_iter=15),
-    CPClassifier(rank=40, alpha=1e-3, max_iter=3),
+    CPClassifier(rank=40, feature_map=FIXED, alpha=1e-3, max_iter=3),
     TTClassifier(rank=20, feature_map=PolynomialMap(degree=2), alpha=1e-3, max_iter=3),
     HTClassifier(feature_map="trigonometric", max_iter=15),
     CPClassifier(feature_map=AffineMap(n_components=8, activation="tanh"), max_iter=15),
     TTClassifier(feature_map="one_hot", rank=2, max_iter=15),
-    HTClassifier(loss="squared_error", alpha=1e-2, n_jobs=2, max_iter=3),
+    HTClassifier(loss="squared_error", feature_map=FIXED, alpha=1e-2, n_jobs=2, max_iter=3),
     TTClassifier(loss="squared_hinge", max_iter=3),
     HTClassifier(class_tensors="separate", rank=1, max_iter=3),
     CPClassifier(class_tensors="separate", loss="squared_error", rank=5, max_iter=3),
     TTClassifier(solver=FULL_BATCH, feature_map="affine", penalty="start", alpha=1e-3),
     CPClassifier(solver=Adam(2e-2, batch_size=14, dropout=0.05), rank=6, max_iter=10),
-    HTClassifier(early_stopping=True, validation_fraction=0.3, alpha=1e-3, max_iter=3),
+    HTClassifier(
+        early_stopping=True, validation_fraction=0.3, feature_map=FIXED, alpha=1e-3, max_iter=3
+    ),
     TTClassifier(solver="als", max_iter=3),
     CPClassifier(solver="als", loss="squared_error", rank=4, max_iter=2),
-    TTClassifier(solver="als", loss="squared_error", alpha=1e-2, max_iter=3),
-    HTClassifier(solver="als", loss="squared_error", alpha=1e-2, max_iter=3),
+    TTClassifier(solver="als", loss="squared_error", feature_map=FIXED, alpha=1e-2, max_iter=3),
+    HTClassifier(solver="als", loss="squared_error", feature_map=FIXED, alpha=1e-2, max_iter=3),
     TTClassifier(
-        solver="als", loss="squared_error", alpha=1e-2, class_tensors="separate", max_iter=2
+        solver="als",
+        loss="squared_error",
+        feature_map=FIXED,
+        alpha=1e-2,
+        class_tensors="separate",
+        max_iter=2,
     ),
     HTClassifier(
-        solver=ALS(sweep="two_site", rank_tol=1e-3), loss="squared_error", alpha=1e-2, max_iter=2
+        solver=ALS(sweep="two_site", rank_tol=1e-3),
+        loss="squared_error",
+        feature_map=FIXED,
+        alpha=1e-2,
+        max_iter=2,
     ),
-    TTClassifier(solver=ALS(class_leg="fixed", local_iter=1), alpha=10.0, max_iter=1),
+    TTClassifier(
+        solver=ALS(class_leg="fixed", local_iter=1), feature_map=FIXED, alpha=10.0, max_iter=1
+    ),
     CPClassifier(
-        solver="als", loss="squared_hinge", class_tensors="separate", alpha=1e-2, max_iter=2
+        solver="als",
+        loss="squared_hinge",
+        class_tensors="separate",
+        feature_map=FIXED,
+        alpha=1e-2,
+        max_iter=2,
     ),
     HTClassifier(solver="als", early_stopping=True, validation_fraction=0.3, max_iter=3),
     TTClassifier(feature_map="spline", max_iter=3),
@@ -78,8 +98,8 @@ CONFIGURATIONS = [
     HTRegressor(loss="poisson", max_iter=15),
     CPRegressor(output_tensors="separate", feature_map="affine", max_iter=15),
     TTRegressor(solver="als", feature_map="quantile", alpha=1e-2, max_iter=3),
-    CPRegressor(solver="als", alpha=1e-2, max_iter=3),
-    HTRegressor(solver="als", loss="huber", alpha=1e-2, max_iter=3),
+    CPRegressor(solver="als", feature_map=FIXED, alpha=1e-2, max_iter=3),
+    HTRegressor(solver="als", loss="huber", feature_map=FIXED, alpha=1e-2, max_iter=3),
     HTRegressor(solver=FULL_BATCH, early_stopping=True, validation_fraction=0.3),
     CPClassifier(product="max", rank=16, max_iter=15),
     TTClassifier(product="logaddexp", rank=3, penalty="start", alpha=1e-3, max_iter=15),
