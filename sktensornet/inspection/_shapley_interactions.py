@@ -148,7 +148,7 @@ def shapley_interactions(
     which is the mean over coalitions S of the others of what k and l add to the
     score together beyond what each adds alone,
     v(S + k + l) - v(S + k) - v(S + l) + v(S), with the weights
-    |S|! (d - |S| - 2)! / (d - 1)! of Shapley. The integrand is a polynomial of
+    n! (d - n - 2)! / (d - 1)! of Shapley for n others. The integrand is a polynomial of
     degree d - 2, for which ceil((d - 1) / 2) nodes are exact. With all others, a
     column costs as much as the `shapley_values` of all columns.
 
