@@ -272,7 +272,7 @@ class BaseTensorNetwork(
         smaller.network_ = compressed(
             self._fitted(), rank, rank_tol, data, self._targets.loss, effective_threads(self.n_jobs)
         )
-        smaller._solver_state = smaller._unfinished = None
+        smaller._solver_state = smaller._origin = smaller._unfinished = None
         smaller._set_importances()
         if rank is not None:
             smaller.rank = rank

@@ -86,6 +86,11 @@ class TrainingObjective:
                 f"network={network!r} has mode sizes {network.mode_sizes}, but the features of "
                 f"the estimator have {estimator.network_.mode_sizes}."
             )
+        if network.n_outputs != estimator.network_.n_outputs:
+            raise ValueError(
+                f"network={network!r} has {network.n_outputs} output(s), but the estimator has "
+                f"{estimator.network_.n_outputs}."
+            )
         self._model = Model.from_fitted(estimator.patches_, estimator.feature_map_, network)
         self.point = self.origin = self._model.theta_of(network, estimator.feature_map_)
         self._pool = ChunkPool(effective_threads(estimator.n_jobs))
