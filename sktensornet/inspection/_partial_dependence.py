@@ -118,6 +118,7 @@ def partial_dependence(
         raise ValueError(f"columns={columns!r} must be one column, or two different ones.")
     check_integer("grid_resolution", grid_resolution, 2)
     data = scores.read(X)
+    scores.check_no_ends(data, "X")
     weight = _check_sample_weight(sample_weight, data, dtype=np.float64, ensure_non_negative=True)
     if grid is not None and len(grid) != len(chosen):
         raise ValueError(f"grid has values of {len(grid)} columns; columns has {len(chosen)}.")
