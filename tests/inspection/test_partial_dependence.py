@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktensornet import CPRegressor, HTRegressor, TTClassifier, TTRegressor
+from sktensornet.feature_maps import PolynomialMap
 from sktensornet.inspection import partial_dependence
 from sktensornet.patches import ImagePatches
 
@@ -118,3 +119,13 @@ def test_patches_have_none():
     ).fit(X, np.arange(20) % 2)
     with pytest.raises(ValueError, match="partial dependence is of columns"):
         partial_dependence(clf, X, 0)
+
+
+def test_samples_that_end_early_are_refused():
+    X = np.random.default_rng(0).standard_normal((30, 4))
+    clf = TTClassifier(
+        shared_cores=True, feature_map=PolynomialMap(2), solver="lbfgs", max_iter=3, tol=1e9
+    ).fit(X, X[:, 0] > 0)
+    X[1, 2:] = np.nan
+    with pytest.raises(ValueError, match=r"X has samples without their last site.*row 1"):
+        partial_dependence(clf, X, [0])
