@@ -17,10 +17,12 @@ from .._data._targets import Targets
 from .._fitting._callbacks import Callbacks, CallbackSupportMixin
 from .._fitting._fit import Fitted, advance, fit
 from .._fitting._plan import Automatic, plan_batch, plan_fit
+from .._problems._any_length import scores_of_any_length
 from .._problems._model import Model
 from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
-from ..networks import Tree
+from ..feature_maps import FittedMap
+from ..networks import TensorNetwork, Tree
 from ..patches import Sites
 from ._compress import compressed
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
@@ -200,10 +202,15 @@ class BaseTensorNetwork(
         return Model.from_fitted(self.patches_, self.feature_map_, self.network_)
 
     def _raw_scores(self, X) -> FloatArray:
-        X = read_input(self, X)
+        X = read_input(self, X, any_length=True)
+        if self.network_.shares_cores:
+            return scores_of_any_length(*self._parts(), X, effective_threads(self.n_jobs))
         model = self._fitted_model()
         theta = model.theta_of(self.network_, self.feature_map_)
         return model.scores(theta, X, effective_threads(self.n_jobs))
+
+    def _parts(self) -> tuple[Sites, FittedMap, TensorNetwork]:
+        return self.patches_, self.feature_map_, self.network_
 
     def compress(
         self,

@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import (
+    _check_feature_names,
     _check_sample_weight,
     check_array,
     check_is_fitted,
@@ -48,17 +49,25 @@ def read_again(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Read:
 
 
 @_quiet
-def read_input(estimator: Any, X: Any) -> FloatArray:
-    """X as a fitted model takes it."""
+def read_input(estimator: Any, X: Any, any_length: bool = False) -> FloatArray:
+    """X as a fitted model takes it; `any_length` takes arrays of other lengths of equal cores."""
     check_is_fitted(estimator)
     checks = _floats(estimator, estimator.network_.dtype)
     if estimator.columns_.encoder is not None:
         _check_table(X)
     with estimator.columns_.explained(X, learns=False):
         if estimator.columns_.encoder is None:
+            if any_length and estimator.network_.shares_cores and not _has_names(X):
+                _check_feature_names(estimator, X, reset=False)
+                return check_array(X, estimator=estimator, input_name="X", **checks)
             return validate_data(estimator, X, reset=False, **checks)
         validate_data(estimator, X, reset=False, skip_check_array=True)
         return check_array(estimator.columns_.encode(X, estimator), estimator=estimator, **checks)
+
+
+def _has_names(X: Any) -> bool:
+    """Whether X is a table with names of its columns, which other lengths would not have."""
+    return hasattr(X, "columns") or hasattr(X, "__dataframe__")
 
 
 def allows_nan(feature_map: Any) -> bool:

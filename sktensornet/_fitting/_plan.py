@@ -196,7 +196,7 @@ def plan_fit(
     if split is None and parameters.early_stopping:
         split = deepcopy(random_state)
     train, held, rows = _divide(parameters, targets, samples, again or random_state)
-    model = make_model(parameters, topology, chosen, targets, train, random_state)
+    model = make_model(parameters, topology, columns, chosen, targets, train, random_state)
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
     plan = replace(plan, held=held, rows=rows, split=split)
@@ -244,7 +244,7 @@ def plan_batch(
         plan = _plan(parameters, targets, samples, model, solver, {}, random_state)
         return replace(plan, alpha=alpha)
     chosen, lacks = _look(parameters, automatic, columns, targets, samples, solver)
-    model = make_model(parameters, topology, chosen, targets, samples, random_state)
+    model = make_model(parameters, topology, columns, chosen, targets, samples, random_state)
     return _plan(parameters, targets, samples, model, solver, lacks, random_state)
 
 

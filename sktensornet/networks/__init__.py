@@ -8,6 +8,7 @@ from ._conversions._hierarchical_svd import hierarchical_svd
 from ._conversions._tensorly import from_tensorly, to_tensorly
 from ._dimension_trees import balanced, balanced_grid
 from ._network import TensorNetwork
+from ._reading import State
 from ._tensors._algebra import add, inner, norm
 from ._tensors._bond_spectra import bond_spectra
 from ._tensors._change_modes import change_modes, scale_outputs
@@ -17,6 +18,7 @@ from ._topologies import canonical_polyadic, hierarchical_tucker, recurrent_trai
 from ._tree import Tree
 
 __all__ = [
+    "State",
     "TensorNetwork",
     "Tree",
     "add",
