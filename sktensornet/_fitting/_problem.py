@@ -11,6 +11,7 @@ from .._distributed._block_objective import BlockObjective
 from .._distributed._block_sweeps import BlockSweeps
 from .._problems._model import Model
 from .._problems._objective import Objective
+from .._problems._sequence_problem import SequenceProblem
 from .._problems._sweep_problem import SweepProblem
 from ._plan import Plan
 
@@ -21,6 +22,11 @@ def sweep_problem(plan: Plan, model: Model, samples: Samples, alpha: float, pool
     if samples.are_at_hand:
         return SweepProblem(model, plan.targets.loss, *samples, **options)
     return BlockSweeps(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
+
+
+def sequence_problem(plan: Plan, model: Model, samples: Samples, pool: ChunkPool) -> Any:
+    """What a solver of equal cores asks of samples as sequences."""
+    return SequenceProblem(model, plan.targets.loss, *samples, rank=plan.rank, pool=pool)
 
 
 def objective(

@@ -10,6 +10,7 @@ import numpy as np
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._typing import FloatArray, IntArray
 from ._topologies import recurrent_train
+from ._tree import Tree
 
 if TYPE_CHECKING:
     from ._network import TensorNetwork
@@ -106,8 +107,12 @@ class Reader:
 
 def reads_steps(network: TensorNetwork) -> bool:
     """Whether a network is a recurrent train of equal cores that are all there."""
-    tree = network.tree
-    return tree.n_sites > 2 and tree == recurrent_train(tree.n_sites, shared=True)
+    return network.n_sites > 2 and is_recurrent(network.tree)
+
+
+def is_recurrent(tree: Tree) -> bool:
+    """Whether a tree is a train of equal cores, read from the first to the last."""
+    return tree == recurrent_train(tree.n_sites, shared=True)
 
 
 def contract(hidden: FloatArray, step: FloatArray, core: FloatArray) -> FloatArray:
