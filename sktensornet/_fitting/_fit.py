@@ -156,7 +156,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
         if solver.sweeps:
             problem = sweep_problem(plan, model, plan.train, choice.alpha, pool)
         elif solver.reads_sequences:
-            problem = sequence_problem(plan, model, plan.train, pool)
+            problem = sequence_problem(plan, model, plan.train)
         else:
             known = before.origin if before is not None and left is not None else None
             origin = _origin(plan, before, make) if known is None else known

@@ -312,11 +312,6 @@ def _check(parameters: Any, solver: Solver | None, lacks: Lacks) -> None:
     init = f"init={parameters.init!r}"
     if solver is not None:
         require(f"solver={parameters.solver!r}", needs_of(solver), lacks)
-        if solver.reads_sequences and parameters.alpha not in ("auto", 0):
-            raise ValueError(
-                f"solver={parameters.solver!r} has ridges of its own, so alpha="
-                f"{parameters.alpha!r} must be 0 or 'auto', which then means 0."
-            )
     if "free start" not in lacks and parameters.init != "identity":
         require(init, NAMED_START, lacks)
     if "free start" not in lacks and parameters.init in GATHERED_INITS:

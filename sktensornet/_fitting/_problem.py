@@ -24,9 +24,9 @@ def sweep_problem(plan: Plan, model: Model, samples: Samples, alpha: float, pool
     return BlockSweeps(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
 
 
-def sequence_problem(plan: Plan, model: Model, samples: Samples, pool: ChunkPool) -> Any:
+def sequence_problem(plan: Plan, model: Model, samples: Samples) -> Any:
     """What a solver of equal cores asks of samples as sequences."""
-    return SequenceProblem(model, plan.targets.loss, *samples, rank=plan.rank, pool=pool)
+    return SequenceProblem(model, plan.targets.loss, *samples, rank=plan.rank, alpha=plan.alpha)
 
 
 def objective(

@@ -85,6 +85,7 @@ def extract(
         nothing = np.zeros((len(automaton.transitions), 1), np.int64)
         return Finite(0, nothing, np.zeros(1, np.int64)), 0.0
     best = max(accuracy for _, accuracy in found)
+    found = [(started(finite), accuracy) for finite, accuracy in found]
     good = [one for one in found if one[1] >= best - _SAME]
     return min(good, key=lambda one: (one[0].n_states, -one[1]))
 
@@ -167,6 +168,16 @@ def _quotient(white: Linear, points: FloatArray, centres: FloatArray) -> Finite:
     labels = majority((points @ white.final).argmax(axis=1), white.final.shape[1])
     start = int(_nearest(white.initial[None], centres)[0])
     return Finite(start, moves, labels)
+
+
+def started(finite: Finite) -> Finite:
+    """Begin at another state where only the label of the start, which nobody sees, differs."""
+    if (finite.moves == finite.start).any():
+        return finite
+    alike = (finite.moves == finite.moves[:, [finite.start]]).all(axis=0)
+    alike[finite.start] = False
+    others = np.flatnonzero(alike)
+    return refined(finite._replace(start=int(others[0]))) if len(others) else finite
 
 
 def refined(finite: Finite) -> Finite:

@@ -64,7 +64,7 @@ class Sequences:
     """
 
     def __init__(
-        self, steps: np.ndarray, lengths: IntArray, targets: FloatArray, weight: FloatArray
+        self, steps: np.ndarray, lengths: np.ndarray, targets: FloatArray, weight: FloatArray
     ) -> None:
         self.order = order = np.argsort(-lengths, kind="stable")
         """The rows of what it was made of."""
@@ -100,7 +100,7 @@ class Sequences:
         keys = np.where(known, self.steps, -1)
         _, first, place = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         place = place.ravel()
-        weight = np.bincount(place, self.weight)
+        weight = np.bincount(place, self.weight).astype(np.float64)
         sums = np.stack(
             [np.bincount(place, self.weight * column) for column in self.targets.T], axis=1
         )
@@ -166,17 +166,17 @@ class Sequences:
             ends[first:last] = states[t][first:last]
         return ends
 
-    def squared_error(self, automaton: Linear) -> tuple[float, FloatArray]:
-        r"""Half the weighted mean squared error, and its derivative as a vector.
+    def squared_error(self, automaton: Linear, share: FloatArray) -> tuple[float, FloatArray]:
+        r"""Half the sum of squared errors, each times a share, and its derivative as a vector.
 
-        .. math:: \frac{1}{2} \sum_i w_i \|f(x_i) - y_i\|^2 \Big/ \sum_i w_i
+        .. math:: \frac{1}{2} \sum_i c_i \|f(x_i) - y_i\|^2
         """
         states = self.states(automaton)
         ends = self._ends(states)
         residual = ends @ automaton.final - self.targets
-        share = (self.weight / self.weight.sum())[:, None] * residual
-        value = 0.5 * float(np.vdot(share, residual))
-        return value, self.gradient(automaton, states, ends, share).flat()
+        weighted = share * residual
+        value = 0.5 * float(np.vdot(weighted, residual))
+        return value, self.gradient(automaton, states, ends, weighted).flat()
 
     def gradient(
         self,

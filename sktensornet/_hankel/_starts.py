@@ -1,8 +1,6 @@
-"""Linear automata to start from: orthogonal transitions, and those of products of features."""
+"""Linear automata to start from."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -22,8 +20,3 @@ def orthogonal(sequences: Sequences, rank: int, rng: np.random.RandomState) -> L
     initial = np.linalg.qr(rng.standard_normal((rank, 1)))[0][:, 0]
     final = rng.standard_normal((rank, sequences.targets.shape[1])) * rank**-0.5
     return Linear(initial, transitions, final)
-
-
-def by_moments(sequences: Sequences, rank: int) -> Iterator[tuple[int, Linear]]:
-    """Nothing yet."""
-    yield from ()

@@ -17,7 +17,7 @@ from ._model import Model
 
 _BLOCK = 64
 """Steps whose features are made at a time: enough that making them costs little."""
-_ROWS = 1024
+_ROWS = 4096
 """Samples that are read together."""
 
 

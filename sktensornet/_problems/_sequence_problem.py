@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays._parallel import ChunkPool, chunks
+from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray, IntArray
 from ..feature_maps import FittedMap
 from ..losses import ClassificationLoss, Loss
@@ -38,7 +38,8 @@ class SequenceProblem:
     sample_weight : ndarray of shape (n_samples,)
     rank : int
         The cap of the rank.
-    pool : ChunkPool
+    alpha : float
+        Penalty of the entries of the linear automaton.
 
     Attributes
     ----------
@@ -61,10 +62,10 @@ class SequenceProblem:
         sample_weight: FloatArray,
         *,
         rank: int,
-        pool: ChunkPool,
+        alpha: float,
     ) -> None:
         kept = sample_weight > 0
-        self.model, self.loss, self.rank, self.pool = model, loss, rank, pool
+        self.model, self.loss, self.rank, self.alpha = model, loss, rank, alpha
         self.X, self.y = X[kept].astype(model.dtype, copy=False), y[kept]
         self.weight = sample_weight[kept].astype(np.float64)
         self.is_labels = isinstance(loss, ClassificationLoss)

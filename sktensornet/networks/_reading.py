@@ -19,6 +19,11 @@ _LIMITS = {4: 100, 8: 300}
 """Scores saturate at two to these powers, by the bytes of a number, as those of whole passes."""
 
 
+_ALIKE, _MOST_KEPT = 8, 4096
+"""Samples whose steps have equal features share a matrix if there are so many of each on
+average: tokens cost as much as their number of features less. So many matrices are kept."""
+
+
 @dataclass(frozen=True, eq=False)
 class State(ReadOnlyArrays):
     r"""What a recurrent network remembers of the steps that it has read.
@@ -88,6 +93,8 @@ class Reader:
             node.inward(core) for node, core in zip(nodes, cores, strict=True)
         )
         self.batched, self.mode_size = network.batched, self.first.shape[1]
+        self._direction = np.random.default_rng(0).standard_normal(self.mode_size)
+        self._matrices: dict[bytes, FloatArray] = {}
 
     def begin(self, step: FloatArray) -> tuple[FloatArray, IntArray]:
         """The state (batch, n, r) after the first step, and its exponents (batch, n)."""
@@ -97,7 +104,29 @@ class Reader:
         self, hidden: FloatArray, exponent: IntArray, step: FloatArray
     ) -> tuple[FloatArray, IntArray]:
         """The state after another step."""
-        return normalised(contract(hidden, step, self.inner), exponent)
+        return normalised(self._through(hidden, step), exponent)
+
+    def _through(self, hidden: FloatArray, step: FloatArray) -> FloatArray:
+        """States through the inner core; those of equal features share a matrix."""
+        n = len(step)
+        if n < _ALIKE:
+            return contract(hidden, step, self.inner)
+        keys, first, place = np.unique(
+            step @ self._direction, return_index=True, return_inverse=True
+        )
+        if len(keys) * _ALIKE > n:
+            return contract(hidden, step, self.inner)
+        order = np.argsort(place.ravel(), kind="stable")
+        bounds = np.cumsum(np.bincount(place.ravel()))[:-1]
+        after = np.empty_like(hidden)
+        for own, rows in zip(step[first], np.split(order, bounds), strict=True):
+            key = own.tobytes()
+            if key not in self._matrices:
+                if len(self._matrices) >= _MOST_KEPT:
+                    self._matrices.clear()
+                self._matrices[key] = np.einsum("brmk,m->brk", self.inner, own)
+            after[:, rows] = hidden[:, rows] @ self._matrices[key]
+        return after
 
     def scores(self, hidden: FloatArray, exponent: IntArray, step: FloatArray) -> FloatArray:
         """Scores (n, n_outputs) of another step as the last one."""

@@ -12,7 +12,8 @@ from .._arrays._typing import IntArray
 from .._hankel._completion import BLOCKS, automaton, balanced, block, complete
 from .._hankel._extraction import Finite, extract
 from .._hankel._linear import Linear, Sequences
-from .._hankel._starts import by_moments, orthogonal
+from .._hankel._products import by_products
+from .._hankel._starts import orthogonal
 from .._support._checks import check_boolean, check_integer, check_option, check_real
 from ._adam import Adam
 from ._base import Outcome, Solver
@@ -66,8 +67,9 @@ class Spectral(Solver):
     Steps are symbols where the feature map tells so many values apart as it has dimensions, as
     "embedding" and "one_hot" do, which stand for fixed indicators here. Other fixed maps give
     real features, and the Hankel matrix is that of products of features, estimated by least
-    squares. It needs ``shared_cores=True`` and a recurrent train; ``init`` and ``alpha`` play
-    no role. Default ``max_iter``: 60 steps of each polish.
+    squares. It needs ``shared_cores=True`` and a recurrent train; ``init`` plays no role, and
+    ``alpha``, 0 by default, weighs half the squared norm of all entries in the polish. Default
+    ``max_iter``: 60 steps of each polish.
 
     Parameters
     ----------
@@ -166,7 +168,7 @@ class Spectral(Solver):
             if self.route == "hankel" and taken:
                 return
         if not data.is_labels:
-            if not data.has_symbols or not taken:
+            if not taken:
                 for _ in range(self.n_starts):
                     begin = orthogonal(data.sequences, rank, options["random_state"])
                     yield self._polished(data, _Found(begin, np.inf), options)
@@ -175,17 +177,14 @@ class Spectral(Solver):
         if explained and self.route == "auto":
             return
         found = self._by_gradient(data, rank, options)
-        if (
-            self.route == "gradient"
-            or not taken
-            or found.accuracy > _BETTER + max(one.accuracy for one in taken)
-        ):
+        best = max((one.accuracy for one in taken), default=-1.0)
+        if self.route == "gradient" or found.accuracy > best + _BETTER:
             yield found
 
     def _from_hankel(self, data: _Data, rank: int, options: dict) -> Iterator[_Found]:
         """The best of the completed blocks, polished."""
         candidates: list[_Found] = []
-        for linear, length in data.completions(rank):
+        for linear, length in data.completions(rank, options["random_state"]):
             found = data.judged(_Found(linear, np.inf, length=length))
             if data.wants_finite and self.finite:
                 data.read_off(found, options["random_state"])
@@ -204,7 +203,7 @@ class Spectral(Solver):
         """Fitted to longer and longer samples by L-BFGS, with what is read off."""
         linear = found.linear
         for sequences in data.growing(found.length):
-            error = SquaredError(sequences, linear)
+            error = SquaredError(sequences, linear, data.alpha)
             if not np.isfinite(error.value_and_gradient(linear.flat())[0]):
                 return found
             outcome = LBFGS(memory=20).minimize(
@@ -271,11 +270,13 @@ class _Data:
 
     def __init__(self, problem: Any) -> None:
         self.is_labels: bool = problem.is_labels
+        self.alpha: float = problem.alpha
         found = problem.symbols()
         self.has_symbols = found is not None
         steps, self.table = problem.features(), None
         if found is not None:
             steps, self.table = found
+        self.n_symbols = 0 if self.table is None else len(self.table)
         lengths = problem.lengths
         self.sequences = Sequences(steps, lengths, problem.targets, problem.weight)
         self.merged = self.sequences.merged()
@@ -285,11 +286,10 @@ class _Data:
     def wants_finite(self) -> bool:
         return self.is_labels and self.has_symbols
 
-    def completions(self, rank: int) -> Iterator[tuple[Linear, int]]:
+    def completions(self, rank: int, rng: np.random.RandomState) -> Iterator[tuple[Linear, int]]:
         """Linear automata of completed blocks, and the lengths that these know."""
         if not self.has_symbols:
-            for length, linear in by_moments(self.sequences, rank):
-                yield linear, length
+            yield from by_products(self.sequences, rank, rng)
             return
         tried = 0
         for n_prefix, n_suffix in (*BLOCKS, *_SMALL_BLOCKS):
@@ -301,7 +301,7 @@ class _Data:
             tried += 1
             for ridge in _RIDGES:
                 P, S, _ = balanced(known, *complete(known, rank, ridge))
-                found = automaton(known, P, S, len(self.table), rank)
+                found = automaton(known, P, S, self.n_symbols, rank)
                 yield found, n_prefix + n_suffix
 
     def growing(self, length: int) -> Iterator[Sequences]:

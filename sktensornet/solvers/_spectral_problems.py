@@ -18,6 +18,7 @@ class _Automata(ABC):
     def __init__(self, sequences: Sequences, shape: Linear) -> None:
         self.sequences, self.shape = sequences, shape
         self.origin = np.zeros_like(shape.flat())
+        self.mean_weight = float(sequences.weight.mean())
 
     @property
     def n_samples(self) -> int:
@@ -32,21 +33,41 @@ class _Automata(ABC):
     ) -> tuple[float, FloatArray]:
         """As `Problem` says."""
         sequences = self.sequences if rows is None else self.sequences.take(rows)
+        share = sequences.weight / (self.mean_weight * len(sequences))
         with np.errstate(over="ignore", invalid="ignore"):
-            return self.of(sequences, self.shape.like(theta))
+            return self.of(sequences, share[:, None], self.shape.like(theta))
 
     @abstractmethod
-    def of(self, sequences: Sequences, automaton: Linear) -> tuple[float, FloatArray]: ...
+    def of(
+        self, sequences: Sequences, share: FloatArray, automaton: Linear
+    ) -> tuple[float, FloatArray]:
+        """Value and derivative, given what each sequence counts."""
 
 
 class SquaredError(_Automata):
-    r"""Half the mean squared error.
+    r"""Half the mean squared error, and a penalty.
 
     .. math:: \frac{1}{2} \sum_i w_i \|f(x_i) - y_i\|^2 \Big/ \sum_i w_i
+              + \frac{\alpha}{2} \|\theta\|^2
+
+    Parameters
+    ----------
+    sequences : Sequences
+    shape : Linear
+    alpha : float
     """
 
-    def of(self, sequences, automaton):
-        return sequences.squared_error(automaton)
+    def __init__(self, sequences: Sequences, shape: Linear, alpha: float = 0.0) -> None:
+        super().__init__(sequences, shape)
+        self.alpha = alpha
+
+    def of(self, sequences, share, automaton):
+        value, gradient = sequences.squared_error(automaton, share)
+        if self.alpha:
+            theta = automaton.flat()
+            value += 0.5 * self.alpha * float(theta @ theta)
+            gradient = gradient + self.alpha * theta
+        return value, gradient
 
 
 class NormalisedStates(_Automata):
@@ -68,7 +89,7 @@ class NormalisedStates(_Automata):
         super().__init__(sequences, shape)
         self.orthogonality = orthogonality
 
-    def of(self, sequences, automaton):
+    def of(self, sequences, share, automaton):
         # Scaling a state scales all that come of it, so that one norm at the end is enough.
         states = sequences.states(automaton)
         ends = sequences._ends(states)
@@ -77,7 +98,6 @@ class NormalisedStates(_Automata):
         scores = unit @ automaton.final
         shifted = scores - scores.max(axis=1, keepdims=True)
         logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-        share = (sequences.weight / sequences.weight.sum())[:, None]
         totals = sequences.targets.sum(axis=1, keepdims=True)
         value = -float((share * sequences.targets * logs).sum())
         by_score = share * (totals * np.exp(logs) - sequences.targets)
