@@ -28,12 +28,17 @@ from ._compress import compressed
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
 from ._from_fitted import converted
+from ._hidden_states import HiddenStates
 from ._importances import ColumnImportances
 from ._reading import allows_nan, read, read_again, read_arrays, read_input
 
 
 class BaseTensorNetwork(
-    ColumnImportances, CallbackSupportMixin, DocumentationLinkMixin, VersionedEstimator
+    HiddenStates,
+    ColumnImportances,
+    CallbackSupportMixin,
+    DocumentationLinkMixin,
+    VersionedEstimator,
 ):
     """Base class of all estimators.
 

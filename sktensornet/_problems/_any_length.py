@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray, IntArray
 from ..feature_maps import FittedMap
 from ..networks import TensorNetwork
-from ..networks._reading import Reader, reads_steps
+from ..networks._reading import Reader, reads_steps, saturated
 from ..patches import Sites
 from ._model import Model
 
@@ -154,3 +156,52 @@ def _read_long(
             )
         hidden, exponent = reader.go_on(hidden, exponent, step)
     return scores
+
+
+def states_of(
+    sites: Sites,
+    feature_map: FittedMap,
+    network: TensorNetwork,
+    X: FloatArray,
+    bond: int | None,
+    exponents: bool,
+) -> Any:
+    """States after each step, or at one bond; see `hidden_states` of estimators."""
+    reader = Reader(network)
+    if reader.batched:
+        raise ValueError(
+            "hidden_states needs one tensor for all scores, not one of each; use 'joint' for "
+            "class_tensors or output_tensors."
+        )
+    own = _sites_at(sites, X.shape[1]) if X.shape[1] != sites_width(sites) else sites
+    last = _bond(bond, own.n_sites)
+    known = known_steps(own, feature_map, X)
+    shown: list[tuple[FloatArray, IntArray]] = []
+    hidden: Any = None
+    exponent: Any = None
+    for t, (step, _) in enumerate(steps_of(own, feature_map, X)):
+        if t == 0:
+            hidden, exponent = reader.begin(np.ascontiguousarray(step))
+        else:
+            after, powers = reader.go_on(hidden, exponent, np.ascontiguousarray(step))
+            going = t < known
+            hidden = np.where(going[:, None], after, hidden)
+            exponent = np.where(going, powers, exponent)
+        if last is None or t == last:
+            one = hidden if exponents else saturated(hidden, exponent[..., None])
+            shown.append((one[0], exponent[0]))
+        if t == last:
+            break
+    if last is not None:
+        return shown[0] if exponents else shown[0][0]
+    states = np.stack([state for state, _ in shown], axis=1)
+    return (states, np.stack([power for _, power in shown], axis=1)) if exponents else states
+
+
+def _bond(bond: int | None, n_sites: int) -> int | None:
+    """The step, counted from 0, after which a bond is."""
+    if bond is None:
+        return None
+    if not isinstance(bond, Integral) or not (1 <= bond <= n_sites or -n_sites <= bond <= -1):
+        raise ValueError(f"bond={bond!r} must be an integer from 1 to {n_sites}, or from -1 down.")
+    return int(bond) - 1 if bond > 0 else n_sites + int(bond)

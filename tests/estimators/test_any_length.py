@@ -80,9 +80,9 @@ def test_windows_of_channels_take_whole_steps():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_hundred_thousand_steps_stay_finite(dtype):
+def test_thousands_of_steps_stay_finite(dtype):
     clf = fitted(TTClassifier, rank=2).fit(X.astype(dtype), Y)
-    scores = clf.decision_function(RNG.standard_normal((1, 20_000)).astype(dtype))
+    scores = clf.decision_function(RNG.standard_normal((1, 4_000)).astype(dtype))
     assert scores.dtype == dtype
     assert np.isfinite(scores).all()
     assert np.abs(scores).max() <= 2.0 ** (100 if dtype is np.float32 else 300)
@@ -136,3 +136,48 @@ def test_dask_arrays_take_other_lengths():
     expected = again.decision_function(other)
     found = clf.decision_function(da.from_array(other, chunks=(4, 7))).compute()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_hidden_states_are_those_of_a_loop(dtype):
+    clf = fitted(TTClassifier).fit(X.astype(dtype), Y)
+    other = RNG.standard_normal((3, 6)).astype(dtype)
+    other[0, 4:] = np.nan
+    states = clf.hidden_states(other)
+    assert states.shape == (3, 6, 3)
+    assert states.dtype == dtype
+    first, inner, *_ = clf.network_.cores
+    features = clf.feature_map_.repeated(6).transform(other.T[..., None])
+    state = features[0] @ first[0]
+    tol = {"rtol": 1e-4} if dtype is np.float32 else {"rtol": 1e-10}
+    np.testing.assert_allclose(states[:, 0], state, **tol)
+    for t in range(1, 6):
+        state = np.einsum("nr,rmk,nm->nk", state, inner, features[t])
+        np.testing.assert_allclose(states[1:, t], state[1:], **tol)
+    np.testing.assert_array_equal(states[0, 3], states[0, 5])
+    np.testing.assert_array_equal(clf.hidden_states(other, bond=2), states[:, 1])
+    np.testing.assert_array_equal(clf.hidden_states(other, bond=-1), states[:, -1])
+    parts, powers = clf.hidden_states(other, exponents=True)
+    np.testing.assert_array_equal(np.ldexp(parts, powers[..., None]), states)
+    assert ((np.abs(parts).max(axis=-1) >= 0.5) & (np.abs(parts).max(axis=-1) < 1)).all()
+
+
+def test_a_stream_is_read_like_a_sample():
+    clf = fitted(TTClassifier, class_tensors="separate").fit(X, Y)
+    other = RNG.standard_normal((3, 9))
+    state = None
+    for column in other.T:
+        step = clf.feature_map_.repeated(1).transform(column[None, :, None])[0]
+        state = clf.network_.read(state, step)
+    np.testing.assert_allclose(state.scores, clf.decision_function(other), rtol=1e-9)
+
+
+def test_hidden_states_say_what_they_need():
+    clf = fitted(TTClassifier).fit(X, Y)
+    for bond in (0, 7, -8, 1.5):
+        with pytest.raises(ValueError, match=f"bond={bond}.* from 1 to 6"):
+            clf.hidden_states(np.zeros((1, 6)), bond=bond)
+    with pytest.raises(ValueError, match="one tensor for all scores"):
+        fitted(TTClassifier, class_tensors="separate").fit(X, Y).hidden_states(X)
+    with pytest.raises(ValueError, match="at least three equal cores"):
+        fitted(CPClassifier).fit(X, Y).hidden_states(X)
