@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._arrays._typing import IntArray
-from .._hankel._completion import BLOCKS, automaton, balanced, block, complete
+from .._hankel._completion import BLOCKS, Block, automaton, balanced, block, complete
 from .._hankel._extraction import Finite, extract
 from .._hankel._linear import Linear, Sequences
 from .._hankel._products import by_products
@@ -69,7 +69,8 @@ class Spectral(Solver):
     real features, and the Hankel matrix is that of products of features, estimated by least
     squares. It needs ``shared_cores=True`` and a recurrent train; ``init`` plays no role, and
     ``alpha``, 0 by default, weighs half the squared norm of all entries in the polish. Default
-    ``max_iter``: 60 steps of each polish.
+    ``max_iter``: 60 steps of each polish, and 13 times as many small ones of Adam in the gradient
+    route.
 
     Parameters
     ----------
@@ -223,7 +224,9 @@ class Spectral(Solver):
         linear = orthogonal(data.sequences, rank, rng)
         for sequences in data.growing(2):
             loss = NormalisedStates(sequences, linear, self.orthogonality)
-            passes = max(1, round(_STEPS / max(1, -(-len(sequences) // _BATCH))))
+            passes = max(
+                1, round(_STEPS * options["max_iter"] / max(1, -(-len(sequences) // _BATCH)))
+            )
             outcome = Adam(_RATE, batch_size=_BATCH).minimize(
                 loss,
                 linear.flat(),
@@ -261,8 +264,9 @@ class Spectral(Solver):
         return problem.point(linear.initial, linear.transitions, linear.final, data.table), value
 
 
-_STEPS, _BATCH, _RATE = 800, 250, 0.02
-"""Of Adam at each length in the gradient route: enough on the planted tasks of the trials."""
+_STEPS, _BATCH, _RATE = 13, 250, 0.02
+"""Of Adam at each length for each of ``max_iter``, 800 by default, in the gradient route: enough
+on the planted tasks of the trials."""
 
 
 class _Data:
@@ -291,18 +295,22 @@ class _Data:
         if not self.has_symbols:
             yield from by_products(self.sequences, rank, rng)
             return
-        tried = 0
+        tried, longest = 0, len(self.merged.going) - 1
+        blocks: list[tuple[Block, int]] = []
         for n_prefix, n_suffix in (*BLOCKS, *_SMALL_BLOCKS):
             if tried and (n_prefix, n_suffix) in _SMALL_BLOCKS:
-                return
+                break
+            if tried and n_prefix + n_suffix > longest:
+                continue
             known = block(self.merged, n_prefix, n_suffix)
             if not known.is_worth_it:
                 continue
             tried += 1
-            for ridge in _RIDGES:
+            blocks.append((known, n_prefix + n_suffix))
+        for ridge in _RIDGES:
+            for known, length in blocks:
                 P, S, _ = balanced(known, *complete(known, rank, ridge))
-                found = automaton(known, P, S, self.n_symbols, rank)
-                yield found, n_prefix + n_suffix
+                yield automaton(known, P, S, self.n_symbols, rank), length
 
     def growing(self, length: int) -> Iterator[Sequences]:
         """The sequences up to a length, two more, and all of them."""

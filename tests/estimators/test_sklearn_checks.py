@@ -23,7 +23,7 @@ from sktensornet import (
     TTRegressor,
 )
 from sktensornet.feature_maps import AffineMap, PolynomialMap, SplineMap
-from sktensornet.solvers import ALS, LBFGS, Adam
+from sktensornet.solvers import ALS, LBFGS, Adam, Spectral
 
 # A short fit warns that it is short, in scikit-learn's own test suite too; all other warnings
 # are errors. The checks run in the default number of iterations only for the default instances.
@@ -107,6 +107,20 @@ CONFIGURATIONS = [
     TTRegressor(product="hypot", feature_map="affine", rank=3, penalty="start", max_iter=15),
     HTClassifier(product="max", class_tensors="separate", rank=2, max_iter=15),
     TTClassifier(shared_cores=True, feature_map=PolynomialMap(), alpha=1e-3, max_iter=15),
+    TTClassifier(
+        shared_cores=True,
+        rank=2,
+        feature_map=PolynomialMap(),
+        solver=Spectral(route="hankel", n_starts=1),
+        max_iter=8,
+    ),
+    TTRegressor(
+        shared_cores=True,
+        rank=8,
+        feature_map=PolynomialMap(),
+        solver=Spectral(n_starts=1),
+        max_iter=20,
+    ),
 ]
 
 
