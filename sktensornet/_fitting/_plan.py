@@ -55,7 +55,7 @@ takes ALS and the loss is not quadratic: with few sites a core is visited too se
 up for steps, and many classes need more of them."""
 
 LOCAL_SHARE_OF_TOL = 10
-"""Where "auto" takes ALS, the loss is quadratic and alpha is "auto", a local solve ends before a
+"""Where "auto" takes ALS, the loss is quadratic and alpha is chosen, a local solve ends before a
 step that gains less than this times tol of the objective: a tenth of what a sweep must gain."""
 
 SHARE_OF_TOL = 100
@@ -208,7 +208,7 @@ def plan_fit(
             ranks = ranks_of_products(model.sites.n_sites, joint, plan.rank)
             search = replace(search, ranks=ranks)
         plan = replace(plan, search=search)
-    if alpha is not None:
+    if plan.search is None or alpha is not None:
         return plan
     if not (solver.sweeps and has(SHORT_FIT, lacks)):
         return plan
@@ -354,7 +354,7 @@ def automatic_solver(
         if not loss.is_quadratic:
             few = len(sizes) >= MANY_SITES and targets.n_scores < MANY_OUTPUTS
             return ALS(local_iter=FEWER_STEPS) if few else ALS()
-        if parameters.alpha == "auto":
+        if parameters.alpha == "auto" and has(KERNEL, lacks):
             return ALS(local_tol=min(LOCAL_SHARE_OF_TOL * parameters.tol, 0.1))
         return ALS()
     return LBFGS() if n_samples * model.size <= LBFGS_LIMIT else Adam()
