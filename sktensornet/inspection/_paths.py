@@ -103,7 +103,9 @@ class Paths:
                     path[self._parts[site]] = steps[self._parts[site], ..., None]
                 contraction, cores = self._passes[output]
                 by_site = self._by_site(path.reshape(len(path), -1))
-                scores, tape = contraction.forward(cores, by_site, pool.workspace)
+                work = pool.workspace
+                work.clear()
+                scores, tape = contraction.forward(cores, by_site, work)
                 _checked(scores)
                 gradient = np.ones_like(scores)
                 _, slopes = contraction.backward(tape, gradient, True, wants_cores=False)
