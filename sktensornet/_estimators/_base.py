@@ -112,10 +112,12 @@ class BaseTensorNetwork(
         else:
             data, labels, weight = read_again(self, X, y, sample_weight)
         random_state = check_random_state(self.random_state)
-        known, split = (None, None) if before is None else (self._targets, before.split)
+        known, split, earlier_map = None, None, None
+        if before is not None:
+            known, split, earlier_map = self._targets, before.split, before.feature_map
         targets, samples = self._understood(data, labels, weight, known)
         context = self._automatic, self._tree, self.columns_, targets
-        plan = plan_fit(self, *context, samples, random_state, split)
+        plan = plan_fit(self, *context, samples, random_state, split, earlier_map)
         if before is not None:
             alpha = before.alpha if self.alpha == "auto" else float(self.alpha)
             plan = plan.going_on_from(before.model, alpha, before.sweeps is not None)

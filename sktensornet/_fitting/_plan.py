@@ -14,7 +14,7 @@ from .._data._columns import Columns
 from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
-from ..feature_maps import FeatureMap
+from ..feature_maps import FeatureMap, FittedMap
 from ..networks import TensorNetwork, Tree
 from ..patches import Sites
 from ..solvers import ALS, LBFGS, SOLVERS, Adam, Solver
@@ -167,6 +167,7 @@ def plan_fit(
     samples: Samples,
     random_state: np.random.RandomState,
     split: np.random.RandomState | None = None,
+    before: FittedMap | None = None,
 ) -> Plan:
     """The plan of a fit.
 
@@ -184,6 +185,8 @@ def plan_fit(
         Splits, fits the feature map, and goes on in the fit.
     split : RandomState or None
         What split the samples of the fit before, for a warm start.
+    before : FittedMap or None
+        That of the fit before.
 
     Raises
     ------
@@ -196,7 +199,7 @@ def plan_fit(
     if split is None and parameters.early_stopping:
         split = deepcopy(random_state)
     train, held, rows = _divide(parameters, targets, samples, again or random_state)
-    model = make_model(parameters, topology, chosen, targets, train, random_state)
+    model = make_model(parameters, topology, chosen, targets, train, random_state, before)
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
     plan = replace(plan, held=held, rows=rows, split=split)
@@ -236,16 +239,16 @@ def plan_batch(
     parameters, automatic, topology, columns, targets, samples, random_state
         Those of `plan_fit`.
     fitted : (Model, float) or None
-        The model and the alpha of the calls before.
+        The model of the calls before, and their alpha, which "auto" keeps.
     """
     solver = Adam() if parameters.solver == "auto" else make_solver(parameters.solver)
-    if fitted is not None:
-        model, alpha = fitted
-        plan = _plan(parameters, targets, samples, model, solver, {}, random_state)
-        return replace(plan, alpha=alpha)
     chosen, lacks = _look(parameters, automatic, columns, targets, samples, solver)
-    model = make_model(parameters, topology, chosen, targets, samples, random_state)
-    return _plan(parameters, targets, samples, model, solver, lacks, random_state)
+    if fitted is None:
+        model = make_model(parameters, topology, chosen, targets, samples, random_state)
+        return _plan(parameters, targets, samples, model, solver, lacks, random_state)
+    model, alpha = fitted
+    plan = _plan(parameters, targets, samples, model, solver, lacks, random_state)
+    return replace(plan, alpha=alpha) if parameters.alpha == "auto" else plan
 
 
 def _look(
