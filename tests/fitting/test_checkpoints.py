@@ -283,6 +283,28 @@ def test_a_write_that_fails_leaves_the_file_of_before(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["fit.joblib"]
 
 
+def test_the_file_is_closed_when_it_takes_its_place_and_has_the_usual_mode(tmp_path, monkeypatch):
+    opened, left_open = [], []
+
+    def fsync(number):
+        opened.append(number)
+
+    def replace(self, target):
+        try:
+            left_open.append(os.fstat(opened[-1]))
+        except OSError:
+            os.rename(self, target)
+
+    monkeypatch.setattr(callbacks.os, "fsync", fsync)
+    monkeypatch.setattr(callbacks.Path, "replace", replace)
+    X, y = numbers()
+    path = tmp_path / "fit.joblib"
+    TTRegressor(solver="adam", max_iter=2, random_state=0).set_callbacks(Checkpoint(path)).fit(X, y)
+    assert not left_open
+    (tmp_path / "other").write_bytes(b"")
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_is_a_callback_of_the_estimator_itself(tmp_path):
     X, y = numbers()
     model = TTRegressor(solver="adam", max_iter=2)
