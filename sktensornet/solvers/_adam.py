@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._arrays._typing import FloatArray
 from .._support._checks import check_integer, check_option, check_real
+from .._support._warn import warn_user
 from ._base import Outcome, Solver, offer
 
 SCHEDULES = ("one_cycle", "constant")
@@ -172,7 +172,7 @@ class Adam(Solver):
             )
             if taken == 0:
                 raise ValueError(advice)
-            warnings.warn(advice, ConvergenceWarning, stacklevel=2)
+            warn_user(advice, ConvergenceWarning)
         return total / taken
 
     def _step(self, theta, gradient, moments, rate, origin) -> None:
