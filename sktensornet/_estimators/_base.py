@@ -22,10 +22,8 @@ from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
 from ..networks import Tree
 from ..patches import Sites
-from ._compress import compressed
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
-from ._from_fitted import converted
 from ._importances import ColumnImportances
 from ._reading import allows_nan, read, read_again, read_arrays, read_input
 
@@ -262,6 +260,8 @@ class BaseTensorNetwork(
         >>> max(clf.network_.ranks), max(small.network_.ranks), small.score(X, y) > 0.95
         (8, 3, True)
         """
+        from ._compress import compressed
+
         check_is_fitted(self)
         data = None
         if X is not None and y is not None:
@@ -361,4 +361,6 @@ class BaseTensorNetwork(
         >>> tree.rank
         3
         """
+        from ._from_fitted import converted
+
         return converted(cls, BaseTensorNetwork, estimator, rank, rank_tol, random_state, params)

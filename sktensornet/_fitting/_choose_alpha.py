@@ -15,7 +15,7 @@ from ._selection import Selection, Trial
 from ._short_fits import ShortFits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Choice:
     """What the fit goes on with.
 

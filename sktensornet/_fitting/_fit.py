@@ -31,7 +31,7 @@ from ._training import EarlyStopping, Reached, Training
 from ._unfinished import Unfinished, key_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fitted:
     """What a fit leaves behind.
 

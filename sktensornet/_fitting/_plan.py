@@ -63,7 +63,7 @@ SHARE_OF_TOL = 100
 this times tol of it, if the decreases go on as a geometric series."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """All that the driver of a fit has to know.
 
@@ -142,7 +142,7 @@ class Plan:
         return replace(self, model=fitted, search=None, alpha=alpha)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Automatic:
     """What "auto" means for a kind of estimator.
 

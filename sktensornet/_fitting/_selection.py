@@ -82,7 +82,7 @@ class _Setting:
         return 10.0 ** (0.5 * self.exponent) * _SCALES[self.scale] ** 2
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Held:
     """The network of the first fold, and sums over what was held out so far."""
 

@@ -12,7 +12,7 @@ from .._support._warn import warn_user
 from ._plan import Plan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Unfinished:
     """What a snapshot of a fit has beside what is fitted so far.
 

@@ -17,7 +17,7 @@ SCHEDULES = ("one_cycle", "constant")
 _WARM_UP = 0.2
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Moments:
     """Running moments of the gradient, and the number of steps so far."""
 
