@@ -11,7 +11,8 @@ from .._problems._model import Model
 from ..networks import TensorNetwork
 from ._make_model import at_rank
 from ._plan import Plan
-from ._selection import Selection, Trial
+from ._search import Trial
+from ._selection import Selection
 from ._short_fits import ShortFits
 
 

@@ -24,6 +24,8 @@ _WIDEST = 1024
 """Square roots of wider covariances would take more than 8 MiB a site."""
 _ROUNDING = 1e-12
 """Directions of less variance, relative to the second moment, are those of constants."""
+_OVERLAP = 1e-9
+"""Of indicators, which are never together, products are 0 but for the rounding of their sums."""
 _LEAST_SHARE, _LEAST_VARIANCE = 1e-10, 1e-16
 """Scores of less variance, relative to the largest second moment of one and by itself, are those
 of constants: where terms of a sum cancel, scores of constant targets have 1e-12 beside others in
@@ -142,7 +144,7 @@ def why_no_importances(
         return f"{why}; use sktensornet.inspection.variance_shares."
     for k, square in enumerate(moments.squares):
         if square.ndim == 1 and (
-            moments.overlaps[k] > 1e-9 * square.sum() or len(square) > _WIDEST
+            moments.overlaps[k] > _OVERLAP * square.sum() or len(square) > _WIDEST
         ):
             return (
                 f"with the {len(square)} local features of column {sites.columns[k, 0]}, of which "

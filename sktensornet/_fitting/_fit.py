@@ -25,7 +25,7 @@ from ._choose_alpha import Choice, choose
 from ._feature_moments import FeatureMoments, moments_of_fit
 from ._plan import Plan
 from ._problem import objective, sweep_problem
-from ._selection import Trial
+from ._search import Trial
 from ._start import Start, make_start
 from ._training import EarlyStopping, Reached, Training
 from ._unfinished import Unfinished, key_of

@@ -21,8 +21,11 @@ INITS = ("identity", "linear", "moments", "interactions")
 GATHERED_INITS = ("linear", "moments")
 """Those that need the features of all samples at one place."""
 _LEAST_ALPHA = 1e-6
+"""Logistic regression of classes that a plane tells apart has no optimum without a penalty."""
 _MOST_COMPARED = 20_000
+"""Correlations of so many samples are known to 0.007."""
 _ROUNDING = 1e-12
+"""Moments below, beside the targets, are sums that cancel but for rounding."""
 
 Start = Callable[["np.random.RandomState | None"], FloatArray]
 """Parameters to start from; with None, without the noise."""

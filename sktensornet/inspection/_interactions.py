@@ -19,6 +19,8 @@ from ._fitted import FittedScores, data_frame
 
 _FIRST_BEAM = 2_000
 _BEAM = 20_000
+"""Terms that a search keeps at each node: the first one is quick, and the second, made where it
+dropped terms that may count, is bounded by what it found. Not tuned."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -16,7 +16,9 @@ from ..networks._passes._contraction import Contraction
 _CHUNK = 256
 """Points of the paths that are contracted together: their messages stay in the cache."""
 _CHUNK_BYTES = 31_000_000
+"""Messages and features of a chunk on one thread: half of what a fit takes."""
 _BLOCK_BYTES = 64_000_000
+"""Features of the samples that are read at once."""
 SATURATED = 2.0**300
 """Where `Contraction` cuts scores off in float64."""
 

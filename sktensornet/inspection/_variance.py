@@ -20,6 +20,7 @@ from ..networks._tensors._grams_by_order import GradedGrams
 from ._fitted import FittedScores, data_frame
 
 _ROWS = 1024
+"""Rows whose features are there at a time."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

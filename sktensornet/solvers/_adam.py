@@ -15,6 +15,7 @@ from ._base import Outcome, Solver, offer
 
 SCHEDULES = ("one_cycle", "constant")
 _WARM_UP = 0.2
+"""Share of the steps in which the step size grows to its full size; not tuned."""
 
 
 @dataclass(eq=False, repr=False)
