@@ -16,6 +16,7 @@ from sktensornet import (
 )
 from sktensornet._estimators._reading import read_input
 from sktensornet._fitting import _feature_moments as module
+from sktensornet._problems._model import Model
 from sktensornet.feature_maps import PolynomialMap, QuantileMap, SplineMap
 from sktensornet.inspection import variance_shares
 from sktensornet.networks import scale_outputs
@@ -94,7 +95,8 @@ def test_of_wide_splines_there_are_none():
 def test_moments_are_weighted_means():
     X, y, weight = data()
     reg = TTRegressor(**SHORT).fit(X, y, weight)
-    features = reg._fitted_model().features(read_input(reg, X))
+    model = Model.from_fitted(reg.patches_, reg.feature_map_, reg.network_)
+    features = model.features(read_input(reg, X))
     moments = reg._feature_moments
     np.testing.assert_allclose(moments.means[1], np.average(features[1], 0, weight))
     second = np.einsum("n,ni,nj->ij", weight, features[3], features[3]) / weight.sum()
