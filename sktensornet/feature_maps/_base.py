@@ -193,6 +193,23 @@ class FittedMap(ReadOnlyArrays, ABC):
             changed[name] = value[:1] * n_sites if whole is None else whole
         return replace(self, **changed)
 
+    def scale_at(self, site: int) -> float:
+        """The parameter ``scale`` of the map of a site; 1 where there is none.
+
+        Parameters
+        ----------
+        site : int
+            The site.
+
+        Returns
+        -------
+        float
+            Its scale.
+        """
+        scale = getattr(self, "scale", 1.0)
+        # Some maps call the deviations of their columns so.
+        return scale if isinstance(scale, float) else 1.0
+
     def same_kind(self, other: FittedMap) -> bool:
         """Whether two maps come from the same specification; scaling may differ.
 

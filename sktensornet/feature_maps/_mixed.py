@@ -94,6 +94,14 @@ class FittedMixedMap(FittedMap):
     def repeated(self, n_sites: int) -> FittedMap:
         raise ValueError("a map for each column says nothing of other columns.")
 
+    def scale_at(self, site: int) -> float:
+        groups = zip(self.maps, self.groups, strict=True)
+        return next(
+            one.scale_at(int(np.flatnonzero(group == site)[0]))
+            for one, group in groups
+            if site in group
+        )
+
     def same_kind(self, other: FittedMap) -> bool:
         return (
             isinstance(other, FittedMixedMap)
