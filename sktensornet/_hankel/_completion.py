@@ -54,9 +54,10 @@ class Block:
 
     @property
     def is_worth_it(self) -> bool:
-        """Whether it is small enough, and has entries enough to be completed."""
+        """Whether it is small enough, has entries enough, and what has no symbols on both sides."""
         n, m = self.shape
-        return 0 < n * m <= _LARGEST_BLOCK and len(self.row) >= n + m
+        has_ends = () in self.prefixes and () in self.suffixes
+        return has_ends and n * m <= _LARGEST_BLOCK and len(self.row) >= n + m
 
 
 def block(strings: Sequences, n_prefix: int, n_suffix: int) -> Block:
@@ -167,9 +168,7 @@ def automaton(known: Block, P: FloatArray, S: FloatArray, n_symbols: int, rank: 
         left = P0.T @ (P0 * of_rows[ua, None]) + identity
         right = S0 @ weighted.T + identity
         transitions[symbol] = solve_sylvester(left, right, P0.T @ P1 + S1 @ S0.T)
-    initial = P[known.prefixes[()]] if () in known.prefixes else P.mean(axis=0)
-    final = S[known.suffixes[()]] if () in known.suffixes else S.mean(axis=0)
-    return Linear(initial, transitions, final)
+    return Linear(P[known.prefixes[()]], transitions, S[known.suffixes[()]])
 
 
 def _shifts(known: Block, n_symbols: int) -> list[list[IntArray]]:

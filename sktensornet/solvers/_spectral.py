@@ -174,7 +174,8 @@ class Spectral(Solver):
                     begin = orthogonal(data.sequences, rank, options["random_state"])
                     yield self._polished(data, _Found(begin, np.inf), options)
             return
-        explained = any(data.accepts(one) for one in taken)
+        least = data.majority + _BETTER
+        explained = any(data.accepts(one) and one.finite_accuracy > least for one in taken)
         if explained and self.route == "auto":
             return
         found = self._by_gradient(data, rank, options)
@@ -285,6 +286,12 @@ class _Data:
         self.sequences = Sequences(steps, lengths, problem.targets, problem.weight)
         self.merged = self.sequences.merged()
         self.labels: IntArray = self.sequences.targets.argmax(axis=1)
+
+    @property
+    def majority(self) -> float:
+        """The share of the most frequent label."""
+        weight = self.sequences.weight
+        return float(np.bincount(self.labels, weight).max() / weight.sum())
 
     @property
     def wants_finite(self) -> bool:
