@@ -21,6 +21,11 @@ from ._lbfgs import LBFGS
 from ._spectral_problems import NormalisedStates, SquaredError
 
 ROUTES = ("auto", "hankel", "gradient")
+_LONGER = 5
+"""Steps of L-BFGS in the gradient route, in those of a polish: a small turn of a state grows with
+the length, so that the last digits of the transitions count."""
+_ENOUGH = 0.95
+"""A start that explains more of the labels has not ended in a poor minimum: these are far off."""
 _BETTER = 0.02
 """By this much more labels must the gradient route explain to be taken under "auto"."""
 
@@ -85,7 +90,7 @@ class Spectral(Solver):
     n_starts : int, default=2
         How many of the candidates are polished.
     orthogonality : float, default=0.1
-        The factor of sum_a |A_a' A_a - I|^2 / (r K) in the objective of the gradient route.
+        The factor of sum_a |A_a' A_a - I|^2 in the objective of the gradient route.
 
     References
     ----------
@@ -220,6 +225,15 @@ class Spectral(Solver):
         return found
 
     def _by_gradient(self, data: _Data, rank: int, options: dict) -> _Found:
+        """The best of some starts at orthogonal transitions."""
+        found: list[_Found] = []
+        for _ in range(self.n_starts):
+            found.append(self._from_orthogonal(data, rank, options))
+            if found[-1].accuracy > _ENOUGH:
+                break
+        return max(found, key=data.rating)
+
+    def _from_orthogonal(self, data: _Data, rank: int, options: dict) -> _Found:
         """From orthogonal transitions by the log loss of normalised states."""
         rng = options["random_state"]
         linear = orthogonal(data.sequences, rank, rng)
@@ -237,8 +251,9 @@ class Spectral(Solver):
                 random_state=rng,
                 monitor=lambda point, value: False,
             )
+            longer = options | {"max_iter": _LONGER * options["max_iter"], "tol": 0.0}
             outcome = LBFGS(memory=20).minimize(
-                loss, outcome.point, monitor=lambda point, value: False, **options
+                loss, outcome.point, monitor=lambda point, value: False, **longer
             )
             linear = linear.like(outcome.point)
         found = data.judged(_Found(linear, np.inf, is_normalised=True))

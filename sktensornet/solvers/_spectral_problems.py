@@ -74,7 +74,7 @@ class NormalisedStates(_Automata):
     r"""Mean log loss of states of norm one, and how far transitions are from orthogonal.
 
     .. math:: -\sum_i w_i \log \operatorname{softmax}\big(\hat h(x_i) B\big)_{y_i}
-              + \frac{\omega}{r K} \sum_a \|A_a^T A_a - I\|^2, \qquad \hat h = h / \|h\|
+              + \omega \sum_a \|A_a^T A_a - I\|^2, \qquad \hat h = h / \|h\|
 
     Parameters
     ----------
@@ -105,9 +105,8 @@ class NormalisedStates(_Automata):
         along = (by_unit * unit).sum(axis=1, keepdims=True)
         gradient = sequences.gradient_by_ends(automaton, states, (by_unit - along * unit) / norms)
         transitions = automaton.transitions
-        K, r, _ = transitions.shape
-        excess = transitions.swapaxes(1, 2) @ transitions - np.eye(r)
-        factor = self.orthogonality / (r * K)
+        excess = transitions.swapaxes(1, 2) @ transitions - np.eye(transitions.shape[1])
+        factor = self.orthogonality
         value += factor * float((excess**2).sum())
         sums = gradient.transitions + 4 * factor * transitions @ excess
         return value, Linear(gradient.initial, sums, unit.T @ by_score).flat()
