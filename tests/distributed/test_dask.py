@@ -234,7 +234,8 @@ def assert_same_sweeps(name, X, y, weight):
     if name == "patches":
         X = X[:, :12]
     else:
-        X = X[:, :7]
+        # Of fewer columns the ranks of two sites come to rest at once.
+        X = X if name == "two sites" else X[:, :7]
         # Short fits, which blocks have not, would choose the scale.
         model.set_params(feature_map=PolynomialMap(scale=1.0))
     if name == "regressor":

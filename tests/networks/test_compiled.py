@@ -140,11 +140,14 @@ def test_without_the_extra_nothing_is_compiled(monkeypatch, case):
 
 
 def test_a_step_without_code_leaves_the_pass_to_numpy():
-    build = Builder(1)
-    x = build.keep(1, 3)
-    build.add(Kind.COPY, x, out=build.keep(1, 3))
-    part = build.end()
-    assert _table.compiled(part, Memory(part, [(np.ones(1),)], 30, aligned)) is None
+    for kinds, has_code in [([Kind.MULTIPLY], True), ([Kind.MULTIPLY, Kind.COPY], False)]:
+        build = Builder(1)
+        x = build.keep(1, 3)
+        for kind in kinds:
+            build.add(kind, *[x] * (2 if kind is Kind.MULTIPLY else 1), out=build.keep(1, 3))
+        part = build.end()
+        memory = Memory(part, [(np.ones(1),)], 30, aligned)
+        assert (_table.compiled(part, memory) is not None) == has_code
 
 
 class Guarded:
