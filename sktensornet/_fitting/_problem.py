@@ -9,8 +9,6 @@ import numpy as np
 from .._arrays._parallel import ChunkPool
 from .._arrays._typing import FloatArray
 from .._data._samples import Samples
-from .._distributed._block_objective import BlockObjective
-from .._distributed._block_sweeps import BlockSweeps
 from .._problems._model import Model
 from .._problems._objective import Objective
 from .._problems._sweep_problem import SweepProblem
@@ -35,6 +33,8 @@ def sweep_problem(plan: Plan, model: Model, samples: Samples, alpha: float, pool
     options: dict[str, Any] = {"alpha": alpha, "rank": plan.rank, "pool": pool}
     if samples.are_at_hand:
         return SweepProblem(model, plan.targets.loss, *samples, **options)
+    from .._distributed._block_sweeps import BlockSweeps
+
     return BlockSweeps(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
 
 
@@ -46,4 +46,6 @@ def objective(
     options |= {"origin": origin, "pool": pool}
     if samples.are_at_hand:
         return Objective(model, plan.targets.loss, *samples, **options)
+    from .._distributed._block_objective import BlockObjective
+
     return BlockObjective(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
