@@ -80,11 +80,13 @@ def _floats(estimator: Any, dtypes: Any) -> dict[str, Any]:
 
 
 @_quiet
-def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
-    """X, y and weights as arrays."""
+def read_arrays(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool, declared: bool = False
+) -> Read:
+    """X, y and weights as arrays; later batches may have levels that are only `declared`."""
     refuse_masked(X=X, y=y, sample_weight=sample_weight)
     if reset:
-        _begin(estimator, learn_columns(X, estimator.categorical_features))
+        _begin(estimator, learn_columns(X, estimator.categorical_features, declared))
     elif estimator.columns_.encoder is not None:
         _check_table(X)
     columns = estimator.columns_
