@@ -100,7 +100,8 @@ class Selection:
 
     The samples that are used are the first by a hash of their values, with equal
     ones merged, so that weights are repetitions and no random numbers are used. A
-    merged row leaves out, and deals to the folds, one observation at a time.
+    merged row leaves out, and deals to the folds, one observation at a time. All is
+    in float64, since rounding would choose between settings about as good.
 
     Parameters
     ----------
@@ -146,7 +147,7 @@ class Selection:
         self._ranks = ranks if alpha is None else None
         self._default_alpha = default_alpha if alpha is None else alpha
         self._alpha_given = alpha
-        self._model = model
+        self._model = model.as_type(np.float64)
         self._free = model.feature_map.has_free_scale
         self._has_classes = samples.y.ndim == 1
         X, y, weight = samples
@@ -155,9 +156,10 @@ class Selection:
         self._total = weights.sum()
         widest = max(model.feature_map.mode_sizes)
         wanted = min(_ROWS_PER_LEVEL * widest, _TRIAL_ENTRIES // widest)
-        used = slice(max(_TRIAL_ROWS, wanted))
-        rows, weights = rows[used], weights[used]
-        self._samples = Samples(X[rows], y[rows], weights, samples.unit[rows] / size)
+        first = slice(max(_TRIAL_ROWS, wanted))
+        rows, weights = rows[first], weights[first]
+        used = Samples(X[rows], y[rows], weights, samples.unit[rows] / size)
+        self._samples = used.in_float64()
         self._kernel_samples = self._samples.take(slice(_KERNEL_ROWS))
         _, y, weight = self._kernel_samples
         found = targets(y)

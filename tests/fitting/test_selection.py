@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_wine
+from sklearn.datasets import load_diabetes, load_digits, load_iris, load_wine
 from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
@@ -695,3 +695,40 @@ class TestEstimators:
         assert exact.score(X[200:], y[200:]) > 0.99
         noisy = Format(random_state=0).fit(*data(300, noise=3.0))
         assert exact.alpha_ < 1e-2 * noisy.alpha_
+
+
+class TestFloat32:
+    """What is chosen, and about what is predicted, does not depend on the type of X."""
+
+    @staticmethod
+    def assert_same(Format, X, y, **parameters):
+        single = X.astype(np.float32)
+        one = Format(random_state=0, **parameters).fit(X, y)
+        other = Format(random_state=0, **parameters).fit(single, y)
+        assert other.network_.dtype == np.float32
+        assert other.alpha_ == pytest.approx(one.alpha_, rel=1e-6)
+        assert other.scale_ == one.scale_
+        assert other.network_.ranks == one.network_.ranks
+        if isinstance(one, (TTClassifier, HTClassifier, CPClassifier)):
+            first, second = one.predict_proba(X), other.predict_proba(single)
+        else:
+            first, second = one.predict(X) / y.std(), other.predict(single) / y.std()
+        np.testing.assert_allclose(second, first, atol=1e-3)
+
+    @pytest.mark.parametrize("Format", [TTClassifier, HTClassifier])
+    def test_iris(self, Format):
+        self.assert_same(Format, *load_iris(return_X_y=True))
+
+    def test_digits(self):
+        X, y = load_digits(return_X_y=True)
+        self.assert_same(TTClassifier, X[:150], y[:150], rank=3)
+
+    @pytest.mark.parametrize("seed", range(10))
+    def test_made_tables(self, seed):
+        rng = np.random.default_rng(seed)
+        X = rng.standard_normal((50 + 5 * seed, 3)).round(1 + seed % 3)
+        y = X[:, 0] * X[:, 1] + X[:, 2] + 0.3 * rng.standard_normal(len(X))
+        if seed % 2:
+            self.assert_same(FORMATS[seed % 3], X, y > 0, rank=4)
+        else:
+            self.assert_same(FORMATS[3 + seed // 2 % 2], 10 * X + 5, y, rank=4)
