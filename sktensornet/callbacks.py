@@ -20,9 +20,10 @@ from typing import Any
 import joblib
 
 from ._estimators._base import BaseTensorNetwork
+from ._fitting._reports import LossLog, LossProgressBar
 from ._support._checks import check_integer
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "LossLog", "LossProgressBar"]
 
 _OF_THE_RUN = (
     "_skl_callbacks",
