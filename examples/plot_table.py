@@ -83,9 +83,9 @@ for n_boards in sizes:
 # %%
 # Squares that are not known
 # --------------------------
-# Missing values need no imputation: a column whose value is missing says
-# nothing. Here each square is hidden with some probability, in training and at
-# prediction alike.
+# Missing values need no imputation: a column that has some in training gets a
+# feature that says so. Here each square is hidden with some probability, in
+# training and at prediction alike.
 
 rng = np.random.default_rng(0)
 shares = [0.0, 0.2] if quick else [0.0, 0.15, 0.3]
