@@ -35,7 +35,8 @@ ranks = [2, 8] if quick else [1, 2, 4, 8, 16]
 # ---------------------
 # All numerals up to MMMCMXCIX, padded to the length of the longest. Each place
 # is a column whose categories are the letters; columns of a DataFrame that hold
-# categories or strings are found by their type.
+# categories or strings are found by their type. (For texts of words, and of any
+# length, `TokenEncoder` is made; :ref:`sphx_glr_auto_examples_plot_sentences.py`.)
 
 SYMBOLS = [(1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L")]
 SYMBOLS += [(40, "XL"), (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")]
