@@ -80,6 +80,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"/benchmarks/",
     "within_subsection_order": "FileNameSortKey",
+    "minigallery_sort_order": "gallery.order",
     "reset_argv": "gallery.arguments",
     "download_all_examples": False,
     "show_memory": False,
