@@ -125,6 +125,7 @@ class BaseTensorNetwork(
             self,
             {"X": shown, "y": plan.trained_on(labels), "metadata": weights},
             lambda fitted: self._attributes(targets, fitted),
+            self.verbose,
         )
         self._set(targets, fit(plan, before, callbacks))
         callbacks.end()
