@@ -16,7 +16,7 @@ from .._fitting._plan import Automatic, why_no_batches
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
 from ..feature_maps import SplineMap
-from ..losses import REGRESSION_LOSSES, Huber
+from ..losses import REGRESSION_LOSSES, Huber, Quantile, RegressionLoss
 from ._base import BaseTensorNetwork
 from ._constraints import REGRESSOR_CONSTRAINTS, validated
 
@@ -25,6 +25,9 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
     """Targets and predictions of the regressors."""
 
     _parameter_constraints: dict = REGRESSOR_CONSTRAINTS
+    loss: str
+    huber_epsilon: float
+    quantile: float
     target_mean_: FloatArray
     target_scale_: FloatArray
     # A real target says more about a column than a class does.
@@ -46,7 +49,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
             stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
             "lbfgs".
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets; not negative with ``loss="poisson"``.
+            Targets; not negative with ``loss="poisson"``, positive with "gamma".
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples. Whole numbers are counts: a weight of two is the
             sample twice. Weights of importance, which are none, should be divided by
@@ -115,12 +118,20 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        tags.target_tags.positive_only = self.loss == "poisson"
+        loss = REGRESSION_LOSSES.get(self.loss)
+        tags.target_tags.positive_only = loss is not None and not loss.takes_negative
         return tags
 
+    def _loss(self) -> RegressionLoss:
+        """The loss that the parameters ask for; a subclass may have one of its own."""
+        if self.loss == "huber":
+            return Huber(self.huber_epsilon)
+        if self.loss == "quantile":
+            return Quantile(self.quantile)
+        return REGRESSION_LOSSES[self.loss]()
+
     def _learn(self, y, weight, known, **options):
-        is_huber = self.loss == "huber"
-        loss = Huber(self.huber_epsilon) if is_huber else REGRESSION_LOSSES[self.loss]()
+        loss = self._loss()
         are_separate = self.output_tensors == "separate"
         if known is not None:
             if loss.scales_targets != known.loss.scales_targets:

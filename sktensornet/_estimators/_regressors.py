@@ -79,6 +79,7 @@ class TTRegressor(BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
+        quantile: float = 0.5,
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -101,6 +102,7 @@ class TTRegressor(BaseTensorNetworkRegressor):
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
+        self.quantile = quantile
         self.alpha = alpha
         self.penalty = penalty
         self.solver = solver
@@ -183,6 +185,7 @@ class HTRegressor(BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
+        quantile: float = 0.5,
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -206,6 +209,7 @@ class HTRegressor(BaseTensorNetworkRegressor):
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
+        self.quantile = quantile
         self.alpha = alpha
         self.penalty = penalty
         self.solver = solver
@@ -276,6 +280,7 @@ class CPRegressor(BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
+        quantile: float = 0.5,
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -298,6 +303,7 @@ class CPRegressor(BaseTensorNetworkRegressor):
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
+        self.quantile = quantile
         self.alpha = alpha
         self.penalty = penalty
         self.solver = solver

@@ -155,7 +155,7 @@ def _classes(graph: Graph, estimator: Any, scores: str, raw_scores: bool) -> dic
 
 def _targets(graph: Graph, estimator: Any, scores: str) -> dict:
     """Predictions in the units of the targets."""
-    values = graph("Exp", scores) if estimator._targets.loss.name == "poisson" else scores
+    values = scores if estimator._targets.loss.scales_targets else graph("Exp", scores)
     values = graph("Mul", values, estimator.target_scale_)
     values = graph("Add", values, estimator.target_mean_)
     if estimator._targets.is_flat:

@@ -271,10 +271,10 @@ def test_regressors_give_their_predictions(Format, tensors, n_outputs):
     np.testing.assert_allclose(outputs["predictions"], predicted, rtol=0, atol=1e-5 * size)
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "huber", "poisson"])
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "poisson", "gamma"])
 def test_regressors_of_any_loss_are_exported(loss):
     X, y, X_test = data(7)
-    model = TTRegressor(loss=loss, **SETTINGS).fit(X, y)
+    model = TTRegressor(loss=loss, **SETTINGS).fit(X, y + 1.0)
     predicted = model.predict(X_test)
     assert np.ptp(predicted) > 0.1
     np.testing.assert_allclose(run(model, X_test)["predictions"], predicted, rtol=1e-4, atol=1e-5)
