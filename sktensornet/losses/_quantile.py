@@ -11,8 +11,8 @@ from .._support._checks import check_real
 from ._base import RegressionLoss
 
 WIDTH = 0.01
-"""Half the width of the parabola at the kink, in deviations of the targets: with 0.1, 0.01 and
-0.001 the pinball loss at 0.9 of a tenth of energy is .081, .056, .068, of concrete .63, .62, .69."""
+"""Half the width of the parabola at the kink, in deviations of the targets: with 0.1, 0.01, 0.001
+the pinball loss at 0.9 of a tenth of energy is .081, .056, .068, of concrete .63, .62, .69."""
 
 
 class Quantile(RegressionLoss):
