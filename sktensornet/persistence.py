@@ -28,10 +28,12 @@ from typing import Any
 from ._data._columns import Columns
 from ._data._labels import Labels
 from ._data._reals import Reals
+from ._data._samples import Samples
 from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
 from ._fitting._feature_moments import FeatureMoments
 from ._fitting._selection import Trial
+from ._fitting._uncertainty import Remembered
 from ._fitting._unfinished import Unfinished
 from ._problems._sweep_problem import SweepRecord
 from ._support._version import InconsistentVersionWarning
@@ -48,8 +50,8 @@ from .solvers._als import _Sweeps
 __all__ = ["TRUSTED_TYPES", "InconsistentVersionWarning"]
 
 _ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor)
-_DATA = (Columns, Labels, Reals, Sites)
-_FITS = (FeatureMoments, SweepRecord, Trial, Unfinished, _Moments, _Sweeps)
+_DATA = (Columns, Labels, Reals, Samples, Sites)
+_FITS = (FeatureMoments, Remembered, SweepRecord, Trial, Unfinished, _Moments, _Sweeps)
 _NETWORKS = (Node, TensorNetwork, Tree)
 
 

@@ -224,8 +224,8 @@ class RegressionLoss(Loss):
     """Whether targets may be negative."""
     takes_zero = True
     """Whether targets may be zero."""
-    predicts_mean = True
-    """Whether the best prediction is the mean of the targets, or about that."""
+    has_noise = False
+    """Whether targets are the scores and a noise of mean zero, whose variance is estimated."""
 
     def baseline(self, mean):
         return mean

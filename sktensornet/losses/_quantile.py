@@ -48,7 +48,6 @@ class Quantile(RegressionLoss):
 
     name = "quantile"
     bends_alike = False
-    predicts_mean = False
 
     def __init__(self, quantile: float = 0.5) -> None:
         self.quantile = check_real("quantile", quantile, 0, 1)

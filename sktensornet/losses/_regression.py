@@ -24,6 +24,7 @@ class SquaredDistance(RegressionLoss):
 
     name = "squared_error"
     is_quadratic = True
+    has_noise = True
 
     def value_and_gradient(self, scores, y):
         residual = scores - y
@@ -61,6 +62,7 @@ class Huber(RegressionLoss):
     """
 
     name = "huber"
+    has_noise = True
 
     def __init__(self, epsilon: float = 1.35) -> None:
         self.epsilon = check_real("huber_epsilon", epsilon, 0)
