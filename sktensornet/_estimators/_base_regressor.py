@@ -214,7 +214,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
 
     @by_block
     def _predicted(self, X: ArrayLike) -> FloatArray:
-        predicted = self._targets.predictions(self._raw_scores(X))
+        scores = self._raw_scores(X)
+        predicted = self._targets.predictions(scores)
         return predicted[:, 0] if self._targets.is_flat else predicted
 
     @by_block
