@@ -17,7 +17,6 @@ from .._data._targets import Targets
 from .._fitting._callbacks import Callbacks, CallbackSupportMixin
 from .._fitting._fit import Fitted, advance, fit
 from .._fitting._plan import Automatic, Plan, plan_batch, plan_fit
-from .._problems._model import Model
 from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
 from ..networks import Tree
@@ -27,6 +26,7 @@ from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
 from ._from_fitted import converted
 from ._importances import ColumnImportances
+from ._predictor import predictor_of
 from ._reading import allows_nan, read, read_again, read_arrays, read_input
 
 
@@ -200,14 +200,9 @@ class BaseTensorNetwork(
             self._feature_moments,
         )
 
-    def _fitted_model(self) -> Model:
-        return Model.from_fitted(self.patches_, self.feature_map_, self.network_)
-
     def _raw_scores(self, X) -> FloatArray:
         X = read_input(self, X)
-        model = self._fitted_model()
-        theta = model.theta_of(self.network_, self.feature_map_)
-        return model.scores(theta, X, effective_threads(self.n_jobs))
+        return predictor_of(self).scores(X, effective_threads(self.n_jobs))
 
     def compress(
         self,

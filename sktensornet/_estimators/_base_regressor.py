@@ -229,7 +229,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
 
     def _remember(self, plan: Plan) -> None:
         has_noise = plan.targets.loss.has_noise
-        self._remembered = remember(plan, self.alpha_, self._fitted_model()) if has_noise else None
+        self._remembered = remember(plan, self.alpha_, self._fitted().model) if has_noise else None
 
     def _partial_fit(self, X, y, sample_weight, **options):
         super()._partial_fit(X, y, sample_weight, **options)
@@ -256,7 +256,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
                 f"{asked} needs residuals of samples that were left out, and there are none with "
                 f"{remembered.why_not}; use early_stopping=True, which holds some out."
             )
-        model = self._fitted_model()
+        model = self._fitted().model
         return remembered.uncertainty(model, self.network_, self.alpha_, loss)
 
     def __sklearn_tags__(self):
