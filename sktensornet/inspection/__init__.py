@@ -2,6 +2,7 @@
 
 from ._entanglement_display import EntanglementDisplay
 from ._filters_display import FiltersDisplay
+from ._hidden_states import HiddenStates
 from ._interactions import Interactions, interactions
 from ._interactions_display import InteractionsDisplay
 from ._network_display import NetworkDisplay
@@ -18,6 +19,7 @@ from ._variance_display import VarianceSharesDisplay
 __all__ = [
     "EntanglementDisplay",
     "FiltersDisplay",
+    "HiddenStates",
     "Interactions",
     "InteractionsDisplay",
     "NetworkDisplay",

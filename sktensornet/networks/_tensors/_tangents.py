@@ -7,16 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from .._cores import message_cores
 from .._network import TensorNetwork
-from ._gauge import orthogonalise
+from ._bond_grams import bond_grams, contract_rows, messages_up, whitening
 
 Parts = list[tuple[float, list[FloatArray]]]
 """Signs, and matrices (n_samples, ...) whose Gram matrices are multiplied entry by entry."""
-
-_LEAST = 1e-12
-"""Eigenvalues of a Gram matrix below this share of the largest are rounding: such directions of a
-core change the weight tensor by a millionth of what others do, and have no part in it."""
 
 
 class Tangents:
@@ -64,38 +59,11 @@ class Tangents:
     def __init__(self, network: TensorNetwork) -> None:
         tree = network.tree
         self._nodes, self._tree = tree.nodes, tree
-        network = network if tree.multiplied else orthogonalise(network)
-        cores = [core[0].astype(np.float64) for core in message_cores(network)]
-        n_nodes = len(tree.nodes)
-        self._cores = {index: cores[tree.core_of[index]] for index in tree.order}
-        inside: list[FloatArray] = []
-        for index, node in enumerate(tree.nodes):
-            if node.site is not None:
-                inside.append(np.eye(network.mode_sizes[node.site]))
-            elif index in self._cores:
-                core = self._cores[index]
-                inside.append(
-                    _flat(core).T @ _flat(_apply(core, [inside[c] for c in node.children]))
-                )
-            else:
-                inside.append(np.prod([inside[c] for c in node.children], axis=0))
-        beyond: list[FloatArray] = [np.eye(1)] * n_nodes
-        for index in range(n_nodes - 1, -1, -1):
-            children = tree.nodes[index].children
-            for j, child in enumerate(children):
-                grams = [np.eye(1) if c == child else inside[c] for c in children]
-                if index in self._cores:
-                    core = self._cores[index] @ _root(beyond[index])
-                    grams[j] = np.eye(core.shape[j])
-                    other = np.moveaxis(_apply(core, grams), j, -1)
-                    beyond[child] = _flat(np.moveaxis(core, j, -1)).T @ _flat(other)
-                else:
-                    others = [inside[c] for c in children if c != child]
-                    beyond[child] = np.prod([beyond[index], *others], axis=0)
-        self._inside = [_whitening(gram) for gram in inside]
-        self._beyond = [_whitening(gram) for gram in beyond]
+        self._cores, inside, beyond = bond_grams(network)
+        self._inside = [whitening(gram) for gram in inside]
+        self._beyond = [whitening(gram) for gram in beyond]
         self._both = {
-            child: _whitening(inside[child] * beyond[child])
+            child: whitening(inside[child] * beyond[child])
             for index, node in enumerate(tree.nodes)
             if index not in self._cores
             for child in node.children
@@ -115,16 +83,7 @@ class Tangents:
             The parts.
         """
         nodes, cores = self._nodes, self._cores
-        up: list[FloatArray] = []
-        for index, node in enumerate(nodes):
-            own = [up[child] for child in node.children]
-            if node.site is not None:
-                up.append(np.asarray(features[node.site], np.float64))
-            elif index in cores:
-                core = cores[index]
-                up.append(_contract(own[0] @ core.reshape(len(core), -1), core.shape[1:], own[1:]))
-            else:
-                up.append(np.prod(own, axis=0))
+        up = messages_up(self._tree, cores, features)
         down: list[FloatArray] = [np.ones((len(up[0]), 1))] * len(nodes)
         parts: Parts = []
         for index in range(len(nodes) - 1, -1, -1):
@@ -152,7 +111,7 @@ class Tangents:
                     others = [one for i, one in enumerate(own) if i != j]
                     turned = np.moveaxis(turned, 1 + j, -1)
                     shape = turned.shape[1:]
-                    down[child] = _contract(turned.reshape(len(turned), -1), shape, others)
+                    down[child] = contract_rows(turned.reshape(len(turned), -1), shape, others)
             else:
                 for child in children:
                     others = [up[c] for c in children if c != child]
@@ -199,35 +158,3 @@ def diagonal(parts: Parts) -> FloatArray:
         sign * np.prod([np.sum(one * one, axis=1) for one in own], axis=0) for sign, own in parts
     ]
     return np.sum(squares, axis=0)
-
-
-def _flat(core: FloatArray) -> FloatArray:
-    return core.reshape(-1, core.shape[-1])
-
-
-def _apply(core: FloatArray, matrices: Sequence[FloatArray]) -> FloatArray:
-    """A core with a symmetric matrix at each of its first legs."""
-    for j, matrix in enumerate(matrices):
-        core = np.moveaxis(np.tensordot(matrix, core, axes=(1, j)), 0, j)
-    return core
-
-
-def _contract(wide: FloatArray, shape: tuple[int, ...], messages: list[FloatArray]) -> FloatArray:
-    """Sum the first axes of rows of a shape with one message each."""
-    found = wide.reshape(len(wide), *shape)
-    for message in messages:
-        found = np.einsum("nb...,nb->n...", found, message)
-    return found
-
-
-def _whitening(gram: FloatArray) -> FloatArray:
-    """Columns that make vectors of a Gram matrix orthonormal; fewer where some depend on others."""
-    values, vectors = np.linalg.eigh(gram)
-    kept = values > _LEAST * max(values[-1], np.finfo(float).tiny)
-    return vectors[:, kept] / np.sqrt(values[kept])
-
-
-def _root(gram: FloatArray) -> FloatArray:
-    """A matrix whose product with its transpose is the Gram matrix."""
-    values, vectors = np.linalg.eigh(gram)
-    return vectors * np.sqrt(np.maximum(values, 0.0))
