@@ -9,6 +9,7 @@ from ._network_display import NetworkDisplay
 from ._objective import TrainingObjective
 from ._pareto_display import ParetoDisplay
 from ._partial_dependence import partial_dependence
+from ._rank_curve import RankCurve, RankCurveDisplay, rank_curve
 from ._shapley import ShapleyValues, shapley_values
 from ._shapley_display import ShapleyDisplay
 from ._shapley_interactions import ShapleyInteractions, shapley_interactions
@@ -24,6 +25,8 @@ __all__ = [
     "InteractionsDisplay",
     "NetworkDisplay",
     "ParetoDisplay",
+    "RankCurve",
+    "RankCurveDisplay",
     "ShapleyDisplay",
     "ShapleyInteractions",
     "ShapleyValues",
@@ -33,6 +36,7 @@ __all__ = [
     "VarianceSharesDisplay",
     "interactions",
     "partial_dependence",
+    "rank_curve",
     "shapley_interactions",
     "shapley_values",
     "variance_shares",

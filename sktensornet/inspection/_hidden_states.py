@@ -85,9 +85,7 @@ class HiddenStates(
         self.estimator = estimator
         self.prefit = prefit
 
-    def fit(
-        self, X: ArrayLike, y: ArrayLike = None, sample_weight: ArrayLike | None = None
-    ) -> Self:
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the estimator, and find the bases.
 
         Parameters
