@@ -27,6 +27,7 @@ from typing import Any
 
 from ._data._columns import Columns
 from ._data._labels import Labels
+from ._data._multilabels import Multilabels
 from ._data._reals import Reals
 from ._data._samples import Samples
 from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
@@ -50,15 +51,16 @@ from .solvers._als import _Sweeps
 __all__ = ["TRUSTED_TYPES", "InconsistentVersionWarning"]
 
 _ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor)
-_DATA = (Columns, Labels, Reals, Samples, Sites)
+_DATA = (Columns, Labels, Multilabels, Reals, Samples, Sites)
 _FITS = (FeatureMoments, Remembered, SweepRecord, Trial, Unfinished, _Moments, _Sweeps)
 _NETWORKS = (Node, TensorNetwork, Tree)
 
 
 def _own(base: Any) -> list[type]:
-    """The subclasses that the package itself defines."""
+    """The subclasses that the package itself defines, and theirs."""
     package = __name__.partition(".")[0] + "."
-    return [cls for cls in base.__subclasses__() if cls.__module__.startswith(package)]
+    own = [cls for cls in base.__subclasses__() if cls.__module__.startswith(package)]
+    return [*own, *(below for cls in own for below in _own(cls))]
 
 
 _BASES: tuple[type, ...] = (

@@ -128,7 +128,8 @@ class_tensors : {"joint", "separate"}, default="joint"
     classes have one output either way.
 loss : {"log_loss", "squared_error", "squared_hinge"}, default="log_loss"
     What a wrong prediction costs. The last two work one class against the rest
-    and give no probabilities.
+    and give no probabilities. Of several labels, columns of 0 and 1 in y, each has
+    a score and this loss of its own.
 """,
     "weights": """\
 class_weight : dict, "balanced" or None, default=None
@@ -138,7 +139,7 @@ class_weight : dict, "balanced" or None, default=None
 """,
     "targets": """\
 classes_ : ndarray of shape (n_classes,)
-    Class labels.
+    Class labels; of several labels the numbers of their columns.
 """,
     "score": "accuracy",
     "outputs": "n_classes",

@@ -3,6 +3,7 @@
 from ._base import ClassificationLoss, Loss, RegressionLoss
 from ._log import LogLoss
 from ._margin import SquaredError, SquaredHinge
+from ._multilabel import EachLabel
 from ._quantile import AbsoluteError, Quantile
 from ._regression import Gamma, Huber, Poisson, SquaredDistance
 
@@ -28,6 +29,7 @@ __all__ = [
     "REGRESSION_LOSSES",
     "AbsoluteError",
     "ClassificationLoss",
+    "EachLabel",
     "Gamma",
     "Huber",
     "LogLoss",

@@ -428,3 +428,12 @@ def test_what_has_no_form_is_named(parameters, message):
     model = TTClassifier(**SETTINGS | {"solver": "adam"} | parameters).fit(abs(X.round()), y)
     with pytest.raises(ValueError, match=message):
         to_onnx(model)
+
+
+def test_several_labels_are_zeros_and_ones():
+    X, y, X_test = data(4)
+    Y = np.column_stack([y > 1, y % 2]).astype(int)
+    model = TTClassifier(**SETTINGS).fit(X, Y)
+    found = run(model, X_test)
+    np.testing.assert_array_equal(found["label"], model.predict(X_test))
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(X_test), atol=1e-5)
