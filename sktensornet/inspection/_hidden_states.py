@@ -32,9 +32,9 @@ class HiddenStates(
     .. math:: h_b(x) = U_b^\top \bigotimes_{k \in b} f_k(x_k), \qquad
               W_{(b) \times (\text{rest}, c)} = U_b \operatorname{diag}(\sigma) V^\top
 
-    For each bond b into the core with the class leg (for a tensor train those from the left and
-    from the right, for a canonical polyadic sum its one product) the features are
-    the coordinates of the product of local features in the singular vectors of the
+    For each leg b of the core with the class leg (for a tensor train those to the left and
+    to the right, and the site in the middle; for a canonical polyadic sum its one product) the
+    features are the coordinates of the product of local features in the singular vectors of the
     weight tensor: orthonormal, by falling singular value, and the largest entry over the
     training samples positive, so that they do not depend on the gauge.
     Linear models, neighbours and clusterings see what the network has learnt.
@@ -196,11 +196,8 @@ def _tensors(network: TensorNetwork) -> list[TensorNetwork]:
 def _bases(network: TensorNetwork) -> tuple[Any, FloatArray]:
     """Cores, with the basis at each node below the root, and the singular values."""
     cores, inside, beyond = bond_grams(network)
-    nodes = network.tree.nodes
-    children = nodes[-1].children
-    bonds = [child for child in children if nodes[child].site is None] or list(children)
     bases, spectra = {}, []
-    for child in bonds:
+    for child in network.tree.nodes[-1].children:
         plain = whitening(inside[child])
         back = inside[child] @ plain
         values, vectors = np.linalg.eigh(back.T @ beyond[child] @ back)

@@ -51,18 +51,14 @@ def test_scores_are_linear_in_products_of_them(Format, iris):
     states = HiddenStates(Format(rank=3, **LINE)).fit(X, y)
     found = states.transform(X)
     assert found.shape == (150, len(states.singular_values_))
-    design = found
-    if Format is not CPClassifier:
-        end = int(np.flatnonzero(np.diff(states.singular_values_) > 0)[0]) + 1
-        sides = [found[:, :end], found[:, end:]]
-        if Format is TTClassifier:  # the core of the middle has a site of its own
-            clf = states.estimator_
-            site = clf.network_.tree.nodes[clf.network_.tree.nodes[-1].children[1]].site
-            assert site is not None
-            sides.insert(1, clf.feature_map_.transform(clf.patches_.extract(X))[site])
-        design = sides[0]
-        for side in sides[1:]:
-            design = np.einsum("na,nb->nab", design, side).reshape(150, -1)
+    network = states.estimator_.network_
+    sizes = [network.message_sizes[child] for child in network.tree.nodes[-1].children]
+    # Scores that sum to zero read one term less of a sum.
+    assert found.shape[1] == sum(sizes) - (Format is CPClassifier)
+    sides = np.split(found, np.cumsum(sizes)[:-1], axis=1)
+    design = sides[0]
+    for side in sides[1:]:
+        design = np.einsum("na,nb->nab", design, side).reshape(150, -1)
     scores = states.estimator_.decision_function(X)
     fitted = design @ np.linalg.lstsq(design, scores, rcond=None)[0]
     np.testing.assert_allclose(fitted, scores, atol=1e-6 * np.abs(scores).max())
