@@ -33,7 +33,7 @@ from ._data._samples import Samples
 from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
 from ._fitting._feature_moments import FeatureMoments
-from ._fitting._selection import Trial
+from ._fitting._search import Trial
 from ._fitting._uncertainty import Remembered
 from ._fitting._unfinished import Unfinished
 from ._problems._sweep_problem import SweepRecord
