@@ -17,9 +17,13 @@ from ._weights import hold_out_rows
 
 def is_multilabel(y: Any) -> bool:
     """Whether targets are a matrix of labels that samples have or have not."""
-    if len(getattr(y, "shape", np.shape(y))) != 2:
-        return False
-    return type_of_target(y) == "multilabel-indicator"
+    if not hasattr(y, "shape"):
+        try:
+            y = np.asarray(y)
+        except ValueError:
+            # Rows of other lengths, which are no matrix.
+            return False
+    return len(y.shape) == 2 and type_of_target(y) == "multilabel-indicator"
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,7 @@ def test_columns_may_be_sparse_or_booleans_and_more_may_come(labels):
     X, Y = labels
     clf = TTClassifier(rank=3, max_iter=3, **LINE)
     expected = clf.fit(X, Y).predict_proba(X)
-    for same in (csr_matrix(Y), Y.astype(bool), Y.astype(float)):
+    for same in (csr_matrix(Y), Y.astype(bool), Y.astype(float), Y.tolist()):
         np.testing.assert_array_equal(clf.fit(X, same).predict_proba(X), expected)
     clf.set_params(solver="adam").fit(X, Y).partial_fit(X, Y)
     with pytest.raises(ValueError, match=r"y has shape \(300, 2\); it must be \(n_samples, 3\)"):
@@ -82,8 +82,9 @@ def test_what_does_not_go_with_labels_says_so(labels):
         TTClassifier().fit(X, Y + 1)
     with pytest.raises(ValueError, match="3 columns of labels, but the classes are"):
         TTClassifier(warm_start=True, max_iter=2, **LINE).fit(X, Y[:, :2]).fit(X, Y)
-    with pytest.raises(ValueError, match="1d array"):
-        TTClassifier().fit(X, np.arange(600).reshape(300, 2) % 3)
+    for wrong in (np.arange(600).reshape(300, 2) % 3, [[0, 1]] * 299 + [[1]]):
+        with pytest.raises(ValueError, match=r"1d array|inhomogeneous"):
+            TTClassifier().fit(X, wrong)
     assert get_tags(TTClassifier()).classifier_tags.multi_label
     assert get_tags(TTRegressor()).classifier_tags is None
 

@@ -234,6 +234,15 @@ def test_without_left_out_residuals_it_says_what_to_do(parameters, message):
         assert reg.predict(X, return_std=True)[1].min() > 0
 
 
+def test_mapie_takes_our_regressors():
+    mapie = pytest.importorskip("mapie.regression")
+    X, y = noisy(400)
+    reg = mapie.CrossConformalRegressor(TTRegressor(rank=2, **LINE), confidence_level=0.9)
+    _, intervals = reg.fit_conformalize(X[:200], y[:200]).predict_interval(X[200:])
+    lower, upper = intervals[..., 0].T
+    assert np.mean((lower <= y[200:]) & (y[200:] <= upper)) == pytest.approx(0.9, abs=0.07)
+
+
 def test_after_partial_fit_there_is_none():
     X, y = noisy(60)
     reg = TTRegressor(rank=2, solver="adam", **LINE).fit(X, y).partial_fit(X, y)
