@@ -13,7 +13,7 @@ from .._support._checks import check_boolean
 from ._reading import read_input
 
 
-class HiddenStates:
+class HiddenStatesMixin:
     """Mixin of estimators."""
 
     network_: Any
