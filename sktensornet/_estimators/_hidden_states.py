@@ -58,10 +58,11 @@ class HiddenStatesMixin:
         >>> import numpy as np
         >>> from sktensornet import TTClassifier
         >>> X = np.random.default_rng(0).integers(0, 2, (200, 6))
+        >>> X[::2, 5] = -1
         >>> clf = TTClassifier(
         ...     rank=3, shared_cores=True, feature_map="embedding", solver="spectral"
         ... )
-        >>> clf = clf.fit(X, X.sum(axis=1) % 2)
+        >>> clf = clf.fit(X, X.sum(axis=1, where=X >= 0) % 2)
         >>> clf.hidden_states([[1, 0, 1, 1]]).shape
         (1, 4, 2)
         >>> bool((clf.hidden_states([[1, 0]], bond=1) == clf.hidden_states([[1]], bond=-1)).all())

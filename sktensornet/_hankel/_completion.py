@@ -36,6 +36,9 @@ class Block:
     ----------
     prefixes, suffixes : dict
         From strings to their row and column.
+    has_neighbours : bool
+        Whether some strings are longer than others by one symbol: factors of one length alone
+        say nothing of those of another.
     row, column : ndarray of int, shape (n_entries,)
     value : ndarray of shape (n_entries, n_outputs)
     weight : ndarray of shape (n_entries,)
@@ -43,6 +46,7 @@ class Block:
 
     prefixes: dict[tuple[int, ...], int]
     suffixes: dict[tuple[int, ...], int]
+    has_neighbours: bool
     row: IntArray
     column: IntArray
     value: FloatArray
@@ -56,7 +60,7 @@ class Block:
     def is_worth_it(self) -> bool:
         """Whether it is small enough, has entries enough, and what has no symbols on both sides."""
         n, m = self.shape
-        has_ends = () in self.prefixes and () in self.suffixes
+        has_ends = self.has_neighbours and () in self.prefixes and () in self.suffixes
         return has_ends and n * m <= _LARGEST_BLOCK and len(self.row) >= n + m
 
 
@@ -76,6 +80,7 @@ def block(strings: Sequences, n_prefix: int, n_suffix: int) -> Block:
     return Block(
         prefixes,
         suffixes,
+        bool((np.diff(np.unique(short.lengths)) == 1).any()),
         np.array(row, np.int64),
         np.array(column, np.int64),
         short.targets[source],

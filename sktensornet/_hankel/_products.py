@@ -36,7 +36,7 @@ def by_products(
         short = sequences.up_to(n_prefix + n_suffix)
         splits = _splits(short, n_prefix, n_suffix)
         lengths = {(i, j) for i, j, *_ in splits}
-        if not all((i, j) in lengths for i, j in ((0, n_suffix), (n_prefix, 0))):
+        if not {(0, n_suffix), (n_prefix, 0)} <= lengths:
             continue
         P, S = _complete(splits, m, n_prefix, n_suffix, rank, rng)
         yield _automaton(P, S, m, rank), n_prefix + n_suffix

@@ -64,6 +64,11 @@ class SequenceProblem:
         rank: int,
         alpha: float,
     ) -> None:
+        if isinstance(loss, ClassificationLoss) and y.ndim > 1:
+            raise ValueError(
+                f"solver='spectral' finds one label of a sample, but y has {y.shape[1]} columns; "
+                "use solver='lbfgs' or 'adam'."
+            )
         kept = sample_weight > 0
         self.model, self.loss, self.rank, self.alpha = model, loss, rank, alpha
         self.X, self.y = X[kept].astype(model.dtype, copy=False), y[kept]

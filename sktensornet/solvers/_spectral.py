@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays._typing import IntArray
+from .._arrays._typing import FloatArray, IntArray
 from .._hankel._completion import BLOCKS, Block, automaton, balanced, block, complete
 from .._hankel._extraction import Finite, extract
 from .._hankel._linear import Linear, Sequences
@@ -66,8 +66,9 @@ class Spectral(Solver):
 
     Where targets are labels and the steps are symbols, a finite automaton is read off at the
     end: states that lead to the same are one. It is taken where it explains the training labels
-    as well, up to a standard error, and then has no error that grows with the length. Its
-    states may be fewer than ``rank``, which is an upper bound.
+    as well, up to a standard error, with at most ``rank`` states, and then has no error that
+    grows with the length. Samples of one length alone do not say what others mean, and begin in
+    the gradient route.
 
     Steps are symbols where the feature map tells so many values apart as it has dimensions, as
     "embedding" and "one_hot" do, which stand for fixed indicators here. Other fixed maps give
@@ -291,11 +292,11 @@ class _Data:
     def __init__(self, problem: Any) -> None:
         self.is_labels: bool = problem.is_labels
         self.alpha: float = problem.alpha
+        self.rank: int = problem.rank
         found = problem.symbols()
         self.has_symbols = found is not None
-        steps, self.table = problem.features(), None
-        if found is not None:
-            steps, self.table = found
+        steps: Any = problem.features() if found is None else found[0]
+        self.table: FloatArray | None = None if found is None else found[1]
         self.n_symbols = 0 if self.table is None else len(self.table)
         lengths = problem.lengths
         self.sequences = Sequences(steps, lengths, problem.targets, problem.weight)
@@ -365,7 +366,7 @@ class _Data:
 
     def accepts(self, found: _Found) -> bool:
         """Whether the finite automaton explains the labels as well, up to a standard error."""
-        if found.finite is None or found.finite.n_states > _MOST_STATES * found.linear.rank:
+        if found.finite is None or found.finite.n_states > self.rank:
             return False
         p = min(found.accuracy, 1.0)
         n = self.sequences.weight.sum() ** 2 / (self.sequences.weight**2).sum()
@@ -380,5 +381,3 @@ class _Data:
 _SMALL_BLOCKS = ((1, 2), (1, 1))
 """Where the alphabet is too large for the others."""
 _RIDGES = (0.3, 0.01)
-_MOST_STATES = 2
-"""States of a finite automaton that is kept, in ranks: more are those of noise."""

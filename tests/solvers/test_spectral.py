@@ -234,6 +234,12 @@ def test_other_networks_and_losses_raise():
         ).fit(X, y)
 
 
+def test_several_labels_raise():
+    X, y = drawn(20, 4, seed=0)
+    with pytest.raises(ValueError, match="one label of a sample, but y has 3 columns"):
+        fitted(X, (y[:, None] == np.arange(3)).astype(int) | (np.arange(3) == 0))
+
+
 def test_unknown_tokens_raise():
     clf = fitted(*drawn(200, 6, seed=0))
     with pytest.raises(ValueError, match="X contains 7, which is no token id"):
