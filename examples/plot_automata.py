@@ -29,7 +29,7 @@ from sktensornet.automata import hankel_rank, minimise, to_automaton
 from sktensornet.patches import pad_sequences
 from sktensornet.solvers import Spectral
 
-parser = argparse.ArgumentParser(description="Modular addition by a recurrent tensor train.")
+parser = argparse.ArgumentParser(allow_abbrev=False)
 parser.add_argument("--quick", action="store_true", help="fewer sequences")
 parser.add_argument("--output", default="automata.png", help="file of the picture")
 arguments, _ = parser.parse_known_args()

@@ -126,7 +126,7 @@ def torch_peer(kind: str, n_symbols: int, epochs: int):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(allow_abbrev=False, description=__doc__.splitlines()[0])
     names = [f"addition:{m}" for m in (2, 3, 5, 10)] + [f"automaton:{m}" for m in (5, 10)]
     parser.add_argument("--tasks", nargs="+", default=names, help="addition:M or automaton:M")
     parser.add_argument("--n", type=int, default=20_000, help="training sequences")
