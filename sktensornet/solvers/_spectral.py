@@ -91,7 +91,8 @@ class Spectral(Solver):
     n_starts : int, default=2
         How many of the candidates are polished.
     orthogonality : float, default=0.1
-        The factor of sum_a |A_a' A_a - I|^2 in the objective of the gradient route.
+        The factor of the sum over all symbols of the squared Frobenius norm of A_a' A_a - I, in
+        the objective of the gradient route.
 
     References
     ----------
