@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._typing import FloatArray
-from ._reading import State, read
+from ._reading import Reader, State, read
 from ._summary import as_html, as_text, summary_rows
 from ._tree import OUT, Tree
 
@@ -237,7 +237,11 @@ class TensorNetwork(ReadOnlyArrays):
         >>> state.scores
         array([[1.]])
         """
-        return read(self, state, np.asarray(step))
+        return read(self._reader, state, np.asarray(step))
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self)
 
     @property
     def nbytes(self) -> int:

@@ -170,10 +170,9 @@ def saturated(values: FloatArray, exponent: IntArray) -> FloatArray:
     return np.clip(np.ldexp(mantissa, power.astype(np.int32)), -most, most)
 
 
-def read(network: TensorNetwork, state: State | None, step: FloatArray) -> State:
+def read(reader: Reader, state: State | None, step: FloatArray) -> State:
     """`TensorNetwork.read`."""
-    reader = Reader(network)
-    features = np.asarray(step, network.dtype)
+    features = np.asarray(step, reader.inner.dtype)
     if features.ndim != 2 or features.shape[1] != reader.mode_size:
         raise ValueError(
             f"step has shape {features.shape}; it must be (n_samples, {reader.mode_size}), the "
@@ -184,7 +183,7 @@ def read(network: TensorNetwork, state: State | None, step: FloatArray) -> State
         scores = None
     else:
         before, power = state.hidden, state.exponent
-        if not network.batched:
+        if not reader.batched:
             before, power = before[None], power[None]
         if before.shape[1] != len(features):
             raise ValueError(
@@ -192,6 +191,6 @@ def read(network: TensorNetwork, state: State | None, step: FloatArray) -> State
             )
         hidden, exponent = reader.go_on(before, power, features)
         scores = reader.scores(before, power, features)
-    if not network.batched:
+    if not reader.batched:
         hidden, exponent = hidden[0], exponent[0]
     return State(hidden, exponent, scores)
