@@ -14,6 +14,9 @@ import numpy as np
 
 from .._arrays._typing import FloatArray, IntArray
 
+_FEW = 8
+"""Where a symbol has fewer rows on average, a product for each row costs less than to sort them."""
+
 
 class Linear(NamedTuple):
     """A linear automaton.
@@ -120,6 +123,8 @@ class Sequences:
         """The states of those that go on after step t."""
         states = states[: self.going[t]]
         if self.are_symbols:
+            if len(states) < _FEW * len(transitions):
+                return (states[:, None] @ transitions[self.steps[: len(states), t]])[:, 0]
             after = np.empty_like(states)
             for symbol, rows in self._by_symbol(t):
                 after[rows] = states[rows] @ transitions[symbol]
@@ -134,6 +139,10 @@ class Sequences:
         """Derivative by the states before a step; that by the transitions is added to sums."""
         states = states[: self.going[t]]
         if self.are_symbols:
+            if len(states) < _FEW * len(transitions):
+                symbols = self.steps[: len(states), t]
+                np.add.at(sums, symbols, states[:, :, None] * gradient[:, None])
+                return (gradient[:, None] @ transitions[symbols].swapaxes(1, 2))[:, 0]
             before = np.empty_like(gradient)
             for symbol, rows in self._by_symbol(t):
                 own = gradient[rows]
