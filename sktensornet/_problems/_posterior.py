@@ -71,8 +71,16 @@ class Posterior:
         one = scale_outputs(network, np.ones(network.n_outputs), np.array([output]))
         self._tangents = Tangents(one)
         self._alone = len(X) <= _LANDMARKS
-        self._landmarks = self._parts(X[:_LANDMARKS])
-        values, vectors = np.linalg.eigh(kernel(self._landmarks, self._landmarks))
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._landmarks = self._parts(X[:_LANDMARKS])
+        with np.errstate(over="ignore", invalid="ignore"):
+            gram = kernel(self._landmarks, self._landmarks)
+        if not np.isfinite(gram).all():
+            raise ValueError(
+                f"products of the features of {network.n_sites} sites leave the range of floats, "
+                "so that there is no posterior; use a feature map of smaller scale."
+            )
+        values, vectors = np.linalg.eigh(gram)
         kept = values > _ROUNDING * max(values[-1], np.finfo(float).tiny)
         self._whiten = vectors[:, kept] / np.sqrt(values[kept])
         self._penalty = alpha * float(weight.sum())
