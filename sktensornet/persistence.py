@@ -44,6 +44,7 @@ from .networks import TensorNetwork, Tree
 from .networks._topologies import FAMILIES
 from .networks._tree import Node
 from .patches import Patches, Sites
+from .preprocessing import TokenEncoder
 from .solvers import Solver
 from .solvers._adam import _Moments
 from .solvers._als import _Sweeps
@@ -76,6 +77,7 @@ _TYPES: list[type] = [
     *_DATA,
     *_FITS,
     *_NETWORKS,
+    TokenEncoder,
     *(cls for base in _BASES for cls in _own(base)),
 ]
 

@@ -125,6 +125,7 @@ class BaseTensorNetwork(
             self,
             {"X": shown, "y": plan.trained_on(labels), "metadata": weights},
             lambda fitted: self._attributes(targets, fitted),
+            self.verbose,
         )
         self._set(targets, fit(plan, before, callbacks))
         self._remember(plan)
@@ -137,7 +138,9 @@ class BaseTensorNetwork(
     def _partial_fit(self, X, y, sample_weight, **options: Any) -> Self:
         """One pass over a batch; `options` are for what the first one learns of y."""
         before = self._fitted() if hasattr(self, "network_") else None
-        data, labels, weight = read_arrays(self, X, y, sample_weight, reset=before is None)
+        data, labels, weight = read_arrays(
+            self, X, y, sample_weight, reset=before is None, declared=True
+        )
         if before is None:
             targets, samples = self._understood(data, labels, weight, None, **options)
             random_state, fitted = None, None

@@ -118,6 +118,9 @@ n_iter_no_change : int, default=10
 {weights}warm_start : bool, default=False
     Go on from the last fit: its network, its scaling, its columns with their
     categories, and the rows that early stopping held out.
+verbose : int, default=0
+    Print the loss after every so many sweeps, epochs or steps, as
+    `sktensornet.callbacks.LossLog` does; 0 prints nothing.
 n_jobs : int or None, default=None
     Number of threads over chunks of samples. None is as many as the BLAS may
     use. The result does not depend on it.

@@ -20,8 +20,8 @@ _LINE_EVALUATIONS = 8
 """A bound: of 17,000 searches on three tables 27 took more than one and none more than three."""
 _LARGEST_SCORE = 2.0**300
 """Where the scores of a network saturate; a longer step would change nothing but overflow."""
-_DAMPING = 2.0**-52
-"""Share of its mean that is added to the diagonal of a matrix before it is factored: rounding."""
+_NULL = 1e-12
+"""Share of the largest eigenvalue below which those of a local system are rounding."""
 _ALWAYS_FACTORED, _NEVER_FACTORED = 128, 4_000
 """Sizes of local systems that are factored whatever it costs, or never (128 MB); not tuned."""
 _PRODUCTS, _PRODUCTS_IF_EXACT = 6, 20
@@ -180,12 +180,12 @@ class LocalProblem:
         tiles = normal.reshape(len(normal), size // width, width, size // width, width)
         for j in range(size // width):
             tiles[:, j, :, j, :] += penalty
-        factors = [_factor(matrix, _DAMPING) for matrix in normal]
+        inverses = [_inverse(matrix) for matrix in normal]
         shape = block.value.shape
 
         def solve(gradient: FloatArray) -> FloatArray:
-            columns = gradient.reshape(len(factors), size, -1)
-            solved = [lapack.dpotrs(f, c, lower=1)[0] for f, c in zip(factors, columns)]
+            columns = gradient.reshape(len(inverses), size, -1)
+            solved = [inverse(own) for inverse, own in zip(inverses, columns)]
             return np.reshape(solved, shape)
 
         return solve
@@ -317,12 +317,14 @@ class LocalProblem:
         return short_chunks(len(self._weight), 8 * width)
 
 
-def _factor(matrix: FloatArray, damping: float) -> FloatArray:
-    """Lower Cholesky factor, damped as much as it takes."""
-    level = max(float(np.trace(matrix)) / len(matrix), np.finfo(np.float64).tiny)
-    while True:
-        damped = matrix + damping * level * np.eye(len(matrix))
-        factor, info = lapack.dpotrf(damped, lower=1)
-        if info == 0:
-            return factor
-        damping *= 100
+def _inverse(matrix: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """The inverse of a matrix as a function; zero in directions that only rounding knows."""
+    factor, info = lapack.dpotrf(matrix, lower=1)
+    pivots = np.square(np.diagonal(factor))
+    if info == 0 and pivots.min() > _NULL * pivots.max():
+        return lambda columns: lapack.dpotrs(factor, columns, lower=1)[0]
+    values, vectors = np.linalg.eigh(matrix)
+    known = values > max(_NULL * values[-1], np.finfo(np.float64).tiny)
+    scaled = vectors[:, known] / values[known]
+    basis = vectors[:, known].T
+    return lambda columns: scaled @ (basis @ columns)
