@@ -8,8 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
+from ..._arrays._indicators import Indicators
 from ..._arrays._parallel import chunks
-from ..._arrays._typing import Features, FloatArray
+from ..._arrays._typing import Features, FloatArray, SiteFeatures
 from .._cores import network_of
 from .._network import TensorNetwork
 from .._passes._contraction import Contraction
@@ -21,6 +22,8 @@ MOST_ORDER, MOST_PRODUCTS = 6, 2_000_000
 _ROWS = 2_000
 _CANDIDATES = 20
 _ROUNDING = 1e-13
+_MOST_CATEGORIES = 1_000
+"""Of each site that are compared; two sites of 1,000 have half as many pairs as are compared."""
 
 Atom = tuple[int, int]
 """A site and one of its features."""
@@ -90,9 +93,13 @@ def interaction_start(
     """
     n_terms = max(contraction.tree.bond_ranks(contraction.message_sizes), default=2) - 1
     n_batch = contraction.n_batch
-    atoms = [(site, i) for site, own in enumerate(features) for i in range(1, own.shape[1])]
     share = weight / weight.sum()
     mean = share @ targets
+    atoms = [
+        (site, i)
+        for site, own in enumerate(features)
+        for i in _telling_features(own, targets - mean, share)
+    ]
     every = [targets] if n_batch == 1 else np.split(targets, targets.shape[1], axis=1)
     exact: list[TensorNetwork] = []
     for own in every:
@@ -102,6 +109,21 @@ def interaction_start(
         terms, coefficients = _pursuit(features, found, own, share, n_terms)
         exact.append(_sum_of_terms(contraction.tree, constants, terms, coefficients))
     return embedded(contraction, constants, exact, random_state)
+
+
+def _telling_features(own: SiteFeatures, residual: FloatArray, share: FloatArray) -> Sequence[int]:
+    """All features of a site but the constant; of many categories those that correlate most."""
+    if not isinstance(own, Indicators) or own.size <= _MOST_CATEGORIES:
+        return range(1, own.shape[1])
+    weighted = np.column_stack([residual * share[:, None], share])
+    sums = own.adjoint(weighted)[1:]
+    score = (sums[:, :-1] ** 2).sum(axis=1) / np.maximum(np.abs(sums[:, -1]), 1e-300)
+    return np.sort(1 + np.argsort(-score, kind="stable")[:_MOST_CATEGORIES]).tolist()
+
+
+def _values(own: SiteFeatures, feature: int, rows: slice = slice(None)) -> FloatArray:
+    """One feature of some samples."""
+    return own[rows].column(feature) if isinstance(own, Indicators) else own[rows, feature]
 
 
 def highest_order(n_atoms: int, n_sites: int) -> int:
@@ -166,7 +188,9 @@ def telling_products(
     place = {half: k for k, half in enumerate(halves)}
     before = [place[half[:-1]] for half in halves[1:]]
     for part in chunks(len(share), _ROWS):
-        values = np.stack([features[site][part, i] for site, i in atoms]).astype(np.float32)
+        values = np.stack([_values(features[site], i, part) for site, i in atoms]).astype(
+            np.float32
+        )
         products = np.ones((len(halves), values.shape[1]), np.float32)
         for k, half in enumerate(halves[1:], start=1):
             np.multiply(products[before[k - 1]], values[half[-1]], out=products[k])
@@ -203,7 +227,7 @@ def _pursuit(
     design = np.ones((len(share), 1 + len(candidates)))
     for column, term in enumerate(candidates, start=1):
         for site, i in term:
-            design[:, column] *= features[site][:, i]
+            design[:, column] *= _values(features[site], i)
     weighted = design * share[:, None]
     gram, right = weighted.T @ design, weighted.T @ targets
     used = [0] if n_terms else []
@@ -228,7 +252,8 @@ def _sum_of_terms(
     readings = [np.repeat(u[:, None].astype(np.float64), n_terms, axis=1) for u in constants]
     for t, term in enumerate(terms):
         for site, i in term:
-            readings[site][:, t] = np.eye(len(readings[site]))[i]
+            readings[site][:, t] = 0.0
+            readings[site][i, t] = 1.0
     inputs = [identity if node.site is None else readings[node.site] for node in tree.nodes]
     cores = []
     for index in tree.order:
