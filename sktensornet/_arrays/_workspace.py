@@ -9,7 +9,7 @@ import numpy as np
 
 Kept = TypeVar("Kept")
 
-_ALIGNMENT = 64
+LINE = 64
 """Bytes of a line of the cache."""
 
 _MOST_KEPT = 6
@@ -19,8 +19,8 @@ sizes and the odd one at the end of the data."""
 
 def aligned(size: int) -> np.ndarray:
     """Bytes that begin at a line of the cache."""
-    block = np.empty(size + _ALIGNMENT, np.uint8)
-    first = -block.ctypes.data % _ALIGNMENT
+    block = np.empty(size + LINE, np.uint8)
+    first = -block.ctypes.data % LINE
     return block[first : first + size]
 
 
@@ -35,6 +35,11 @@ class Workspace:
         self._kept: dict[Hashable, object] = {}
         self._blocks: list[np.ndarray] = []
         self._free: list[np.ndarray] = []
+
+    @property
+    def n_bytes(self) -> int:
+        """All memory that is held."""
+        return sum(block.size for block in (*self._blocks, *self._free))
 
     def block(self, size: int) -> np.ndarray:
         """Bytes that belong to whoever asks until all that is kept is dropped."""

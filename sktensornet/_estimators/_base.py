@@ -17,16 +17,14 @@ from .._data._targets import Targets
 from .._fitting._callbacks import Callbacks, CallbackSupportMixin
 from .._fitting._fit import Fitted, advance, fit
 from .._fitting._plan import Automatic, plan_batch, plan_fit
-from .._problems._model import Model
 from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
 from ..networks import Tree
 from ..patches import Sites
-from ._compress import compressed
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
-from ._from_fitted import converted
 from ._importances import ColumnImportances
+from ._predictor import predictor_of
 from ._reading import allows_nan, read, read_again, read_arrays, read_input
 
 
@@ -112,10 +110,12 @@ class BaseTensorNetwork(
         else:
             data, labels, weight = read_again(self, X, y, sample_weight)
         random_state = check_random_state(self.random_state)
-        known, split = (None, None) if before is None else (self._targets, before.split)
+        known, split, earlier_map = None, None, None
+        if before is not None:
+            known, split, earlier_map = self._targets, before.split, before.feature_map
         targets, samples = self._understood(data, labels, weight, known)
         context = self._automatic, self._tree, self.columns_, targets
-        plan = plan_fit(self, *context, samples, random_state, split)
+        plan = plan_fit(self, *context, samples, random_state, split, earlier_map)
         if before is not None:
             alpha = before.alpha if self.alpha == "auto" else float(self.alpha)
             plan = plan.going_on_from(before.model, alpha, before.sweeps is not None)
@@ -196,14 +196,9 @@ class BaseTensorNetwork(
             self._feature_moments,
         )
 
-    def _fitted_model(self) -> Model:
-        return Model.from_fitted(self.patches_, self.feature_map_, self.network_)
-
     def _raw_scores(self, X) -> FloatArray:
         X = read_input(self, X)
-        model = self._fitted_model()
-        theta = model.theta_of(self.network_, self.feature_map_)
-        return model.scores(theta, X, effective_threads(self.n_jobs))
+        return predictor_of(self).scores(X, effective_threads(self.n_jobs))
 
     def compress(
         self,
@@ -260,6 +255,8 @@ class BaseTensorNetwork(
         >>> max(clf.network_.ranks), max(small.network_.ranks), small.score(X, y) > 0.95
         (8, 3, True)
         """
+        from ._compress import compressed
+
         check_is_fitted(self)
         data = None
         if X is not None and y is not None:
@@ -359,4 +356,6 @@ class BaseTensorNetwork(
         >>> tree.rank
         3
         """
+        from ._from_fitted import converted
+
         return converted(cls, BaseTensorNetwork, estimator, rank, rank_tol, random_state, params)

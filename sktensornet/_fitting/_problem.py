@@ -7,8 +7,6 @@ from typing import Any
 from .._arrays._parallel import ChunkPool
 from .._arrays._typing import FloatArray
 from .._data._samples import Samples
-from .._distributed._block_objective import BlockObjective
-from .._distributed._block_sweeps import BlockSweeps
 from .._problems._model import Model
 from .._problems._objective import Objective
 from .._problems._sweep_problem import SweepProblem
@@ -20,6 +18,8 @@ def sweep_problem(plan: Plan, model: Model, samples: Samples, alpha: float, pool
     options: dict[str, Any] = {"alpha": alpha, "rank": plan.rank, "pool": pool}
     if samples.are_at_hand:
         return SweepProblem(model, plan.targets.loss, *samples, **options)
+    from .._distributed._block_sweeps import BlockSweeps
+
     return BlockSweeps(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
 
 
@@ -31,4 +31,6 @@ def objective(
     options |= {"origin": origin, "pool": pool}
     if samples.are_at_hand:
         return Objective(model, plan.targets.loss, *samples, **options)
+    from .._distributed._block_objective import BlockObjective
+
     return BlockObjective(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)

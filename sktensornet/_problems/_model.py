@@ -21,7 +21,9 @@ from ..networks._passes._score_function import PreparedCores, ScoreFunction
 from ..patches import Sites
 
 _CHUNK_BYTES = 62_000_000
+"""Messages of a chunk on one thread, which bounds memory where ranks are large."""
 _MAX_CHUNK = 512
+"""Short chunks stay in the second-level cache, long ones save calls; not tuned finer."""
 
 
 class Model:
@@ -266,13 +268,22 @@ class Model:
 
     def scores(self, theta: FloatArray, X: FloatArray, n_threads: int) -> FloatArray:
         """Scores (n_samples, n_outputs) of all rows, in the model's dtype."""
-        cores, parameters = self.prepared(theta)
+        return self.scores_by(self.prepared(theta), X, n_threads)
+
+    def scores_by(
+        self,
+        prepared: tuple[PreparedCores, list[FloatArray]],
+        X: FloatArray,
+        n_threads: int,
+        work: Workspace | None = None,
+    ) -> FloatArray:
+        """As `scores`, by what `prepared` gave; `work` is used where one chunk holds all rows."""
 
         def chunk_scores(rows: slice) -> FloatArray:
             block = X[rows].astype(self.dtype, copy=False)
-            work = pool.workspace
-            work.clear()
-            scores, _ = self.forward(cores, parameters, block, work=work, wants_tape=False)
+            memory = pool.workspace if work is None or len(parts) > 1 else work
+            memory.clear()
+            scores, _ = self.forward(*prepared, block, work=memory, wants_tape=False)
             return scores.astype(self.dtype)
 
         parts = chunks(len(X), self.chunk_size)

@@ -272,6 +272,25 @@ def test_sweeps_over_blocks_are_those_of_numpy(local, data, name):
     assert_same_sweeps(name, *data)
 
 
+class Drawing(ALS):
+    """Draws numbers before it sweeps."""
+
+    def minimize(self, problem, start, *, random_state, **options):
+        type(self).drawn.append(random_state.randint(1000))
+        return super().minimize(problem, start, random_state=random_state, **options)
+
+
+@quick
+def test_blocks_draw_the_same_numbers_and_leave_the_generator(local, data):
+    X, y, _ = data
+    random_state = np.random.RandomState(3)
+    model = TTClassifier(rank=2, feature_map=PolynomialMap(scale=1.0), alpha=0.01, max_iter=1)
+    Drawing.drawn = []
+    model.set_params(solver=Drawing(), random_state=random_state).fit(da.from_array(X, CHUNKS), y)
+    assert len(Drawing.drawn) == 4
+    assert set(Drawing.drawn) == {random_state.randint(1000)}
+
+
 @quick
 def test_a_fit_of_blocks_without_trials_takes_all_its_sweeps(local, data):
     X, y, _ = data

@@ -1,5 +1,7 @@
 """Training batch by batch."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -116,6 +118,17 @@ def test_fit_starts_anew_after_partial_fit(Format):
     assert used.classes_.tolist() == LABELS
     np.testing.assert_array_equal(cores_of(used), cores_of(fresh))
     assert used.loss_curve_ == fresh.loss_curve_
+
+
+def test_a_later_alpha_counts_and_auto_keeps_the_one_before():
+    X, y = blobs()
+    clf = batched(TTClassifier, alpha=1e-3, product="multiply").partial_fit(X, y, np.unique(y))
+    same, other = deepcopy(clf), deepcopy(clf)
+    assert same.set_params(alpha="auto").partial_fit(X, y).alpha_ == 1e-3
+    assert other.set_params(alpha=1e3).partial_fit(X, y).alpha_ == 1e3
+    assert other.loss_curve_[-1] > 2 * same.loss_curve_[-1]
+    with pytest.raises(ValueError, match="penalty='frobenius' is the norm"):
+        clf.set_params(product="max").partial_fit(X, y)
 
 
 @each_format

@@ -1,6 +1,7 @@
 """The automatic choice of alpha and scale: its kernel, its walk, its weights, its limits."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from sktensornet import (
 from sktensornet._arrays._samples import in_observations, merged_rows
 from sktensornet._data._samples import Samples
 from sktensornet._fitting._leave_out import left_out_loss
-from sktensornet._fitting._plan import DEFAULT_ALPHA
+from sktensornet._fitting._plan import DEFAULT_ALPHA, automatic_solver
 from sktensornet._fitting._selection import (
     _EXPONENTS,
     _MOST_TRIALS,
@@ -567,6 +568,27 @@ class TestEstimators:
         assert (model.alpha_, model.trials_) == (DEFAULT_ALPHA, None)
         again = Format(init=model.network_, max_iter=100).fit(X, y)
         assert (again.alpha_, again.trials_) == (DEFAULT_ALPHA, None)
+
+    def test_what_ends_a_fit_early_needs_a_choice(self):
+        X, y = small_table(TTClassifier)
+        network = TTClassifier(rank=2, solver="adam", max_iter=1).fit(X, y).network_
+        auto, given = (
+            TTClassifier(rank=2, init=network, tol=1e-6, alpha=alpha).fit(X, y)
+            for alpha in ("auto", DEFAULT_ALPHA)
+        )
+        assert auto.loss_curve_ == given.loss_curve_
+        assert auto.n_iter_ > 3
+
+    @pytest.mark.parametrize(
+        ("alpha", "lacks", "local_tol"),
+        [("auto", {}, 1e-3), ("auto", {"free start": "init"}, 1e-8), (1e-3, {}, 1e-8)],
+    )
+    def test_what_ends_a_local_solve_early_does_too(self, alpha, lacks, local_tol):
+        model = SimpleNamespace(feature_map=SimpleNamespace(mode_sizes=(2, 2)))
+        parameters = SimpleNamespace(alpha=alpha, tol=1e-4)
+        targets = SimpleNamespace(loss=SimpleNamespace(is_quadratic=True), n_scores=1)
+        solver = automatic_solver(parameters, model, range(9), targets, lacks)
+        assert solver.local_tol == local_tol
 
     @each_format
     def test_a_given_alpha_is_taken_and_the_scale_chosen_for_it(self, Format):

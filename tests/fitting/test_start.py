@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sktensornet import CPClassifier, HTClassifier, TTClassifier, TTRegressor
 from sktensornet._data._columns import learn_columns
 from sktensornet._data._samples import Samples
+from sktensornet._fitting import _fit
 from sktensornet._fitting._plan import plan_fit
 from sktensornet._fitting._start import INITS, make_start
 from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
@@ -190,6 +191,26 @@ def test_partial_fit_from_every_start(Format, wine):
         for _ in range(3):
             clf.partial_fit(X, y, classes=np.unique(y))
         assert clf.score(X, y) > 0.3
+
+
+def test_starts_are_found_once_and_not_where_a_fit_goes_on(wine, monkeypatch):
+    X, y = wine[0][:, :4], wine[1]
+    inits = []
+
+    def counted(init, *arguments):
+        inits.append(init)
+        return make_start(init, *arguments)
+
+    monkeypatch.setattr(_fit, "make_start", counted)
+    for solver in ("adam", "als"):
+        clf = TTClassifier(rank=4, init="linear", solver=solver, alpha=1e-3, max_iter=1)
+        clf.set_params(feature_map=PolynomialMap(scale=1.0), random_state=0).fit(X, y)
+    clf.set_params(warm_start=True).fit(X, y)
+    assert len(inits) == 2
+    clf.set_params(solver="adam")
+    for _ in range(3):
+        clf.partial_fit(X, y)
+    assert len(inits) == 3
 
 
 @pytest.mark.parametrize("loss", ["log_loss", "squared_error"])

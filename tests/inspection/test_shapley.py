@@ -2,7 +2,9 @@
 
 import itertools
 import math
+import os
 import sys
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -29,11 +31,14 @@ from sktensornet.inspection import (
     shapley_values,
     variance_shares,
 )
-from sktensornet.networks import TensorNetwork
+from sktensornet.inspection._paths import Paths
+from sktensornet.networks import TensorNetwork, tensor_train
 from sktensornet.networks._cores import message_cores
 from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.patches import ImagePatches
 
+N_MODELS = int(os.environ.get("SKTENSORNET_SHAPLEY", 24))
+"""Random models of a run; those past the first 24 have up to ten columns (0.5 s each)."""
 SHORT = {"rank": 3, "alpha": 1e-2, "max_iter": 2, "tol": 1e9}
 MAPS = ["polynomial", SplineMap(3), QuantileMap(2), FourierMap(1), PolynomialMap(2), "one_hot"]
 
@@ -48,7 +53,7 @@ def scrambled(estimator, rng):
 def random_model(seed):
     """A model with random cores, and its data: numbers, categories, missing and constant."""
     rng = np.random.default_rng(seed)
-    d, n = int(rng.integers(1, 8)), 24
+    d, n = int(rng.integers(1, 8 if seed < 24 else 11)), 24
     X = pd.DataFrame({f"c{k}": rng.standard_normal(n).round(1) for k in range(d)})
     for k in range(d):
         if rng.random() < 0.2:
@@ -67,6 +72,7 @@ def random_model(seed):
         estimator = kind(output_tensors=separate, **options).fit(X, y, weight)
     else:
         kind = (TTClassifier, HTClassifier, CPClassifier)[rng.integers(3)]
+        options["rank"] = max(3, 1 + n_outputs)
         y = np.arange(n) % (1 + n_outputs)
         weight = None if weight is None else weight + (np.arange(n) < 8)
         estimator = kind(class_tensors=separate, **options).fit(X, y, weight)
@@ -133,7 +139,7 @@ def brute_force(game):
     return values, pairs
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(N_MODELS))
 def test_values_are_those_of_all_coalitions(seed):
     estimator, X, weight = random_model(seed)
     by_means = games_of_means(estimator, X.iloc[:1], X, weight)
@@ -275,6 +281,25 @@ def test_threads_and_chunks_do_not_matter(n_jobs, monkeypatch):
     monkeypatch.setattr(_paths, "_BLOCK_BYTES", 1000)
     parts = shapley_values(estimator.set_params(n_jobs=n_jobs), X, X[:7])
     np.testing.assert_allclose(parts.values, whole.values, rtol=1e-10, atol=1e-10)
+
+
+def test_memory_does_not_grow_with_the_outputs():
+    def peak(n_outputs):
+        tree = tensor_train(3)
+        shapes = tree.core_shapes(tree.message_sizes((2, 2, 2), rank=4, n_outputs=n_outputs))
+        network = TensorNetwork(tree, tuple(rng.standard_normal(shape) for shape in shapes))
+        paths = Paths(network, background, 1)
+        tracemalloc.start()
+        try:
+            paths.integrals(background)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    rng = np.random.default_rng(0)
+    background = rng.standard_normal((6, 40))
+    # The passes of an output keep their lists of steps, not their messages.
+    assert peak(40) < 3 * peak(10)
 
 
 def test_pipelines_and_searches_give_their_names():

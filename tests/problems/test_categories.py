@@ -62,7 +62,7 @@ def models(tree, separate=False, n_outputs=3, rank=4, scale=0.6):
     one = MixedMap([PolynomialMap(scale="auto"), OneHotMap()], groups)
     weight = np.ones(N)
     fitted = one.fit(X, sites.columns, weight, np.random.RandomState(0))
-    fitted = with_missing(fitted, X, sites.columns, weight).with_scale(scale)
+    fitted = with_missing(fitted, np.arange(5)).with_scale(scale)
     shape = TREES[tree](5)
     n_batch, out = (n_outputs, 1) if separate else (1, n_outputs)
     sizes = shape.message_sizes(fitted.mode_sizes, rank, out)
