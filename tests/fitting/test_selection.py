@@ -168,6 +168,18 @@ class TestUnits:
         assert samples.copies.tolist() == [1, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("n", "d", "n_folds"),
+    [(90, 3, 3), (1_200, 20, 3), (1_200, 25, 2), (1_200, 40, 1), (2_001, 3, 3)],
+)
+def test_many_rows_are_judged_as_often_as_time_allows(n, d, n_folds):
+    X, y = np.random.default_rng(0).normal(size=(n, d)), np.arange(n) % 7.0
+    folds = selection_of(X, y)._folds()
+    assert len(folds) == n_folds
+    held = sum(part.weight.sum() for _, part in folds)
+    assert held == pytest.approx(min(n, 2_000) * n_folds / (3 if n == 90 else 4), abs=2)
+
+
 class TestKernel:
     @pytest.mark.parametrize("n_outputs", [1, 2])
     @pytest.mark.parametrize("scale", range(0, len(_SCALES), 2))
@@ -584,7 +596,8 @@ class TestEstimators:
         [("auto", {}, 1e-3), ("auto", {"free start": "init"}, 1e-8), (1e-3, {}, 1e-8)],
     )
     def test_what_ends_a_local_solve_early_does_too(self, alpha, lacks, local_tol):
-        model = SimpleNamespace(feature_map=SimpleNamespace(mode_sizes=(2, 2)))
+        feature_map = SimpleNamespace(mode_sizes=(2, 2), indexed_sites=frozenset())
+        model = SimpleNamespace(feature_map=feature_map)
         parameters = SimpleNamespace(alpha=alpha, tol=1e-4)
         targets = SimpleNamespace(loss=SimpleNamespace(is_quadratic=True), n_scores=1)
         solver = automatic_solver(parameters, model, range(9), targets, lacks)
