@@ -31,7 +31,7 @@ _ROWS_PER_LEVEL, _MOST_TRIAL_ROWS = 40, 20_000
 time: with fewer rows no level is seen often enough."""
 _FOLDS, _FOLDED_ROWS = 3, 1_000
 """With more rows one part in four is held out, three times for up to 20 sites, and once from 32
-on or with more than 2,000 rows. On sixteen made tables of 1,000 to 4,200 rows, most of them of steps
+on or with more than 2,000 rows. On sixteen made tables of 1,000 to 4,200 rows, most of them steps
 over few distinct rows, RMSE is 3 % less with three than with one, in a fifth more time."""
 _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
 """A walk with fewer cannot compare two steps; with more, the choice takes longer than the fit."""
