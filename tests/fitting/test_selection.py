@@ -186,18 +186,6 @@ class TestUnits:
         assert samples.copies.tolist() == [1, 1, 2]
 
 
-@pytest.mark.parametrize(
-    ("n", "d", "n_folds"),
-    [(90, 3, 3), (1_200, 20, 3), (1_200, 25, 2), (1_200, 40, 1), (2_001, 3, 3)],
-)
-def test_many_rows_are_judged_as_often_as_time_allows(n, d, n_folds):
-    X, y = np.random.default_rng(0).normal(size=(n, d)), np.arange(n) % 7.0
-    folds = selection_of(X, y)._folds()
-    assert len(folds) == n_folds
-    held = sum(part.weight.sum() for _, part in folds)
-    assert held == pytest.approx(min(n, 2_000) * n_folds / (3 if n == 90 else 4), abs=2)
-
-
 class TestKernel:
     @pytest.mark.parametrize("n_outputs", [1, 2])
     @pytest.mark.parametrize("scale", [0.05, 0.2, 0.7, "auto"])
