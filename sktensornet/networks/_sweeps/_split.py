@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import lapack
 
-from ..._arrays._linalg import kept_rank, tail_norms, thin_qr
+from ..._arrays._linalg import kept_rank, tail_norms, thin_qr, with_signs
 from ..._arrays._typing import FloatArray
 
 _FLOOR = 1e-10
@@ -91,7 +91,8 @@ def truncated_split(
 def _by_moment(moment: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
     """Singular values of A and its right singular vectors as rows, the largest first, by A^T A."""
     squares, vectors = np.linalg.eigh(moment)
-    return np.sqrt(np.maximum(squares[:, ::-1], 0.0))[:, :size], vectors[..., ::-1].mT[:, :size]
+    vectors = np.stack([with_signs(own) for own in vectors[..., ::-1]])
+    return np.sqrt(np.maximum(squares[:, ::-1], 0.0))[:, :size], vectors.mT[:, :size]
 
 
 def _half(gram: FloatArray) -> tuple[FloatArray, FloatArray]:
