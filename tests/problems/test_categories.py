@@ -222,6 +222,12 @@ def test_blocks_of_sweeps(tree, separate, loss):
                 if issubclass(kinds[-1], (CategoryBlock, CategoryFactorBlock)):
                     solve, is_exact = pair[0].preconditioner()
                     assert is_exact == loss.is_quadratic
+                    for way_to_solve in ("cholesky", "kronecker"):
+                        about = [
+                            local.scores(getattr(local, way_to_solve)()(g))
+                            for local, g in zip(pair, gradients, strict=True)
+                        ]
+                        np.testing.assert_allclose(*about, rtol=1e-5, atol=1e-8)
                 else:
                     solve = pair[0].cholesky()
                 steps = [solve(gradients[0]), pair[1].cholesky()(gradients[1])]
@@ -335,3 +341,13 @@ def test_many_categories_are_shrunk_as_by_a_ridge_regression():
     ridge = make_pipeline(encoder, Ridge(0.3)).fit(X[["k"]][train], y[train] - X.a[train])
     best = 1 - np.var(y[test] - X.a[test] - ridge.predict(X[["k"]][test])) / np.var(y[test])
     assert model.score(X[test], y[test]) > best - 0.02
+
+
+def test_a_product_of_two_wide_columns_without_main_effects():
+    rng = np.random.default_rng(0)
+    u, v = rng.normal(size=(2, 150))
+    a, b = rng.integers(0, 150, (2, 6_000))
+    y = u[a] * v[b]
+    X = pd.DataFrame({"a": [f"a{i}" for i in a], "b": [f"b{i}" for i in b]})
+    model = sktensornet.TTRegressor(random_state=0).fit(X[:5_000], y[:5_000])
+    assert model.score(X[5_000:], y[5_000:]) > 0.9
