@@ -181,7 +181,15 @@ def _targets(estimator: Any, y: Any) -> Any:
             f"y has shape {np.shape(values)}; it must be (n_samples,), or (n_samples, n_outputs) "
             "for a regressor."
         )
+    if issparse(y):
+        raise TypeError("Sparse data was passed for y, but it must be dense; use y.toarray().")
     kind = getattr(getattr(values, "dtype", None), "kind", None)
+    if kind in ("m", "M") and estimator._target_checks.get("y_numeric"):
+        raise ValueError(
+            f"y has dates or durations, of type {values.dtype}, whose numbers depend on their "
+            "unit; make them numbers, such as days since some date: (y - start) / "
+            "numpy.timedelta64(1, 'D')."
+        )
     if kind not in ("O", "U", "S"):
         return y
     values = np.asarray(values)
