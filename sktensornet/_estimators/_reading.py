@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 
 from .._arrays._typing import FloatArray
 from .._data._columns import FLOATS, Columns, learn_columns, refuse_masked
+from .._data._multilabels import is_multilabel
 from .._distributed._blocks import Blocks, is_dask_array
 from .._distributed._blocks import read as read_blocks
 from .._distributed._frames import blocks_of_frame, is_dask, is_dask_frame, without_rows
@@ -95,7 +96,7 @@ def read_arrays(
         _check_table(X)
     columns = estimator.columns_
     y = _targets(estimator, y)
-    checks = _floats(estimator, FLOATS["dtype"]) | estimator._target_checks
+    checks = _floats(estimator, FLOATS["dtype"]) | _target_checks(estimator, y)
     with columns.explained(X, learns=reset):
         if columns.encoder is None:
             X, y = validate_data(estimator, X, y, reset=reset, **checks)
@@ -142,9 +143,8 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
     validate_data(estimator, like, reset=reset, skip_check_array=True)
     # As long as X, so that lengths and y are checked as for any other X.
     stand_in = np.broadcast_to(np.zeros(1), (len(blocks), 1))
-    _, y = check_X_y(
-        stand_in, _targets(estimator, y), estimator=estimator, **estimator._target_checks
-    )
+    y = _targets(estimator, y)
+    _, y = check_X_y(stand_in, y, estimator=estimator, **_target_checks(estimator, y))
     weight = _check_sample_weight(
         sample_weight, stand_in, dtype=np.float64, ensure_non_negative=True
     )
@@ -173,13 +173,21 @@ def _check_table(X: Any) -> None:
         )
 
 
+def _target_checks(estimator: Any, y: Any) -> dict[str, bool]:
+    """What scikit-learn is to demand of y: of labels one dimension, unless they are columns."""
+    checks = estimator._target_checks
+    return checks if checks or not is_multilabel(y) else {"multi_output": True}
+
+
 def _targets(estimator: Any, y: Any) -> Any:
     """Y without objects that no loss understands; what remains is checked together with X."""
+    if issparse(y):
+        y = y.toarray()
     values = np.asarray(y) if isinstance(y, (list, tuple, np.ndarray)) else y
     if getattr(values, "ndim", 0) > 2:
         raise ValueError(
             f"y has shape {np.shape(values)}; it must be (n_samples,), or (n_samples, n_outputs) "
-            "for a regressor."
+            "for a regressor or several labels."
         )
     if issparse(y):
         raise TypeError("Sparse data was passed for y, but it must be dense; use y.toarray().")

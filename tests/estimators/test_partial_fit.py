@@ -239,6 +239,29 @@ def test_first_call_refuses_what_does_not_fit(Format, parameters, arguments, wor
 
 
 @each_format
+def test_a_call_that_fails_half_way_leaves_it_where_it_was(Format, monkeypatch):
+    """Neither the moments of the steps nor the generator have moved."""
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    y = (X[:, 0] > 0).astype(int)
+    failed, other = (Format(rank=2, solver=Adam(batch_size=8), random_state=0) for _ in range(2))
+    for model in (failed, other):
+        model.partial_fit(X, y, classes=[0, 1])
+    advance = Adam.advance
+
+    def interrupted(self, *args):
+        advance(self, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Adam, "advance", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            failed.partial_fit(X, y)
+    for model in (failed, other):
+        model.partial_fit(X, y)
+    np.testing.assert_array_equal(failed.decision_function(X), other.decision_function(X))
+
+
+@each_format
 def test_clone_forgets_the_batches(Format):
     X, y = blobs()
     model = batched(Format).partial_fit(X, y, classes=LABELS)

@@ -96,8 +96,9 @@ def test_linear_start_says_the_rank_it_needs(clf, needed, wine):
 def test_training_goes_on_from_a_linear_start(Format, solver):
     X, y = make_classification(400, 6, n_informative=5, n_redundant=0, random_state=0)
     y = y ^ (X[:, 0] * X[:, 1] > 0)
-    clf = Format(rank=12, init="linear", solver=solver, alpha=1e-2, random_state=0)
-    clf.set_params(max_iter=3 if solver == "als" else 40).fit(X, y)
+    feature_map = PolynomialMap(scale=1.0)
+    clf = Format(12, init="linear", feature_map=feature_map, alpha=1e-3, random_state=0)
+    clf.set_params(solver=solver, max_iter=3 if solver == "als" else 40).fit(X, y)
     linear = LogisticRegression().fit(X, y).score(X, y)
     assert clf.score(X, y) > linear + 0.05
 
