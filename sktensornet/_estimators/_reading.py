@@ -114,7 +114,7 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
     categorical = estimator.categorical_features
     if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
         raise ValueError(
-            f"categorical_features={categorical!r} does not go with blocks of dask as X; use "
+            f"categorical_features={categorical!r} does not go with a dask array or DataFrame X; use "
             "feature_map={column: 'one_hot'} for columns whose numbers are categories."
         )
     y, sample_weight = _gathered(y), _gathered(sample_weight)
