@@ -109,6 +109,9 @@ class ChunkPool:
     Use it as a context manager.
     """
 
+    holds_part: bool = False
+    """Whether others hold samples too, so that `total` is more than the value."""
+
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
         self._pool: ThreadPoolExecutor | None = None
