@@ -114,8 +114,8 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
     categorical = estimator.categorical_features
     if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
         raise ValueError(
-            f"categorical_features={categorical!r} does not go with a dask array or DataFrame X; use "
-            "feature_map={column: 'one_hot'} for columns whose numbers are categories."
+            f"categorical_features={categorical!r} does not go with a dask array X, or a "
+            "DataFrame of dask; use feature_map={column: 'one_hot'} for columns whose numbers are categories."
         )
     y, sample_weight = _gathered(y), _gathered(sample_weight)
     like, names = X, None
