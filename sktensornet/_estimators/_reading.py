@@ -115,7 +115,8 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
     if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
         raise ValueError(
             f"categorical_features={categorical!r} does not go with a dask array X, or a "
-            "DataFrame of dask; use feature_map={column: 'one_hot'} for columns whose numbers are categories."
+            "DataFrame of dask; use feature_map={column: 'one_hot'} for columns whose "
+            "numbers are categories."
         )
     y, sample_weight = _gathered(y), _gathered(sample_weight)
     like, names = X, None
