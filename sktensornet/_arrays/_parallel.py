@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import operator
 import threading
 from collections import deque
@@ -44,6 +45,10 @@ def effective_threads(n_jobs: int | None) -> int:
     """
     if n_jobs is None:
         return max((library["num_threads"] for library in _blas().info()), default=1)
+    if multiprocessing.current_process().daemon:
+        # In a worker of a pool joblib asks whether processes can be started, which cannot.
+        with joblib.parallel_config(backend="threading"):
+            return int(joblib.effective_n_jobs(n_jobs))
     return int(joblib.effective_n_jobs(n_jobs))
 
 

@@ -263,6 +263,9 @@ def _sum_of_terms(
         if node.site is not None:
             reads[index] = readings[node.site]
             continue
+        if node.is_product:
+            reads[index] = np.eye(n_terms)
+            continue
         core = np.ones((1, n_terms))
         for child in node.children:
             core = (core[:, None] * reads[child]).reshape(-1, n_terms)
