@@ -475,7 +475,7 @@ class Batches(Solver):
         ({"solver": Batches()}, "rows must be None"),
         ({"early_stopping": True}, "early_stopping=True holds out"),
         ({"init": "moments"}, "init='moments' needs the features of all"),
-        ({"categorical_features": [1]}, r"categorical_features=\[1\] does not go with blocks of dask"),
+        ({"categorical_features": [1]}, r"categorical_features=\[1\] does not go with a dask"),
     ],
 )
 def test_what_cannot_be_honoured_raises(local, data, changes, message):
