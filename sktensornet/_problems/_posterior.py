@@ -14,8 +14,8 @@ from ..networks._tensors._tangents import Parts, Tangents, diagonal, kernel
 from ._model import Model
 
 _LANDMARKS = 1_500
-"""Rows whose kernel is decomposed, in about a second, and span what all say. Where 500, 1,000, 1,500
-and 2,000 of 7,373 did, intervals on kin8nm covered .84, .86, .88 and .89; twice as many take four
+"""Rows whose kernel is decomposed, in about a second, and span what all say. With 500, 1,000,
+1,500 and 2,000 of 7,373 intervals on kin8nm covered .84, .86, .88 and .89; twice as many take four
 times as long."""
 _ROWS = 256
 """Rows at a time: their intermediates, one core each, are some megabytes."""
