@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, winner
+from .._data._multilabels import Multilabels, has_label, is_multilabel
 from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
 from .._fitting._plan import Automatic, why_no_batches
@@ -18,7 +19,7 @@ from .._fitting._search import SEARCH_SWEEPS
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
 from ..feature_maps import SplineMap
-from ..losses import CLASSIFICATION_LOSSES
+from ..losses import CLASSIFICATION_LOSSES, EachLabel
 from ._base import BaseTensorNetwork
 from ._constraints import CLASSIFIER_CONSTRAINTS, validated
 
@@ -40,7 +41,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS
     _automatic = Automatic(SplineMap(), SEARCH_SWEEPS)
-    _targets: Labels
+    _targets: Labels | Multilabels
     classes_: np.ndarray
 
     @all_or_nothing
@@ -56,8 +57,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             DataFrame may have columns of categories. The rows of a dask array
             stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
             "lbfgs".
-        y : array-like of shape (n_samples,)
-            Class labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels; or columns of 0 and 1, which labels each sample has.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples. Whole numbers are counts: a weight of two is the
             sample twice. Weights of importance, which are none, should be divided by
@@ -96,10 +97,10 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training data.
-        y : array-like of shape (n_samples,)
-            Class labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels; or columns of 0 and 1.
         classes : array-like of shape (n_classes,) or None, default=None
-            All class labels; needed at the first call.
+            All class labels; needed at the first call, unless y has columns.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples.
 
@@ -136,7 +137,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes the score of ``classes_[1]``, positive where it is
-            predicted. Scores saturate at 2**100 (float32) or 2**300 (float64).
+            predicted; for several labels the score of each. Scores saturate at 2**100
+            (float32) or 2**300 (float64).
         """
         scores = self._raw_scores(X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
@@ -152,10 +154,12 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Predicted labels.
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Predicted labels; for several of them 0 and 1.
         """
         scores = self._raw_scores(X)
+        if isinstance(self._targets, Multilabels):
+            return has_label(scores)
         return self.classes_[winner(scores)]
 
     @only_if(_why_no_probabilities)
@@ -170,7 +174,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
+            In the order of ``classes_``. Of several labels the probability of each, which
+            need not sum to one.
         """
         return np.exp(self.predict_log_proba(X))
 
@@ -187,20 +192,40 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
+            In the order of ``classes_``. Of several labels the probability of each, which
+            need not sum to one.
         """
         scores = self._raw_scores(X)
         return self._targets.loss.log_probabilities(scores.astype(np.float64)).astype(scores.dtype)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
     def _learn(self, y, weight, known, **options):
         check_classification_targets(y)
+        loss, are_separate = CLASSIFICATION_LOSSES[self.loss](), self.class_tensors == "separate"
+        if is_multilabel(y):
+            labels = np.arange(y.shape[1])
+            classes = options.get("classes")
+            if not all(
+                given is None or np.array_equal(np.unique(given), labels)
+                for given in (classes, None if known is None else known.classes)
+            ):
+                before = classes if known is None else known.classes
+                raise ValueError(
+                    f"y has {len(labels)} columns of labels, but the classes are {before!r}; they "
+                    "must be the numbers of the columns, and the same as before."
+                )
+            return Multilabels(labels, EachLabel(loss), are_separate)
         classes = options.get("classes", y)
         if classes is None:
             raise ValueError("classes must be passed at the first call to partial_fit.")
         return Labels(
             check_classes(np.unique(classes), None if known is None else known.classes, self),
-            CLASSIFICATION_LOSSES[self.loss](),
-            self.class_tensors == "separate",
+            loss,
+            are_separate,
         )
 
     def _attributes(self, targets, fitted):

@@ -128,6 +128,7 @@ REGRESSOR_CONSTRAINTS: dict[str, list] = NETWORK_CONSTRAINTS | {
     "output_tensors": [StrOptions({"joint", "separate"})],
     "loss": [StrOptions(set(REGRESSION_LOSSES))],
     "huber_epsilon": [Interval(Real, 0, None, closed="neither")],
+    "quantile": [Interval(Real, 0, 1, closed="neither")],
 }
 
 TREE_CONSTRAINTS: dict[str, list] = {"tree": [StrOptions({"balanced"}), tuple, list, Integral]}

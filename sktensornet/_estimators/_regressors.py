@@ -79,6 +79,7 @@ class TTRegressor(BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
+        quantile: float = 0.5,
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -102,6 +103,7 @@ class TTRegressor(BaseTensorNetworkRegressor):
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
+        self.quantile = quantile
         self.alpha = alpha
         self.penalty = penalty
         self.solver = solver
@@ -185,6 +187,7 @@ class HTRegressor(BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
+        quantile: float = 0.5,
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -209,6 +212,7 @@ class HTRegressor(BaseTensorNetworkRegressor):
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
+        self.quantile = quantile
         self.alpha = alpha
         self.penalty = penalty
         self.solver = solver
@@ -280,6 +284,7 @@ class CPRegressor(BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
+        quantile: float = 0.5,
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -303,6 +308,7 @@ class CPRegressor(BaseTensorNetworkRegressor):
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
+        self.quantile = quantile
         self.alpha = alpha
         self.penalty = penalty
         self.solver = solver
