@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays._indicators import Indicators
 from .._arrays._parallel import ChunkPool, chunks
 from .._arrays._typing import FloatArray, IntArray
 from .._arrays._workspace import Workspace
@@ -63,7 +64,9 @@ class Model:
         self.message_sizes = message_sizes
         self.batched = batched
         self.dtype = np.dtype(dtype)
-        self._function = ScoreFunction(tree, message_sizes, n_batch)
+        has_lookups = tree.is_multilinear and not tree.labels
+        self._indexed = feature_map.indexed_sites if has_lookups else frozenset()
+        self._function = ScoreFunction(tree, message_sizes, n_batch, self._indexed)
         self.contraction = self._function.contraction
         self.groups = tree.groups
         self.core_shapes = shapes = self.contraction.core_shapes
@@ -164,6 +167,8 @@ class Model:
         """Scores (n_samples, n_outputs) of a chunk in float64, and a tape kept in `work`."""
         sites = self.sites.extract(X)
         features, saved = self.feature_map.forward(parameters, sites)
+        if not self._indexed and not isinstance(features, np.ndarray):
+            features = [np.asarray(own) for own in features]
         masks = None
         if dropout is not None:
             masks = self._masks(features, *dropout)
@@ -218,7 +223,12 @@ class Model:
         """Dropout masks of the local features; the constant is never dropped."""
         if isinstance(features, np.ndarray):
             return self._mask(features.shape, rate, rng)
-        return [self._mask(array.shape, rate, rng) for array in features]
+        return [
+            self._mask((len(own), 2), rate, rng)[:, 1]
+            if isinstance(own, Indicators)
+            else self._mask(own.shape, rate, rng)
+            for own in features
+        ]
 
     def _mask(self, shape: tuple[int, ...], rate: float, rng: np.random.Generator) -> FloatArray:
         """Zeros and 1 / (1 - rate) for features (..., n, m), with the samples innermost."""
@@ -240,22 +250,30 @@ class Model:
         if self.feature_map.has_constant:
             if isinstance(arrays, np.ndarray) and isinstance(masks, np.ndarray):
                 return arrays * masks
-            return [array * mask for array, mask in zip(arrays, masks, strict=True)]
+            return [_times(array, mask) for array, mask in zip(arrays, masks, strict=True)]
         dropped = []
         for array, mask, u in zip(arrays, masks, self.feature_map.constants, strict=True):
             along = np.outer(array @ u, u / (u @ u))
             dropped.append(along + mask * (array - along))
         return dropped
 
-    def features(self, X: FloatArray) -> list[FloatArray]:
-        """Local features of all rows, one array (n_samples, m_k) per site."""
-        out = [np.empty((len(X), size), self.dtype) for size in self.feature_map.mode_sizes]
+    def features(self, X: FloatArray, dense: bool = False) -> list[Any]:
+        """Local features of all rows, one array (n_samples, m_k) or `Indicators` per site."""
+        indexed = frozenset() if dense else self._indexed
+        sizes = enumerate(self.feature_map.mode_sizes)
+        out: list[Any] = [
+            [] if k in indexed else np.empty((len(X), size), self.dtype) for k, size in sizes
+        ]
+        parameters = self.feature_map.parameters
         for rows in chunks(len(X), self.chunk_size):
             block = X[rows].astype(self.dtype, copy=False)
-            parts = self.feature_map.transform(self.sites.extract(block))
+            parts, _ = self.feature_map.forward(parameters, self.sites.extract(block))
             for array, part in zip(out, parts, strict=True):
-                array[rows] = part
-        return out
+                if isinstance(array, list):
+                    array.append(part)
+                else:
+                    array[rows] = part
+        return [Indicators.joined(own) if isinstance(own, list) else own for own in out]
 
     def scores(self, theta: FloatArray, X: FloatArray, n_threads: int) -> FloatArray:
         """Scores (n_samples, n_outputs) of all rows, in the model's dtype."""
@@ -280,6 +298,15 @@ class Model:
         parts = chunks(len(X), self.chunk_size)
         with ChunkPool(n_threads) as pool:
             return np.concatenate(list(pool.map(chunk_scores, parts)))
+
+
+def _times(features: Any, mask: FloatArray) -> Any:
+    """Features times a mask, or their derivative, which is None for `Indicators`."""
+    if features is None:
+        return None
+    if isinstance(features, Indicators):
+        return Indicators(features.codes, features.values * mask, features.size)
+    return features * mask
 
 
 class _Vector:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._arrays._indicators import Indicators
 from .._arrays._samples import sum_rows
 from .._arrays._typing import FloatArray, IntArray
 from ._base import FittedMap
@@ -62,6 +63,10 @@ class FittedMissingMap(FittedMap):
     known: FittedMap
     missing_sites: IntArray
 
+    @property
+    def indexed_sites(self) -> frozenset[int]:
+        return self.known.indexed_sites
+
     def with_scale(self, scale: float) -> FittedMap:
         if not self.has_free_scale:
             return self
@@ -78,12 +83,17 @@ class FittedMissingMap(FittedMap):
         found, saved = self.known.forward(parameters, sites)
         features = list(found)
         for k in self.missing_sites:
-            indicator = np.isnan(sites[k]) * sites.dtype.type(self.known.scale_at(k))
-            features[k] = np.concatenate([features[k], indicator], axis=1)
+            own, unknown = features[k], np.isnan(sites[k])
+            if isinstance(own, Indicators):
+                features[k] = own.with_feature(unknown[:, 0], self.known.scale_at(k))
+            else:
+                indicator = unknown * sites.dtype.type(self.known.scale_at(k))
+                features[k] = np.concatenate([own, indicator], axis=1)
         return features, saved
 
     def backward(self, parameters, saved, gradient):
         gradient = list(gradient)
         for k in self.missing_sites:
-            gradient[k] = gradient[k][:, :-1]
+            if gradient[k] is not None:
+                gradient[k] = gradient[k][:, :-1]
         return self.known.backward(parameters, saved, gradient)

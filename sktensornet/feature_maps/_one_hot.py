@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._arrays._indicators import Indicators
 from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
 from ._single import check_single
+
+WIDEST_DENSE = 64
+"""Of more features a site has `Indicators`."""
 
 
 class OneHotMap(FeatureMap):
@@ -86,15 +90,19 @@ class FittedOneHotMap(FittedMap):
     categories: tuple[np.ndarray, ...]
     scale: float
 
+    @property
+    def indexed_sites(self) -> frozenset[int]:
+        return frozenset(k for k, size in enumerate(self.mode_sizes) if size > WIDEST_DENSE)
+
     def forward(self, parameters, sites):
+        indexed = self.indexed_sites
         features = []
-        for values, categories in zip(sites[..., 0], self.categories, strict=True):
-            hot = np.zeros((len(values), len(categories) + 1), dtype=sites.dtype)
-            hot[:, 0] = 1
+        for k, (values, categories) in enumerate(zip(sites[..., 0], self.categories, strict=True)):
+            codes = np.searchsorted(categories, values)
+            known = np.zeros(len(values), bool)
             if len(categories):
-                code = np.searchsorted(categories, values)
-                known = categories[np.minimum(code, len(categories) - 1)] == values
-                rows = np.flatnonzero(known)
-                hot[rows, code[rows] + 1] = self.scale
-            features.append(hot)
+                known = categories[np.minimum(codes, len(categories) - 1)] == values
+            codes = np.where(known, codes + 1, 0)
+            hot = Indicators(codes, known * sites.dtype.type(self.scale), len(categories) + 1)
+            features.append(hot if k in indexed else np.asarray(hot))
         return features, None

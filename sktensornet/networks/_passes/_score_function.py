@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +35,8 @@ class ScoreFunction:
     tree : Tree
     message_sizes : tuple of int
     n_batch : int
+    indexed : collection of int
+        As for `Contraction`; none with shared cores.
 
     Attributes
     ----------
@@ -44,8 +46,14 @@ class ScoreFunction:
         Shapes of what `backward` gives by core.
     """
 
-    def __init__(self, tree: Tree, message_sizes: tuple[int, ...], n_batch: int) -> None:
-        self.contraction = whole = Contraction(tree, message_sizes, n_batch, merges_sites=True)
+    def __init__(
+        self,
+        tree: Tree,
+        message_sizes: tuple[int, ...],
+        n_batch: int,
+        indexed: Collection[int] = (),
+    ) -> None:
+        self.contraction = whole = Contraction(tree, message_sizes, n_batch, True, indexed)
         self._lengths = np.array(tree.lengths)
         everything = tuple(range(len(tree.order)))
         self._shorter: dict[int, tuple[Contraction, tuple[int, ...]]] = {
