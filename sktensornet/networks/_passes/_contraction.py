@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
+from ..._arrays._namespace import Place, namespace
 from ..._arrays._typing import Features, FloatArray
 from ..._arrays._workspace import Workspace
 from ..._support._optional import can_compile
 from .._cores import core_shapes
 from .._tree import Tree
+from ._array_pass import ArrayPass
 from ._merging import merges
 from ._pass import Pass, Prepared
 from ._plan import Plan, visits
@@ -46,6 +48,8 @@ class Contraction:
         Whether neighbouring sites of few features are contracted as one where
         that is faster. `backward` then gives derivatives by the cores of the
         tree after that, which `gradients` takes back to the cores.
+    place : Place or None
+        Where arrays are, of another library than NumPy.
 
     Attributes
     ----------
@@ -78,6 +82,7 @@ class Contraction:
         message_sizes: tuple[int, ...],
         n_batch: int = 1,
         merges_sites: bool = False,
+        place: Place | None = None,
     ) -> None:
         self.tree = tree
         self.message_sizes = message_sizes
@@ -90,7 +95,7 @@ class Contraction:
         for merge in self._merges:
             self._tree, self._sizes = merge.tree, merge.message_sizes
         self.gradient_shapes = core_shapes(self._tree, self._sizes, n_batch)
-        self._product = PRODUCTS[tree.product]
+        self._product, self._place = PRODUCTS[tree.product], place
         self._compiles = self._product is None and (
             not tree.multiplied or max(message_sizes) <= _WIDEST_COMPILED_SUM
         )
@@ -117,7 +122,8 @@ class Contraction:
 
     def _core_rule(self, sizes: tuple[int, ...], out: int) -> CoreRule | JoinRule:
         if self._product is None:
-            return core_rule(sizes, out, self._compiles and can_compile())
+            fused = self._place is not None or (self._compiles and can_compile())
+            return core_rule(sizes, out, fused)
         return JoinRule(sizes, out)
 
     def _product_rule(self, n_factors: int, out: int) -> MultiplyRule | JoinAllRule:
@@ -171,7 +177,7 @@ class Contraction:
         features: Features,
         work: Workspace | None = None,
         wants_tape: bool = True,
-    ) -> tuple[FloatArray, Pass]:
+    ) -> tuple[FloatArray, Pass | ArrayPass]:
         """Scores of n samples.
 
         Parameters
@@ -195,18 +201,20 @@ class Contraction:
         """
         work = Workspace() if work is None else work
         prepared = cores if isinstance(cores, Prepared) else self.prepare(cores)
-        n = len(features[0])
-        tape = work.kept(
-            (id(prepared), n, wants_tape),
-            lambda: Pass(
-                self.plan(wants_tape), prepared, n, work.block, self._product, self._compiles
-            ),
-        )
+        n = features[0].shape[0] if isinstance(features, list) else features.shape[1]
+
+        def make() -> Pass | ArrayPass:
+            plan = self.plan(wants_tape)
+            if self._place is not None:
+                return ArrayPass(plan, prepared, n, self._place)
+            return Pass(plan, prepared, n, work.block, self._product, self._compiles)
+
+        tape = work.kept((id(prepared), n, wants_tape), make)
         return tape.forward(features, self.mode_sizes), tape
 
     def backward(
         self,
-        tape: Pass,
+        tape: Pass | ArrayPass,
         score_gradient: FloatArray,
         wants_features: bool,
         wants_cores: bool = True,
@@ -262,5 +270,5 @@ class Contraction:
 def _by_site(rows: FloatArray, mode_sizes: Sequence[int]) -> Features:
     """Rows (all m_k in turn, n) as one array (n, m_k) for each site."""
     if len(set(mode_sizes)) == 1:
-        return rows.reshape(len(mode_sizes), mode_sizes[0], -1).mT
-    return [rows[end - size : end].T for size, end in zip(mode_sizes, accumulate(mode_sizes))]
+        return namespace(rows).reshape(rows, (len(mode_sizes), mode_sizes[0], -1)).mT
+    return [rows[end - size : end, :].mT for size, end in zip(mode_sizes, accumulate(mode_sizes))]

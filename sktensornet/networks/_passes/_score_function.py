@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..._arrays._namespace import Place
 from ..._arrays._typing import Features, FloatArray, IntArray
 from ..._arrays._workspace import Workspace
 from .._cores import tied
@@ -35,6 +36,8 @@ class ScoreFunction:
     tree : Tree
     message_sizes : tuple of int
     n_batch : int
+    place : Place or None
+        Where arrays are, of another library than NumPy.
 
     Attributes
     ----------
@@ -44,8 +47,14 @@ class ScoreFunction:
         Shapes of what `backward` gives by core.
     """
 
-    def __init__(self, tree: Tree, message_sizes: tuple[int, ...], n_batch: int) -> None:
-        self.contraction = whole = Contraction(tree, message_sizes, n_batch, merges_sites=True)
+    def __init__(
+        self,
+        tree: Tree,
+        message_sizes: tuple[int, ...],
+        n_batch: int,
+        place: Place | None = None,
+    ) -> None:
+        self.contraction = whole = Contraction(tree, message_sizes, n_batch, True, place)
         self._lengths = np.array(tree.lengths)
         everything = tuple(range(len(tree.order)))
         self._shorter: dict[int, tuple[Contraction, tuple[int, ...]]] = {

@@ -1,0 +1,112 @@
+"""Arrays of other libraries: where an array lives, and how it gets there and back.
+
+What is computed for users' arrays is written in the functions of the array API
+standard, which NumPy has too, so that one text serves all. Whether arrays of other
+libraries are kept at all, scikit-learn's ``array_api_dispatch`` decides at the door;
+below it the type of an array says what to do.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.externals import array_api_compat
+from sklearn.utils import _array_api
+
+
+def namespace(array: Any) -> Any:
+    """The functions for an array: NumPy, or those of the standard of another library."""
+    return np if isinstance(array, np.ndarray) else array_api_compat.array_namespace(array)
+
+
+def to_numpy(array: Any) -> np.ndarray:
+    """An array of any library and device as one of NumPy."""
+    if isinstance(array, np.ndarray):
+        return array
+    if hasattr(array, "detach"):
+        array = array.detach()
+    return _array_api._convert_to_numpy(array, array_api_compat.array_namespace(array))
+
+
+def contiguous(array: Any) -> Any:
+    """A copy whose memory is in C order."""
+    if isinstance(array, np.ndarray):
+        return np.array(array, order="C")
+    xp = namespace(array)
+    copy = xp.empty(array.shape, dtype=array.dtype, device=array_api_compat.device(array))
+    copy[...] = array
+    return copy
+
+
+class Place(NamedTuple):
+    """A library, and a device of it.
+
+    Parameters
+    ----------
+    xp : module
+        The functions of the standard.
+    device : object
+    """
+
+    xp: Any
+    device: Any
+
+    @property
+    def name(self) -> str:
+        """Of the library."""
+        return self.xp.__name__.rpartition(".")[2]
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.device}"
+
+    def __reduce__(self) -> tuple:
+        return _restored, (self.name, str(self.device))
+
+    @property
+    def widest(self) -> Any:
+        """The most precise float of the device: some have none of 64 bits."""
+        return _array_api._max_precision_float_dtype(self.xp, self.device)
+
+    def dtype(self, like: Any) -> Any:
+        """The type of a type of NumPy, or the nearest that the device has."""
+        name = np.dtype(like).name
+        return self.widest if name == "float64" else getattr(self.xp, name)
+
+    def numpy_dtype(self, array: Any) -> np.dtype:
+        """The type of NumPy that is that of an array."""
+        return np.dtype(np.float64 if array.dtype == self.xp.float64 else np.float32)
+
+    def put(self, array: Any, dtype: Any = None) -> Any:
+        """An array there, in a type of NumPy or its own; itself, if it is there."""
+        if isinstance(array, np.ndarray):
+            own = np.ascontiguousarray(array, array.dtype if dtype is None else dtype)
+            wanted = self.dtype(own.dtype)
+            # A copy, for arrays of other libraries cannot be read-only.
+            return self.xp.asarray(own.copy(), dtype=wanted, device=self.device)
+        return array if dtype is None else self.xp.astype(array, self.dtype(dtype), copy=False)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Memory there, of a type of NumPy."""
+        return self.xp.empty(shape, dtype=self.dtype(dtype), device=self.device)
+
+
+def place_of(array: Any) -> Place | None:
+    """Where an array of another library lives; None for all else, and without dispatch."""
+    if isinstance(array, np.ndarray) or not array_api_compat.is_array_api_obj(array):
+        return None
+    xp, is_kept, device = _array_api.get_namespace_and_device(array)
+    return Place(xp, device) if is_kept and not _array_api._is_numpy_namespace(xp) else None
+
+
+def _restored(name: str, device: str) -> Place | None:
+    """A place of before, or None on a machine that has not got it."""
+    try:
+        xp = array_api_compat.array_namespace(import_module(name).empty(0))
+        find = getattr(xp, "device", None) or getattr(xp, "Device", None) or str
+        place = Place(xp, find(device))
+        place.empty((0,), np.float32)
+    except Exception:
+        return None
+    return place
