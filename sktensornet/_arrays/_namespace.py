@@ -21,6 +21,18 @@ def namespace(array: Any) -> Any:
     return np if isinstance(array, np.ndarray) else array_api_compat.array_namespace(array)
 
 
+def device_of(array: Any) -> Any:
+    """Where an array is."""
+    return array_api_compat.device(array)
+
+
+def widest(array: Any) -> Any:
+    """The most precise float where an array is: some devices have none of 64 bits."""
+    if isinstance(array, np.ndarray):
+        return np.float64
+    return _array_api._max_precision_float_dtype(namespace(array), device_of(array))
+
+
 def to_numpy(array: Any) -> np.ndarray:
     """An array of any library and device as one of NumPy."""
     if isinstance(array, np.ndarray):
@@ -35,9 +47,31 @@ def contiguous(array: Any) -> Any:
     if isinstance(array, np.ndarray):
         return np.array(array, order="C")
     xp = namespace(array)
-    copy = xp.empty(array.shape, dtype=array.dtype, device=array_api_compat.device(array))
+    copy = xp.empty(array.shape, dtype=array.dtype, device=device_of(array))
     copy[...] = array
     return copy
+
+
+def filled(value: float, shape: tuple[int, ...], like: Any) -> Any:
+    """An array of one number, of the type of another one and where that is."""
+    return namespace(like).full(shape, value, dtype=like.dtype, device=device_of(like))
+
+
+def rows_of(array: Any, rows: Any) -> Any:
+    """Some rows of an array, by a slice or by integers of NumPy."""
+    if isinstance(array, np.ndarray):
+        return array[rows]
+    if isinstance(rows, slice):
+        return array[rows, ...]
+    xp = namespace(array)
+    return xp.take(array, xp.asarray(rows, device=device_of(array)), axis=0)
+
+
+def each(arrays: Any) -> list[Any]:
+    """The items along the first axis of an array, or of a sequence of arrays."""
+    if isinstance(arrays, list | tuple):
+        return list(arrays)
+    return [arrays[k, ...] for k in range(arrays.shape[0])]
 
 
 class Place(NamedTuple):
@@ -63,6 +97,11 @@ class Place(NamedTuple):
 
     def __reduce__(self) -> tuple:
         return _restored, (self.name, str(self.device))
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it is the processor, with its caches and its memory."""
+        return str(self.device) == "cpu" or self.name == "array_api_strict"
 
     @property
     def widest(self) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays._namespace import Place, each, namespace, widest
 from .._arrays._parallel import ChunkPool, chunks
 from .._arrays._typing import FloatArray, IntArray
 from .._arrays._workspace import Workspace
@@ -21,6 +22,9 @@ from ..patches import Sites
 
 _CHUNK_BYTES = 62_000_000
 _MAX_CHUNK = 512
+_DEVICE_BYTES = 4_000_000_000
+"""What a device with memory of its own holds between the two passes: calls on it should be long,
+and 8,192 samples of 64 sites of rank 64 with 8 features need 2 GB. Not tuned."""
 
 
 class Model:
@@ -43,6 +47,8 @@ class Model:
         Whether networks handed out have a leading class axis on every core.
     dtype : dtype
         Type of all per-sample work.
+    place : Place or None
+        Where arrays are that it takes, and gives, if they are of another library than NumPy.
     """
 
     def __init__(
@@ -54,14 +60,16 @@ class Model:
         n_batch: int,
         batched: bool,
         dtype: np.dtype,
+        place: Place | None = None,
     ) -> None:
         self.sites = sites
-        self.feature_map = feature_map
+        self.feature_map = feature_map if place is None else feature_map.moved(place)
+        self.place = place
         self.tree = tree
         self.message_sizes = message_sizes
         self.batched = batched
         self.dtype = np.dtype(dtype)
-        self._function = ScoreFunction(tree, message_sizes, n_batch)
+        self._function = ScoreFunction(tree, message_sizes, n_batch, place)
         self.contraction = self._function.contraction
         self.groups = tree.groups
         self.core_shapes = shapes = self.contraction.core_shapes
@@ -70,8 +78,7 @@ class Model:
         self._sums = _Vector([*self._function.gradient_shapes, *of_map])
         self.size, self.gradient_size = self._theta.size, self._sums.size
         per_sample = self.contraction.entries_per_sample + 2 * sites.columns.size
-        rows = _CHUNK_BYTES // (self.dtype.itemsize * per_sample)
-        self.chunk_size = int(min(_MAX_CHUNK, max(16, rows)))
+        self.chunk_size = _chunk_size(self.dtype.itemsize * per_sample, place)
 
     @classmethod
     def from_fitted(cls, sites: Sites, feature_map: FittedMap, network: TensorNetwork) -> Model:
@@ -85,6 +92,17 @@ class Model:
             network.batched,
             network.dtype,
         )
+
+    def moved(self, place: Place) -> Model:
+        """The model where arrays of another library are."""
+        n_batch = self.contraction.n_batch
+        shape = self.tree, self.message_sizes, n_batch, self.batched
+        return Model(self.sites, self.feature_map, *shape, self.dtype, place)
+
+    def _cast(self, array: Any, copy: bool = True) -> Any:
+        """An array in the type of the model."""
+        dtype = self.dtype if self.place is None else self.place.dtype(self.dtype)
+        return namespace(array).astype(array, dtype, copy=copy)
 
     def with_map(self, feature_map: FittedMap) -> Model:
         """The model with another fitted map of the same mode sizes."""
@@ -138,7 +156,8 @@ class Model:
 
         With `into`, cores from an earlier call, the same memory is used again.
         """
-        cores, parameters = self.unpack(theta.astype(self.dtype, copy=False))
+        own = self._cast(theta, copy=False) if self.place is None else self.place.put(theta)
+        cores, parameters = self.unpack(self._cast(own, copy=False))
         return self._function.prepare(cores, into), parameters
 
     def forward(
@@ -146,7 +165,7 @@ class Model:
         cores: PreparedCores,
         parameters: Sequence[FloatArray],
         X: FloatArray,
-        dropout: tuple[float, np.random.Generator] | None = None,
+        dropout: tuple[float, Any] | None = None,
         work: Workspace | None = None,
         wants_tape: bool = True,
     ) -> tuple[FloatArray, Any]:
@@ -159,8 +178,8 @@ class Model:
             features = self._drop(features, masks)
         work = Workspace() if work is None else work
         raw, tape = self._function.forward(cores, features, work, wants_tape, self._known(sites))
-        scores = raw[0] if raw.shape[0] == 1 else raw[..., 0].T
-        return scores.astype(np.float64), (saved, masks, tape)
+        scores = raw[0, ...] if raw.shape[0] == 1 else raw[..., 0].mT
+        return namespace(scores).astype(scores, widest(scores)), (saved, masks, tape)
 
     def _known(self, sites: FloatArray) -> IntArray | None:
         """With shared cores, the number of sites of each sample before an end that is missing."""
@@ -183,8 +202,9 @@ class Model:
         The sum of it over chunks goes into `gradient`.
         """
         saved, masks, messages = tape
-        gradient = score_gradient.astype(self.dtype)
-        gradient = gradient[None] if self.contraction.n_batch == 1 else gradient.T[..., None]
+        gradient = self._cast(score_gradient)
+        is_joint = self.contraction.n_batch == 1
+        gradient = gradient[None, ...] if is_joint else gradient.mT[..., None]
         trainable = bool(self.feature_map.parameters)
         arrays, by_feature = self._function.backward(messages, gradient, trainable)
         if by_feature is not None:
@@ -201,10 +221,19 @@ class Model:
         arrays = self._sums.arrays(total)
         n_cores = len(self._function.gradient_shapes)
         by_core = self._function.gradients(cores, arrays[:n_cores])
-        return np.concatenate([array.ravel() for array in (*by_core, *arrays[n_cores:])])
+        xp = namespace(total)
+        return xp.concat([xp.reshape(array, (-1,)) for array in (*by_core, *arrays[n_cores:])])
 
-    def _masks(self, features, rate: float, rng: np.random.Generator):
-        """Dropout masks of the local features; the constant is never dropped."""
+    def _masks(self, features, rate: float, rng: Any):
+        """Dropout masks of the local features; the constant is never dropped.
+
+        Elsewhere than in NumPy the samples may be those of several chunks, each with a
+        number of them and a generator: masks are drawn in NumPy, the same everywhere.
+        """
+        if self.place is not None:
+            sizes = self.feature_map.mode_sizes
+            parts = [[self._mask((n, m), rate, own) for m in sizes] for n, own in rng]
+            return [self.place.put(np.concatenate(own)) for own in zip(*parts, strict=True)]
         if isinstance(features, np.ndarray):
             return self._mask(features.shape, rate, rng)
         return [self._mask(array.shape, rate, rng) for array in features]
@@ -229,10 +258,10 @@ class Model:
         if self.feature_map.has_constant:
             if isinstance(arrays, np.ndarray) and isinstance(masks, np.ndarray):
                 return arrays * masks
-            return [array * mask for array, mask in zip(arrays, masks, strict=True)]
+            return [array * mask for array, mask in zip(each(arrays), masks, strict=True)]
         dropped = []
-        for array, mask, u in zip(arrays, masks, self.feature_map.constants, strict=True):
-            along = np.outer(array @ u, u / (u @ u))
+        for array, mask, u in zip(each(arrays), masks, self.feature_map.constants, strict=True):
+            along = (array @ u)[:, None] * (u / (u @ u))
             dropped.append(along + mask * (array - along))
         return dropped
 
@@ -251,15 +280,23 @@ class Model:
         cores, parameters = self.prepared(theta)
 
         def chunk_scores(rows: slice) -> FloatArray:
-            block = X[rows].astype(self.dtype, copy=False)
+            block = self._cast(X[rows, ...], copy=False)
             work = pool.workspace
             work.clear()
             scores, _ = self.forward(cores, parameters, block, work=work, wants_tape=False)
-            return scores.astype(self.dtype)
+            return self._cast(scores)
 
-        parts = chunks(len(X), self.chunk_size)
-        with ChunkPool(n_threads) as pool:
-            return np.concatenate(list(pool.map(chunk_scores, parts)))
+        # A library with devices has threads of its own.
+        with ChunkPool(n_threads if self.place is None else 1) as pool:
+            parts = list(pool.map(chunk_scores, chunks(X.shape[0], self.chunk_size)))
+        return namespace(X).concat(parts)
+
+
+def _chunk_size(row_bytes: int, place: Place | None) -> int:
+    """How many samples are taken at a time."""
+    if place is None or place.is_host:
+        return int(min(_MAX_CHUNK, max(16, _CHUNK_BYTES // row_bytes)))
+    return max(16, _DEVICE_BYTES // row_bytes)
 
 
 class _Vector:
@@ -273,4 +310,5 @@ class _Vector:
     def arrays(self, flat: FloatArray) -> list[FloatArray]:
         """Views of the vector."""
         places = zip(pairwise(self._bounds), self.shapes, strict=True)
-        return [flat[start:stop].reshape(shape) for (start, stop), shape in places]
+        reshape = namespace(flat).reshape
+        return [reshape(flat[start:stop], shape) for (start, stop), shape in places]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._arrays._namespace import each, namespace
 from .._arrays._samples import sum_rows
 from .._arrays._typing import FloatArray, IntArray
 from ._base import FittedMap
@@ -77,14 +78,14 @@ class FittedMissingMap(FittedMap):
 
     def forward(self, parameters, sites):
         found, saved = self.known.forward(parameters, sites)
-        features = list(found)
-        for k in self.missing_sites:
-            indicator = np.isnan(sites[k]) * sites.dtype.type(self.scale)
-            features[k] = np.concatenate([features[k], indicator], axis=1)
+        xp, features = namespace(sites), each(found)
+        for k in self.missing_sites.tolist():
+            indicator = xp.astype(xp.isnan(sites[k, ...]), sites.dtype) * self.scale
+            features[k] = xp.concat([features[k], indicator], axis=1)
         return features, saved
 
     def backward(self, parameters, saved, gradient):
-        gradient = list(gradient)
-        for k in self.missing_sites:
+        gradient = each(gradient)
+        for k in self.missing_sites.tolist():
             gradient[k] = gradient[k][:, :-1]
         return self.known.backward(parameters, saved, gradient)

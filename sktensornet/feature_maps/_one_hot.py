@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._arrays._namespace import each, filled, namespace
 from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
 from ._single import check_single
 
@@ -44,6 +45,7 @@ class OneHotMap(FeatureMap):
     """
 
     allow_nan = True
+    array_api_support = True
 
     def __init__(self, scale: float | str = "auto") -> None:
         self.scale = scale
@@ -75,14 +77,9 @@ class FittedOneHotMap(FittedMap):
     scale: float
 
     def forward(self, parameters, sites):
-        features = []
-        for values, categories in zip(sites[..., 0], self.categories, strict=True):
-            hot = np.zeros((len(values), len(categories) + 1), dtype=sites.dtype)
-            hot[:, 0] = 1
-            if len(categories):
-                code = np.searchsorted(categories, values)
-                known = categories[np.minimum(code, len(categories) - 1)] == values
-                rows = np.flatnonzero(known)
-                hot[rows, code[rows] + 1] = self.scale
-            features.append(hot)
+        xp, features = namespace(sites), []
+        constant = filled(1.0, (sites.shape[1], 1), sites)
+        for values, categories in zip(each(sites), self.categories, strict=True):
+            hot = xp.astype(values == categories[None, :], sites.dtype) * self.scale
+            features.append(xp.concat([constant, hot], axis=1))
         return features, None

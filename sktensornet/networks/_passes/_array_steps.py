@@ -202,10 +202,13 @@ def _calls(step: Step, memory: ArrayMemory, does: Operations) -> list[Call]:
         x = [memory.array(view) for view in step.inputs]
         out = [None if view is None else memory.array(view) for view in step.outputs]
     except LookupError:
-        parts = [step._replace(
-            inputs=tuple(_one(view, k) for view in step.inputs),
-            outputs=tuple(None if view is None else _one(view, k) for view in step.outputs),
-        ) for k in range(max(view.shape[0] for view in step.inputs))]
+        parts = [
+            step._replace(
+                inputs=tuple(_one(view, k) for view in step.inputs),
+                outputs=tuple(None if view is None else _one(view, k) for view in step.outputs),
+            )
+            for k in range(max(view.shape[0] for view in step.inputs))
+        ]
         return [call for part in parts for call in _calls(part, memory, does)]
     match step.kind:
         case Kind.APPLY:
@@ -239,9 +242,7 @@ def _one(view: View, k: int) -> View:
     """One place along the first axis, which remains."""
     if view.shape[0] == 1:
         return view
-    return view._replace(
-        shape=(1, *view.shape[1:]), offset=view.offset + k * view.strides[0]
-    )
+    return view._replace(shape=(1, *view.shape[1:]), offset=view.offset + k * view.strides[0])
 
 
 def _sum_products(x: list[Array], out: Array, memory: ArrayMemory, does: Operations) -> list[Call]:

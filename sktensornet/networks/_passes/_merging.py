@@ -93,7 +93,9 @@ class Merge:
         """Derivatives by the cores before, given those by the new ones."""
         xp, found = namespace(cores[0]), dict(zip(self.kept, by_merged, strict=True))
         for lower, upper in self.cores:
-            left, right = self._factors(cores, lower, upper)
+            factors = self._factors(cores, lower, upper)
+            # Sums over all samples may be more precise than the cores.
+            left, right = (xp.astype(one, found[upper].dtype, copy=False) for one in factors)
             whole = xp.reshape(found[upper], (left.shape[0], left.shape[1], right.shape[2]))
             for position, part in ((lower, whole @ right.mT), (upper, left.mT @ whole)):
                 shape = cores[position].shape
