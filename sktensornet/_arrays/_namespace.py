@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn import get_config
 from sklearn.externals import array_api_compat
 from sklearn.utils import _array_api
 
@@ -74,6 +75,10 @@ def each(arrays: Any) -> list[Any]:
     return [arrays[k, ...] for k in range(arrays.shape[0])]
 
 
+LIBRARIES = ("torch", "cupy", "array_api_strict")
+"""Whose arrays are taken: they can be written to, and views of them show it."""
+
+
 class Place(NamedTuple):
     """A library, and a device of it.
 
@@ -95,8 +100,10 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.name} on {self.device}"
 
-    def __reduce__(self) -> tuple:
-        return _restored, (self.name, str(self.device))
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of library and device, for `restored`."""
+        return self.name, str(getattr(self.device, "id", None) or self.device)
 
     @property
     def is_host(self) -> bool:
@@ -132,19 +139,59 @@ class Place(NamedTuple):
 
 
 def place_of(array: Any) -> Place | None:
-    """Where an array of another library lives; None for all else, and without dispatch."""
+    """Where an array is, if that is in another library."""
+    if isinstance(array, np.ndarray):
+        return None
+    return Place(namespace(array), device_of(array))
+
+
+def kept_place(name: str, array: Any) -> Place | None:
+    """Where an array that a user passes by some name is to stay; None for what becomes NumPy's.
+
+    Raises
+    ------
+    ValueError
+        If it is of a library whose arrays cannot be written to, or on a device and
+        scikit-learn is not told to leave it there.
+    """
     if isinstance(array, np.ndarray) or not array_api_compat.is_array_api_obj(array):
         return None
-    xp, is_kept, device = _array_api.get_namespace_and_device(array)
-    return Place(xp, device) if is_kept and not _array_api._is_numpy_namespace(xp) else None
+    if array_api_compat.is_dask_array(array):
+        return None
+    place = place_of(array)
+    if get_config()["array_api_dispatch"]:
+        if place is None or place.name in LIBRARIES:
+            return place
+        raise ValueError(
+            f"{name} is an array of {place.name}, but those of {', '.join(LIBRARIES)} and NumPy "
+            f"are taken; pass numpy.asarray({name})."
+        )
+    if place is not None and place.name in ("torch", "cupy") and not place.is_host:
+        raise ValueError(
+            f"{name} is an array of {place}, which NumPy cannot read; call within "
+            "sklearn.config_context(array_api_dispatch=True), with SCIPY_ARRAY_API=1 in the "
+            "environment before scipy is imported, to compute there, or pass an array of the host."
+        )
+    return None
 
 
-def _restored(name: str, device: str) -> Place | None:
-    """A place of before, or None on a machine that has not got it."""
+def host(name: str, array: Any) -> Any:
+    """What a user passes by some name, as an array of NumPy if it is to stay elsewhere."""
+    return array if kept_place(name, array) is None else to_numpy(array)
+
+
+def restored(name: str, device: str) -> Place | None:
+    """The place of some `names`, or None on a machine that has not got it."""
     try:
-        xp = array_api_compat.array_namespace(import_module(name).empty(0))
-        find = getattr(xp, "device", None) or getattr(xp, "Device", None) or str
-        place = Place(xp, find(device))
+        library = import_module(name)
+        if name == "cupy":
+            found = library.cuda.Device(int(device))
+        elif name == "torch":
+            found = library.device(device)
+        else:
+            known = {str(one): one for one in library.__array_namespace_info__().devices()}
+            found = known[device]
+        place = Place(array_api_compat.array_namespace(library.empty(0)), found)
         place.empty((0,), np.float32)
     except Exception:
         return None

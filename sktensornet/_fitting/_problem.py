@@ -9,6 +9,7 @@ from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._distributed._block_objective import BlockObjective
 from .._distributed._block_sweeps import BlockSweeps
+from .._problems._array_objective import ArrayObjective
 from .._problems._model import Model
 from .._problems._objective import Objective
 from .._problems._sweep_problem import SweepProblem
@@ -29,6 +30,8 @@ def objective(
     """The objective of a solver by gradients; `origin` is the start without noise."""
     options: dict[str, Any] = {"alpha": alpha, "penalty": plan.penalty}
     options |= {"origin": origin, "pool": pool}
+    if samples.place is not None:
+        return ArrayObjective(model, plan.targets.loss, *samples, **options, place=samples.place)
     if samples.are_at_hand:
         return Objective(model, plan.targets.loss, *samples, **options)
     return BlockObjective(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
