@@ -36,6 +36,11 @@ class Workspace:
         self._blocks: list[np.ndarray] = []
         self._free: list[np.ndarray] = []
 
+    @property
+    def n_bytes(self) -> int:
+        """All memory that is held."""
+        return sum(block.size for block in (*self._blocks, *self._free))
+
     def block(self, size: int) -> np.ndarray:
         """Bytes that belong to whoever asks until all that is kept is dropped."""
         fitting = [k for k, block in enumerate(self._free) if block.size >= size]

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._arrays._namespace import kept_place, namespace, widest
 from .._arrays._typing import FloatArray
-from .._data._labels import Labels, check_classes, winner
+from .._data._labels import Labels, check_classes, labels_of, winner
 from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
 from .._fitting._plan import Automatic, why_no_batches
@@ -138,7 +139,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             For two classes the score of ``classes_[1]``, positive where it is
             predicted. Scores saturate at 2**100 (float32) or 2**300 (float64).
         """
-        scores = self._raw_scores(X)
+        scores = self._raw_scores(X, "decision_function")
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     @by_block
@@ -155,8 +156,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ndarray of shape (n_samples,)
             Predicted labels.
         """
-        scores = self._raw_scores(X)
-        return self.classes_[winner(scores)]
+        scores = self._raw_scores(X, "predict")
+        return labels_of(self._targets.classes, winner(scores))
 
     @only_if(_why_no_probabilities)
     def predict_proba(self, X: ArrayLike) -> FloatArray:
@@ -172,7 +173,9 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        return np.exp(self.predict_log_proba(X))
+        self._check_place(X, "predict_proba")
+        found = self.predict_log_proba(X)
+        return np.exp(found) if kept_place("X", found) is None else namespace(found).exp(found)
 
     @only_if(_why_no_probabilities)
     @by_block
@@ -189,8 +192,10 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        scores = self._raw_scores(X)
-        return self._targets.loss.log_probabilities(scores.astype(np.float64)).astype(scores.dtype)
+        scores = self._raw_scores(X, "predict_log_proba")
+        xp = namespace(scores)
+        found = self._targets.loss.log_probabilities(xp.astype(scores, widest(scores)))
+        return xp.astype(found, scores.dtype)
 
     def _learn(self, y, weight, known, **options):
         check_classification_targets(y)

@@ -108,7 +108,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
             In the units of y, shaped as y was; they end at the largest number of their
             type.
         """
-        scores = self._raw_scores(X)
+        scores = self._raw_scores(X, "predict")
         predicted = self._targets.predictions(scores)
         return predicted[:, 0] if self._targets.is_flat else predicted
 

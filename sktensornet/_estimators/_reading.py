@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from .._arrays._namespace import Place, host
 from .._arrays._typing import FloatArray
 from .._data._columns import FLOATS, Columns, learn_columns, refuse_masked
 from .._distributed._blocks import Blocks, is_dask_array
@@ -47,11 +48,17 @@ def read_again(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Read:
         ) from error
 
 
-@_quiet
 def read_input(estimator: Any, X: Any) -> FloatArray:
-    """X as a fitted model takes it."""
+    """X as a fitted model takes it, in NumPy."""
+    return read_there(estimator, host("X", X), None)
+
+
+@_quiet
+def read_there(estimator: Any, X: Any, place: Place | None) -> Any:
+    """X as a fitted model takes it, where it is."""
     check_is_fitted(estimator)
-    checks = _floats(estimator, estimator.network_.dtype)
+    dtype = estimator.network_.dtype
+    checks = _floats(estimator, dtype if place is None else place.dtype(dtype))
     if estimator.columns_.encoder is not None:
         _check_table(X)
     with estimator.columns_.explained(X, learns=False):
@@ -83,6 +90,8 @@ def _floats(estimator: Any, dtypes: Any) -> dict[str, Any]:
 def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
     """X, y and weights as arrays."""
     refuse_masked(X=X, y=y, sample_weight=sample_weight)
+    X, y = host("X", X), host("y", y)
+    sample_weight = host("sample_weight", sample_weight)
     if reset:
         _begin(estimator, learn_columns(X, estimator.categorical_features))
     elif estimator.columns_.encoder is not None:
@@ -104,6 +113,7 @@ def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool)
 
 @_quiet
 def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
+    y, sample_weight = host("y", y), host("sample_weight", sample_weight)
     categorical = estimator.categorical_features
     if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
         raise ValueError(

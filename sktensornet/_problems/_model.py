@@ -277,19 +277,28 @@ class Model:
 
     def scores(self, theta: FloatArray, X: FloatArray, n_threads: int) -> FloatArray:
         """Scores (n_samples, n_outputs) of all rows, in the model's dtype."""
-        cores, parameters = self.prepared(theta)
+        return self.scores_by(self.prepared(theta), X, n_threads)
+
+    def scores_by(
+        self,
+        prepared: tuple[PreparedCores, list[FloatArray]],
+        X: FloatArray,
+        n_threads: int,
+        work: Workspace | None = None,
+    ) -> FloatArray:
+        """As `scores`, by what `prepared` gave; `work` is used where one chunk holds all rows."""
 
         def chunk_scores(rows: slice) -> FloatArray:
             block = self._cast(X[rows, ...], copy=False)
-            work = pool.workspace
-            work.clear()
-            scores, _ = self.forward(cores, parameters, block, work=work, wants_tape=False)
+            memory = pool.workspace if work is None or len(parts) > 1 else work
+            memory.clear()
+            scores, _ = self.forward(*prepared, block, work=memory, wants_tape=False)
             return self._cast(scores)
 
+        parts = chunks(X.shape[0], self.chunk_size)
         # A library with devices has threads of its own.
         with ChunkPool(n_threads if self.place is None else 1) as pool:
-            parts = list(pool.map(chunk_scores, chunks(X.shape[0], self.chunk_size)))
-        return namespace(X).concat(parts)
+            return namespace(X).concat(list(pool.map(chunk_scores, parts)))
 
 
 def _chunk_size(row_bytes: int, place: Place | None) -> int:

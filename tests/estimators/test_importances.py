@@ -16,6 +16,7 @@ from sktensornet import (
 )
 from sktensornet._estimators._reading import read_input
 from sktensornet._fitting import _feature_moments as module
+from sktensornet._problems._model import Model
 from sktensornet.feature_maps import PolynomialMap, QuantileMap, SplineMap
 from sktensornet.inspection import variance_shares
 from sktensornet.networks import scale_outputs
@@ -94,7 +95,7 @@ def test_of_wide_splines_there_are_none():
 def test_moments_add_up():
     X, y, weight = data()
     reg = TTRegressor(**SHORT).fit(X, y, weight)
-    model = reg._fitted_model()
+    model = Model.from_fitted(reg.patches_, reg.feature_map_, reg.network_)
     checked = read_input(reg, X)
 
     def moments(rows):

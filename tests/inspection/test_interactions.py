@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sktensornet import TTClassifier, TTRegressor
 from sktensornet._estimators._reading import read_input
+from sktensornet._problems._model import Model
 from sktensornet.feature_maps import (
     AffineMap,
     FourierMap,
@@ -140,7 +141,8 @@ def test_splines_are_named_and_add_up(make_fitted, feature_map, units):
     names = found.function_names[0]
     assert names[-1] == f"B{len(names) - 1 - feature_map.linear}(age)"
     # The scores at given features say what the terms add up to.
-    features = [f.astype(float) for f in clf._fitted_model().features(read_input(clf, X))]
+    model = Model.from_fitted(clf.patches_, clf.feature_map_, clf.network_)
+    features = [f.astype(float) for f in model.features(read_input(clf, X))]
     fitted = clf.feature_map_.maps[0]
     for k, site in enumerate(clf.feature_map_.groups[0]):
         features[site][:, 1:] /= fitted.scale
