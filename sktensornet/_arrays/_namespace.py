@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn import get_config
+from sklearn._config import get_config
 from sklearn.externals import array_api_compat
 from sklearn.utils import _array_api
 

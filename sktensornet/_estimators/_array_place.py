@@ -67,7 +67,7 @@ class ArrayPlace:
 
     def __getstate__(self) -> dict:
         """With arrays of NumPy, which can be read on a machine without the device."""
-        state = super().__getstate__()  # type: ignore[misc]
+        state: Any = super().__getstate__()
         place = self._place
         if place is not None:
             own = {name: to_numpy(state[name]) for name in _ARRAYS if name in state}

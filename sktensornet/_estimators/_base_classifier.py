@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._arrays._namespace import kept_place, namespace, widest
+from .._arrays._namespace import namespace, widest
 from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, labels_of, winner
 from .._distributed._by_block import by_block
@@ -160,6 +160,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         return labels_of(self._targets.classes, winner(scores))
 
     @only_if(_why_no_probabilities)
+    @by_block
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities of the classes.
 
@@ -173,9 +174,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        self._check_place(X, "predict_proba")
-        found = self.predict_log_proba(X)
-        return np.exp(found) if kept_place("X", found) is None else namespace(found).exp(found)
+        found = self._log_probabilities(X, "predict_proba")
+        return namespace(found).exp(found)
 
     @only_if(_why_no_probabilities)
     @by_block
@@ -192,7 +192,10 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        scores = self._raw_scores(X, "predict_log_proba")
+        return self._log_probabilities(X, "predict_log_proba")
+
+    def _log_probabilities(self, X: Any, method: str) -> FloatArray:
+        scores = self._raw_scores(X, method)
         xp = namespace(scores)
         found = self._targets.loss.log_probabilities(xp.astype(scores, widest(scores)))
         return xp.astype(found, scores.dtype)

@@ -45,7 +45,8 @@ class Predictor:
 
     def is_of(self, place: Place | None, *of: Any) -> bool:
         """Whether this is the place, and these are the sites, the map and the network."""
-        return place == self._place and all(one is other for one, other in zip(self._of, of, strict=True))
+        same = (one is other for one, other in zip(self._of, of, strict=True))
+        return place == self._place and all(same)
 
     def scores(self, X: FloatArray, n_threads: int) -> FloatArray:
         """Scores (n_samples, n_outputs) of all rows, in the dtype of the network."""
@@ -64,7 +65,7 @@ _predictors: WeakKeyDictionary[Any, Predictor] = WeakKeyDictionary()
 
 
 def predictor_of(estimator: Any, place: Place | None = None) -> Predictor:
-    """The predictor of a fitted estimator for samples at a place, kept as long as that and what it has learnt.
+    """The predictor of a fitted estimator, kept as long as that, its place and what it learnt.
 
     Not in the estimator, which prediction must not change, and files should not hold.
     """

@@ -300,7 +300,7 @@ def _check(parameters: Any, solver: Solver | None, lacks: Lacks) -> None:
     if solver is not None:
         require(f"solver={parameters.solver!r}", needs_of(solver), lacks)
     if "NumPy" in lacks:
-        require(lacks["NumPy"], ELSEWHERE, lacks)
+        require(lacks["NumPy"].removeprefix("an "), ELSEWHERE, lacks)
     if "free start" not in lacks and parameters.init != "identity":
         require(init, NAMED_START, lacks)
     if "free start" not in lacks and parameters.init in GATHERED_INITS:

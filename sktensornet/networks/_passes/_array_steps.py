@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -89,7 +90,7 @@ class ArrayMemory:
         tail = x.shape[1:] if self.buffers[view.buffer].sampled else ()
         long = [k for k, length in enumerate(view.shape) if length > 1]
         order = sorted(long, key=lambda k: -view.strides[k])
-        offset, head = view.offset, ()
+        offset, head = view.offset, tuple[int, ...]()
         for k in order:
             step, length = view.strides[k], view.shape[k]
             first, offset = divmod(offset, step) if step > 0 else (0, -1)
@@ -200,7 +201,7 @@ def _calls(step: Step, memory: ArrayMemory, does: Operations) -> list[Call]:
     """The calls of a step, one for each place along the first axis where views ask for that."""
     try:
         x = [memory.array(view) for view in step.inputs]
-        out = [None if view is None else memory.array(view) for view in step.outputs]
+        out: list[Any] = [None if v is None else memory.array(v) for v in step.outputs]
     except LookupError:
         parts = [
             step._replace(
@@ -275,13 +276,13 @@ def _by_messages(
 ) -> list[Call]:
     _, matrix, gradient, left, right, between, each = x
     product = memory.scratch(*each.shape[:-1])
-    calls: list[Call] = [lambda: does.matmul(matrix, gradient, between)]
+    calls: list[Call] = [partial(does.matmul, matrix, gradient, between)]
     for target, other, axis in ((out[0], right, 1), (out[1], left, 2)):
         if target is not None:
             own = memory.xp.expand_dims(other, axis=axis)
             calls += [
-                lambda own=own: does.multiply(each, own, product),
-                lambda axis=axis, target=target: does.sum(product, 3 - axis, target),
+                partial(does.multiply, each, own, product),
+                partial(does.sum, product, 3 - axis, target),
             ]
     return calls
 

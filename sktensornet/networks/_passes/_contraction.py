@@ -201,7 +201,7 @@ class Contraction:
         """
         work = Workspace() if work is None else work
         prepared = cores if isinstance(cores, Prepared) else self.prepare(cores)
-        n = features[0].shape[0] if isinstance(features, list) else features.shape[1]
+        n = features[0].shape[0] if isinstance(features, list | tuple) else features.shape[-2]  # type: ignore[union-attr]
 
         def make() -> Pass | ArrayPass:
             plan = self.plan(wants_tape)

@@ -12,10 +12,11 @@ from ..._arrays._typing import Features, FloatArray, IntArray
 from ..._arrays._workspace import Workspace
 from .._cores import tied
 from .._tree import Tree
+from ._array_pass import ArrayPass
 from ._contraction import Contraction
 from ._pass import Pass, Prepared
 
-Tapes = list[tuple[int, "slice | IntArray", Pass]]
+Tapes = list[tuple[int, "slice | IntArray", "Pass | ArrayPass"]]
 
 
 class PreparedCores(NamedTuple):
