@@ -154,19 +154,17 @@ def kept_place(name: str, array: Any) -> Place | None:
         If it is of a library whose arrays cannot be written to, or on a device and
         scikit-learn is not told to leave it there.
     """
-    if isinstance(array, np.ndarray) or not array_api_compat.is_array_api_obj(array):
+    place = _elsewhere(array)
+    if place is None:
         return None
-    if array_api_compat.is_dask_array(array):
-        return None
-    place = place_of(array)
     if get_config()["array_api_dispatch"]:
-        if place is None or place.name in LIBRARIES:
+        if place.name in LIBRARIES:
             return place
         raise ValueError(
             f"{name} is an array of {place.name}, but those of {', '.join(LIBRARIES)} and NumPy "
             f"are taken; pass numpy.asarray({name})."
         )
-    if place is not None and place.name in ("torch", "cupy") and not place.is_host:
+    if place.name in LIBRARIES and not place.is_host:
         raise ValueError(
             f"{name} is an array of {place}, which NumPy cannot read; call within "
             "sklearn.config_context(array_api_dispatch=True), with SCIPY_ARRAY_API=1 in the "
@@ -176,8 +174,17 @@ def kept_place(name: str, array: Any) -> Place | None:
 
 
 def host(name: str, array: Any) -> Any:
-    """What a user passes by some name, as an array of NumPy if it is to stay elsewhere."""
-    return array if kept_place(name, array) is None else to_numpy(array)
+    """What a user passes by some name, in NumPy if it is an array of another library."""
+    kept_place(name, array)
+    place = _elsewhere(array)
+    return array if place is None or place.name not in LIBRARIES else to_numpy(array)
+
+
+def _elsewhere(array: Any) -> Place | None:
+    """Where an array is, if it is one, and neither NumPy's nor of blocks."""
+    if not array_api_compat.is_array_api_obj(array) or array_api_compat.is_dask_array(array):
+        return None
+    return place_of(array)
 
 
 def restored(name: str, device: str) -> Place | None:

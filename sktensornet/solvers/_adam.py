@@ -30,7 +30,7 @@ class _Moments:
     scratch: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.scratch = namespace(self.first).empty_like(self.first)
+        self.scratch = namespace(self.first).zeros_like(self.first)
 
     def moved(self, move: Callable[[Any], Any]) -> _Moments:
         """Of arrays elsewhere."""
