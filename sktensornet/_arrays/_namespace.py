@@ -59,13 +59,13 @@ def filled(value: float, shape: tuple[int, ...], like: Any) -> Any:
 
 
 def rows_of(array: Any, rows: Any) -> Any:
-    """Some rows of an array, by a slice or by integers of NumPy."""
+    """Some rows of an array, by a slice or by integers, of NumPy or where the array is."""
     if isinstance(array, np.ndarray):
         return array[rows]
     if isinstance(rows, slice):
         return array[rows, ...]
-    xp = namespace(array)
-    return xp.take(array, xp.asarray(rows, device=device_of(array)), axis=0)
+    place = Place(namespace(array), device_of(array))
+    return place.xp.take(array, place.put(rows), axis=0)
 
 
 def each(arrays: Any) -> list[Any]:

@@ -63,7 +63,7 @@ class ArrayObjective(Objective):
         total: Any = None
         for group in self._groups(self._chunks(n, rows is None)):
             part = slice(group[0].start, group[-1].stop)
-            where = part if rows is None else rows[part]
+            where = part if rows is None else self._place.put(rows[part])
             noise = None
             if dropout:
                 draws = [np.random.default_rng((seed, own.start)) for own in group]

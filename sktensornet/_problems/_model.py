@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays._namespace import Place, each, namespace, widest
+from .._arrays._namespace import Place, each, namespace, rows_of, widest
 from .._arrays._parallel import ChunkPool, chunks
 from .._arrays._typing import FloatArray, IntArray
 from .._arrays._workspace import Workspace
@@ -65,6 +65,8 @@ class Model:
         self.sites = sites
         self.feature_map = feature_map if place is None else feature_map.moved(place)
         self.place = place
+        if place is not None:
+            self._columns = place.put(sites.columns.reshape(-1))
         self.tree = tree
         self.message_sizes = message_sizes
         self.batched = batched
@@ -170,7 +172,7 @@ class Model:
         wants_tape: bool = True,
     ) -> tuple[FloatArray, Any]:
         """Scores (n_samples, n_outputs) of a chunk in float64, and a tape kept in `work`."""
-        sites = self.sites.extract(X)
+        sites = self._extract(X)
         features, saved = self.feature_map.forward(parameters, sites)
         masks = None
         if dropout is not None:
@@ -180,6 +182,13 @@ class Model:
         raw, tape = self._function.forward(cores, features, work, wants_tape, self._known(sites))
         scores = raw[0, ...] if raw.shape[0] == 1 else raw[..., 0].mT
         return namespace(scores).astype(scores, widest(scores)), (saved, masks, tape)
+
+    def _extract(self, X: Any) -> Any:
+        """As `Sites.extract`, wherever X is."""
+        if self.place is None:
+            return self.sites.extract(X)
+        taken = rows_of(X.mT, self._columns)
+        return self.place.xp.reshape(taken, (*self.sites.columns.shape, X.shape[0])).mT
 
     def _known(self, sites: FloatArray) -> IntArray | None:
         """With shared cores, the number of sites of each sample before an end that is missing."""

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._arrays._immutable import ReadOnlyArrays
-from .._arrays._namespace import namespace, rows_of
 from .._arrays._typing import FloatArray, IntArray
 from .._support._documentation_links import DocumentationLinkMixin
 
@@ -109,9 +108,6 @@ class Sites(ReadOnlyArrays):
             If X has fewer columns than the sites name.
         """
         self.check(X.shape[1])
-        if not isinstance(X, np.ndarray):
-            taken = rows_of(X.mT, self.columns.reshape(-1))
-            return namespace(X).reshape(taken, (*self.columns.shape, X.shape[0])).mT
         by_column = np.take(np.ascontiguousarray(X.T), self.columns, axis=0, mode="clip")
         return by_column.mT
 
