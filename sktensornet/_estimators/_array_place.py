@@ -32,6 +32,15 @@ def takes_arrays(estimator: Any) -> bool:
     )
 
 
+def in_numpy(estimator: Any) -> Any:
+    """A fitted estimator whose arrays are NumPy's: itself, or a copy."""
+    if estimator._place is None:
+        return estimator
+    moved = copy(estimator)
+    moved._settle(None)
+    return moved
+
+
 class ArrayPlace:
     """Mixin of estimators whose arrays follow X, as scikit-learn's ``array_api_dispatch`` asks."""
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._arrays._namespace import namespace, widest
+from .._arrays._namespace import host, namespace, widest
 from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, labels_of, winner
 from .._distributed._by_block import by_block
@@ -110,11 +110,11 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             The fitted estimator.
         """
         if classes is not None and hasattr(self, "classes_"):
-            given = np.unique(classes)
-            if not np.array_equal(given, self.classes_):
+            given = np.unique(host("classes", classes))
+            if not np.array_equal(given, self._targets.classes):
                 raise ValueError(
                     f"classes={classes!r} is not the same as at the first call to partial_fit: "
-                    f"{self.classes_!r}."
+                    f"{self._targets.classes!r}."
                 )
         if isinstance(self.class_weight, str):
             raise ValueError(
@@ -205,8 +205,9 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         classes = options.get("classes", y)
         if classes is None:
             raise ValueError("classes must be passed at the first call to partial_fit.")
+        found = np.unique(host("classes", classes))
         return Labels(
-            check_classes(np.unique(classes), None if known is None else known.classes, self),
+            check_classes(found, None if known is None else known.classes, self),
             CLASSIFICATION_LOSSES[self.loss](),
             self.class_tensors == "separate",
         )

@@ -50,13 +50,14 @@ def read_again(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Read:
 
 def read_input(estimator: Any, X: Any) -> FloatArray:
     """X as a fitted model takes it, in NumPy."""
-    return read_there(estimator, host("X", X), None)
+    return read_there(estimator, X, None)
 
 
 @_quiet
 def read_there(estimator: Any, X: Any, place: Place | None) -> Any:
-    """X as a fitted model takes it, where it is."""
+    """X as a fitted model takes it, at a place of another library, or in NumPy."""
     check_is_fitted(estimator)
+    X = host("X", X) if place is None else X
     dtype = estimator.network_.dtype
     checks = _floats(estimator, dtype if place is None else place.dtype(dtype))
     if estimator.columns_.encoder is not None:

@@ -22,7 +22,8 @@ def test_arrays_go_there_and_back(place):
     there = place.put(x)
     assert place_of(there) == place == restored(*place.names)
     assert place.put(there) is there
-    assert namespace(there) is place.xp and namespace(x) is np
+    assert namespace(there) is place.xp
+    assert namespace(x) is np
     np.testing.assert_array_equal(to_numpy(there), x)
     assert place.numpy_dtype(place.put(x, np.float32)) == np.float32
     there[0, 0] = 7.0
@@ -55,7 +56,7 @@ def test_dispatch_keeps_them_where_they_are(place, dispatch):
 
 def test_an_array_on_a_device_asks_for_dispatch():
     torch = pytest.importorskip("torch")
-    with pytest.raises(ValueError, match="y is an array of torch on meta.*array_api_dispatch=True"):
+    with pytest.raises(ValueError, match=r"y is .* on meta.*array_api_dispatch=True"):
         host("y", torch.empty(2, device="meta"))
 
 

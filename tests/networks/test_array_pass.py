@@ -37,7 +37,13 @@ def drawn(tree, n_batch, size, factor, merges, place=None):
 @pytest.mark.parametrize("name", TREES)
 @pytest.mark.parametrize(
     ("n_batch", "size", "factor", "merges"),
-    [(1, 2, 1.0, True), (1, 3, 1.0, False), (3, 2, 1.0, True), (1, 2, 1e3, False), (3, 2, 1e-4, True)],
+    [
+        (1, 2, 1.0, True),
+        (1, 3, 1.0, False),
+        (3, 2, 1.0, True),
+        (1, 2, 1e3, False),
+        (3, 2, 1e-4, True),
+    ],
 )
 def test_scores_and_derivatives_are_those_of_numpy(place, name, n_batch, size, factor, merges):
     """With factors that take messages out of the safe range, too."""
