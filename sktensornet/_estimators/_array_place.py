@@ -32,6 +32,19 @@ def takes_arrays(estimator: Any) -> bool:
     )
 
 
+def placed(attributes: dict[str, Any], place: Place | None) -> dict[str, Any]:
+    """Fitted attributes at a place, or in NumPy; text stays there."""
+    found = dict(attributes)
+    for name in _ARRAYS:
+        if name in found:
+            value = to_numpy(found[name])
+            moves = place is not None and value.dtype.kind in "biuf"
+            found[name] = place.put(value) if moves and place is not None else value
+    if place is not None:
+        found["_anchor"] = place.empty((0,), np.float64)
+    return found
+
+
 def in_numpy(estimator: Any) -> Any:
     """A fitted estimator whose arrays are NumPy's: itself, or a copy."""
     if estimator._place is None:
@@ -53,16 +66,9 @@ class ArrayPlace:
 
     def _settle(self, place: Place | None) -> None:
         """Be at a place."""
-        for name in _ARRAYS:
-            value = vars(self).get(name)
-            if value is None:
-                continue
-            value = to_numpy(value)
-            moves = place is not None and value.dtype.kind in "biuf"
-            setattr(self, name, place.put(value) if moves and place is not None else value)
-        self.__dict__.pop("_anchor", None)
-        if place is not None:
-            self._anchor = place.empty((0,), np.float64)
+        own = vars(self)
+        own.pop("_anchor", None)
+        own.update(placed({name: own[name] for name in _ARRAYS if name in own}, place))
 
     def _check_place(self, X: Any, method: str) -> None:
         """Raise if X is elsewhere, as the estimators of scikit-learn do."""

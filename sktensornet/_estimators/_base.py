@@ -23,7 +23,7 @@ from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
 from ..networks import Tree
 from ..patches import Sites
-from ._array_place import ArrayPlace, takes_arrays
+from ._array_place import ArrayPlace, placed, takes_arrays
 from ._compress import compressed
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
@@ -130,7 +130,7 @@ class BaseTensorNetwork(
         callbacks = Callbacks(
             self,
             {"X": shown, "y": plan.trained_on(labels), "metadata": weights},
-            lambda fitted: self._attributes(targets, fitted),
+            lambda fitted: placed(self._attributes(targets, fitted), place),
         )
         self._set(targets, fit(plan, before, callbacks), place)
         callbacks.end()

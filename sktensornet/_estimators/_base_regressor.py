@@ -44,7 +44,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
             Training data; images flattened in C order. NaN is missing; a
             DataFrame may have columns of categories. The rows of a dask array
             stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
-            "lbfgs".
+            "lbfgs". A torch tensor stays on its device under scikit-learn's
+            ``array_api_dispatch``, with "lbfgs" and "adam".
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets; not negative with ``loss="poisson"``.
         sample_weight : array-like of shape (n_samples,) or None, default=None
