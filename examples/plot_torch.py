@@ -46,6 +46,8 @@ try:
     import torch as library
 
     device = "cuda" if library.cuda.is_available() else "cpu"
+    # Products this small are faster on one thread of a processor.
+    library.set_num_threads(1)
 except ImportError:
     library, device = np, "cpu"
 print(f"arrays of {library.__name__} on {device}")
