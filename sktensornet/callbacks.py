@@ -10,12 +10,11 @@ Examples
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from copy import copy
 from importlib import import_module
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
+from uuid import uuid4
 
 import joblib
 
@@ -151,16 +150,17 @@ class Checkpoint:
 
 def _replace(path: Path, estimator: Any) -> None:
     """Write a file beside another one, and then put it in its place."""
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-        try:
+    beside = path.with_name(f".{path.name}-{uuid4().hex}")
+    try:
+        with beside.open("xb") as file:
             if path.suffix == ".skops":
                 file.write(import_module("skops.io").dumps(estimator))
             else:
                 joblib.dump(estimator, file)
             file.flush()
             os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(file.name)
-            raise
+        # Some systems replace closed files only.
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

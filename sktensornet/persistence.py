@@ -31,7 +31,7 @@ from ._data._reals import Reals
 from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
 from ._fitting._feature_moments import FeatureMoments
-from ._fitting._selection import Trial
+from ._fitting._search import Trial
 from ._fitting._unfinished import Unfinished
 from ._problems._sweep_problem import SweepRecord
 from ._support._version import InconsistentVersionWarning

@@ -64,6 +64,11 @@ def test_modules_are_short():
     assert {module: n for module, n in n_lines.items() if n > LONGEST} == {}
 
 
+def test_warnings_point_at_the_line_of_the_user():
+    warned = [module for module, source in SOURCES.items() if "warnings.warn(" in source]
+    assert all(module.startswith("_support/") for module in warned)
+
+
 def uses_format(node):
     """Whether an expression contains the attribute ``format`` (not a call of it)."""
     called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from sktensornet import networks
+
 MODULES = "import sys, json; print(json.dumps(sorted(sys.modules)))\n"
 FIT = """
 import numpy as np
@@ -53,6 +55,18 @@ def test_importing_loads_hardly_any_modules_of_others(extra):
 
 def test_tensorly_is_loaded_on_use(loaded):
     assert ["tensorly" in modules for modules in loaded] == [False, False, True]
+
+
+def test_what_a_fit_does_not_need_is_loaded_on_use(loaded):
+    for module in (
+        "networks._conversions._convert",
+        "networks._tensors._min_cut",
+        "networks._starts._moments",
+        "_distributed._lockstep",
+        "_estimators._compress",
+    ):
+        assert not any(f"sktensornet.{module}" in modules for modules in loaded[:2]), module
+    assert set(networks.__all__) == {name for name in dir(networks) if hasattr(networks, name)}
 
 
 def test_a_numba_that_does_not_load_is_not_used(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 
 Kept = TypeVar("Kept")
 
-_ALIGNMENT = 64
+LINE = 64
 """Bytes of a line of the cache."""
 
 _MOST_KEPT = 6
@@ -19,8 +19,8 @@ sizes and the odd one at the end of the data."""
 
 def aligned(size: int) -> np.ndarray:
     """Bytes that begin at a line of the cache."""
-    block = np.empty(size + _ALIGNMENT, np.uint8)
-    first = -block.ctypes.data % _ALIGNMENT
+    block = np.empty(size + LINE, np.uint8)
+    first = -block.ctypes.data % LINE
     return block[first : first + size]
 
 

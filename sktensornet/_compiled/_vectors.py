@@ -16,13 +16,12 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .._arrays._workspace import LINE
+
 VECTOR = 32
 """Bytes of a vector."""
 VECTORS, _ROWS = 3, (4, 2, 1)
 """Vectors of samples, or columns, by rows: their sums and one operand fill 16 registers."""
-
-_LINE = 64
-"""Bytes of a line of the cache."""
 
 TILE = VECTOR * VECTORS
 """Bytes of a row of the samples that are taken at a time."""
@@ -85,7 +84,7 @@ class Lanes:
         pointer, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [pointer, flag, flag, flag])
         prefetch = self._builder.module.declare_intrinsic("llvm.prefetch", [pointer], kind)
-        for line in range(0, TILE, _LINE):
+        for line in range(0, TILE, LINE):
             ahead = self._builder.inttoptr(self.at(address, (1, TILE + line)), pointer)
             self._builder.call(prefetch, [ahead, flag(0), flag(3), flag(1)])
         return self.load_tile(address)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils import _safe_indexing, check_array
+
+from .._support._warn import warn_user
 
 _CATEGORIES = (nw.Categorical, nw.Enum, nw.String, nw.Boolean)
 _DATES = (nw.Datetime, nw.Date, nw.Duration, nw.Time)
@@ -138,12 +139,12 @@ class Columns:
             found[label] = [word for word in new if word not in known]
         found = {label: new for label, new in found.items() if new}
         if found:
-            warnings.warn(
+            warn_user(
                 f"the columns {list(found)!r} have levels that the fit, or the first batch, had "
-                f"not, such as {next(iter(found.values()))[0]!r}; they count as missing. Begin "
-                "partial_fit with a batch that has all levels.",
+                f"not, such as {next(iter(found.values()))[0]!r}; they count as missing. Levels "
+                "are learnt by a fit with warm_start=False, and by the first batch of "
+                "partial_fit: pass data that has all of them there.",
                 UserWarning,
-                stacklevel=2,
             )
 
 
@@ -269,13 +270,12 @@ def _warn_of_numbers(columns: dict[Any, np.ndarray]) -> list:
     if found:
         other = next((word for word in found.values() if word is not None), None)
         reason = "" if other is None else f", apart from text such as {other!r}"
-        warnings.warn(
+        warn_user(
             f"the columns {list(found)!r} hold numbers as text{reason}, which are taken for "
             "categories without an order; make them numbers, as pandas.to_numeric(column, "
             "errors='coerce') does, with NaN for what is none. If they are categories, list all "
             "columns of categories in categorical_features.",
             UserWarning,
-            stacklevel=2,
         )
     return list(found)
 
@@ -287,11 +287,10 @@ def _warn_of_identifiers(levels: dict[Any, np.ndarray], n_rows: int) -> None:
     found = {label: len(own) for label, own in levels.items() if len(own) > _MOST_LEVELS * n_rows}
     if found:
         counts = ", ".join(str(count) for count in found.values())
-        warnings.warn(
+        warn_user(
             f"the columns {list(found)!r} look like identifiers, of which little can be learnt: "
             f"they have {counts} levels in {n_rows} rows; leave them out.",
             UserWarning,
-            stacklevel=2,
         )
 
 

@@ -12,6 +12,7 @@ from .._problems._objective import Objective
 from ._blocks import _shared, read
 
 _SUMMED_AT_ONCE = 8
+"""Blocks whose gradients are added in one task, so that a worker holds no more of them."""
 
 
 class BlockObjective(Objective):

@@ -24,10 +24,8 @@ from .._support._version import VersionedEstimator
 from ..networks import Tree
 from ..patches import Sites
 from ._array_place import ArrayPlace, placed, takes_arrays
-from ._compress import compressed
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
-from ._from_fitted import converted
 from ._importances import ColumnImportances
 from ._predictor import predictor_of
 from ._reading import allows_nan, read, read_again, read_arrays, read_there
@@ -116,12 +114,14 @@ class BaseTensorNetwork(
         else:
             data, labels, weight = read_again(self, X, y, sample_weight)
         random_state = check_random_state(self.random_state)
-        known, split = (None, None) if before is None else (self._targets, before.split)
+        known, split, earlier_map = None, None, None
+        if before is not None:
+            known, split, earlier_map = self._targets, before.split, before.feature_map
         place = kept_place("X", X)
         targets, samples = self._understood(data, labels, weight, known)
         samples = replace(samples, place=place)
         context = self._automatic, self._tree, self.columns_, targets
-        plan = plan_fit(self, *context, samples, random_state, split)
+        plan = plan_fit(self, *context, samples, random_state, split, earlier_map)
         if before is not None:
             alpha = before.alpha if self.alpha == "auto" else float(self.alpha)
             plan = plan.going_on_from(before.model, alpha, before.sweeps is not None)
@@ -266,6 +266,8 @@ class BaseTensorNetwork(
         >>> max(clf.network_.ranks), max(small.network_.ranks), small.score(X, y) > 0.95
         (8, 3, True)
         """
+        from ._compress import compressed
+
         check_is_fitted(self)
         data = None
         if X is not None and y is not None:
@@ -366,4 +368,6 @@ class BaseTensorNetwork(
         >>> tree.rank
         3
         """
+        from ._from_fitted import converted
+
         return converted(cls, BaseTensorNetwork, estimator, rank, rank_tol, random_state, params)

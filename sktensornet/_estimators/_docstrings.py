@@ -51,14 +51,17 @@ shared_cores : bool, default=False
     scale s of the features, which makes an interaction of k columns cost
     s^(-2k): by the leave-one-out residuals of the kernel ridge regression that
     the model is without a limit on the ranks, then, for sweeping solvers, by
-    the held-out loss of a few one-sweep fits on at most 2000 samples, from the
-    best of which the fit goes on. Where the kernel explains less than half, one
-    of these starts from products of features, at a smaller rank that then stays
-    if it does best. With a positive number only the scale is chosen, in the same
-    way, at that alpha, unless the maps have one. To fix what was chosen,
-    give ``alpha_`` here, and ``scale_`` to the maps of all columns,
-    those of categories included; where all are numbers, by
-    ``feature_map={scaled}``. That fit begins one sweep earlier. It is 1e-4 where
+    the held-out loss of a few one-sweep fits on at most 2000 samples, or 40 for
+    each feature of the widest site, from the best of which the fit goes on.
+    Where the kernel explains less than half, ``init="identity"``, and there are at
+    most 25 columns and joint scores for half of the rank, others of twenty sweeps
+    start from products of features, at a smaller rank that then stays if they do
+    better. With a positive number only
+    the scale is chosen, by the kernel and one-sweep fits at that alpha, unless
+    the maps have one. To fix what was chosen, give ``alpha_`` here, and
+    ``scale_`` to the maps of all columns, those of categories included; where
+    all are numbers, by ``feature_map={scaled}``. That fit starts as ``init``
+    says, not from the best of the short fits. It is 1e-4 where
     nothing is chosen: for ``patches``, trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
     0 for other products with the Frobenius penalty, which they do not have.
@@ -86,8 +89,9 @@ max_iter : int or None, default=None
 tol : float, default=1e-4
     "lbfgs" stops when no component of the gradient exceeds it, or when the
     last ``n_iter_no_change`` steps have lowered the objective F by no more than
-    ``tol * max(1, F)``; "als" when its last sweep has, or where ``alpha="auto"``
-    chose by no more than ``100 * tol * F``. With ``early_stopping``,
+    ``tol * max(1, F)``; "als" when its last sweep has, or, where ``alpha="auto"``
+    chose, when the next one is expected to lower it by no more than
+    ``100 * tol * F``, as decreases so far go on as a geometric series. With ``early_stopping``,
     the least improvement of the validation score that counts. "adam" without
     ``early_stopping`` runs its whole schedule.
 init : {"identity", "linear", "moments", "interactions"} or TensorNetwork, \
@@ -190,9 +194,10 @@ feature_importances_ : ndarray of shape (n_features,)
     Share of each column in the variance of the scores, the interactions that it
     takes part in included, under the product of the marginals of the training
     data: the mean over the outputs of total Sobol indices, scaled to sum 1, as
-    from `sktensornet.inspection.variance_shares`. There is none with
-    ``patches``, ``shared_cores`` or another ``product``, nor after
-    ``partial_fit``; the error says so.
+    from `sktensornet.inspection.variance_shares`. Outputs that vary by rounding
+    only count as zeros. There is none with ``patches``, ``shared_cores`` or
+    another ``product``, nor for columns of more than 64 features that are no
+    categories, or of more than 1024, nor after ``partial_fit``; the error says so.
 alpha_ : float
     The penalty of the fit.
 scale_ : float or None

@@ -14,6 +14,7 @@ from ..networks import TensorNetwork, convert
 from ._constraints import check_parameters
 
 _MOST_GROWTH = 20
+"""A user who did not expect it must hear of it; exact conversions of small networks stay below."""
 
 
 def converted(

@@ -29,7 +29,7 @@ class ColumnImportances:
             reason = ""
             if name == "feature_importances_" and "network_" in vars(self):
                 parts = self.network_, self.patches_, self._feature_moments
-                reason = f" {why_no_importances(*parts)}"
+                reason = f" {why_no_importances(*parts) or 'before the fit has ended.'}"
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r}{reason}"
             )

@@ -11,11 +11,12 @@ from .._problems._model import Model
 from ..networks import TensorNetwork
 from ._make_model import at_rank
 from ._plan import Plan
-from ._selection import Selection, Trial
+from ._search import Trial
+from ._selection import Selection
 from ._short_fits import ShortFits
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Choice:
     """What the fit goes on with.
 

@@ -24,6 +24,12 @@ _WIDEST = 1024
 """Square roots of wider covariances would take more than 8 MiB a site."""
 _ROUNDING = 1e-12
 """Directions of less variance, relative to the second moment, are those of constants."""
+_OVERLAP = 1e-9
+"""Of indicators, which are never together, products are 0 but for the rounding of their sums."""
+_LEAST_SHARE, _LEAST_VARIANCE = 1e-10, 1e-16
+"""Scores of less variance, relative to the largest second moment of one and by itself, are those
+of constants: where terms of a sum cancel, scores of constant targets have 1e-12 beside others in
+single precision, and 1e-17 by the Gram matrices in double."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,8 +38,6 @@ class FeatureMoments(ReadOnlyArrays):
 
     Parameters
     ----------
-    total : float
-        Sum of the weights.
     means : tuple of ndarray of shape (m_k,)
         For each site the mean of f.
     squares : tuple of ndarray of shape (m_k, m_k) or (m_k,)
@@ -43,28 +47,12 @@ class FeatureMoments(ReadOnlyArrays):
         two features other than the first, up to rounding: 0 for indicators.
     """
 
-    total: float
     means: tuple[FloatArray, ...]
     squares: tuple[FloatArray, ...]
     overlaps: FloatArray
 
     def __repr__(self) -> str:
         return f"FeatureMoments(n_sites={len(self.means)})"
-
-    def __add__(self, other: FeatureMoments) -> FeatureMoments:
-        """The moments over the samples of both."""
-        total = self.total + other.total
-        a, b = self.total / total, other.total / total
-
-        def mixed(ours: tuple, theirs: tuple) -> tuple:
-            return tuple(a * x + b * y for x, y in zip(ours, theirs, strict=True))
-
-        return FeatureMoments(
-            total,
-            mixed(self.means, other.means),
-            mixed(self.squares, other.squares),
-            a * self.overlaps + b * other.overlaps,
-        )
 
     def roots(self) -> list[FloatArray]:
         """For each site T with f = T g: g is 1 and functions of mean 0 and covariance I."""
@@ -97,7 +85,6 @@ def feature_moments(
 ) -> FeatureMoments:
     """Moments of the features of a fitted map over samples, in float64."""
     wide = [size > _WIDE for size in feature_map.mode_sizes]
-    total = float(weight.sum())
 
     def sums(block: FloatArray, weight: FloatArray) -> list[FloatArray]:
         found: list[FloatArray] = []
@@ -115,8 +102,8 @@ def feature_moments(
         return [*found, overlaps]
 
     with single_threaded_blas():
-        *found, overlaps = sum_rows(sums, X, weight / total, add=add_each)
-    return FeatureMoments(total, tuple(found[::2]), tuple(found[1::2]), overlaps)
+        *found, overlaps = sum_rows(sums, X, weight / weight.sum(), add=add_each)
+    return FeatureMoments(tuple(found[::2]), tuple(found[1::2]), overlaps)
 
 
 def orthonormal(mean: FloatArray, covariance: FloatArray) -> FloatArray:
@@ -157,13 +144,27 @@ def why_no_importances(
         return f"{why}; use sktensornet.inspection.variance_shares."
     for k, square in enumerate(moments.squares):
         if square.ndim == 1 and (
-            moments.overlaps[k] > 1e-9 * square.sum() or len(square) > _WIDEST
+            moments.overlaps[k] > _OVERLAP * square.sum() or len(square) > _WIDEST
         ):
             return (
                 f"with the {len(square)} local features of column {sites.columns[k, 0]}, of which "
                 "no Gram matrix is kept; use sktensornet.inspection.variance_shares."
             )
     return None
+
+
+def inverse_variances(norms: FloatArray) -> FloatArray:
+    """One over the variances of the scores, 0 for those that vary by rounding only.
+
+    Parameters
+    ----------
+    norms : ndarray of shape (n_outputs, 1 + n_orders)
+        Squares of the means, and parts of the variances; in units of order one, as scores of
+        standardised targets and logarithms of odds are.
+    """
+    variance = norms[:, 1:].sum(axis=1)
+    varies = variance > max(_LEAST_SHARE * norms.sum(axis=1).max(), _LEAST_VARIANCE)
+    return np.divide(1.0, variance, out=np.zeros_like(variance), where=varies)
 
 
 def importances(network: TensorNetwork, moments: FeatureMoments) -> FloatArray:
@@ -182,7 +183,7 @@ def importances(network: TensorNetwork, moments: FeatureMoments) -> FloatArray:
     """
     with single_threaded_blas():
         grams = GradedGrams(change_modes(network, moments.roots()), 0, per_output=True)
-        variance = grams.squared_norms()[:, 1:].sum(axis=1)
+        inverse = inverse_variances(grams.squared_norms())
         by_site = np.stack([grams.site_norms(k)[1] for k in range(network.n_sites)])
-    shares = (by_site / np.where(variance > 0, variance, np.inf)).mean(axis=1)
+    shares = (by_site * inverse).mean(axis=1)
     return shares / max(shares.sum(), np.finfo(float).tiny)

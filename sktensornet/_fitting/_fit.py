@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import cache, wraps
 from typing import Any
 
 import numpy as np
@@ -25,13 +25,13 @@ from ._choose_alpha import Choice, choose
 from ._feature_moments import FeatureMoments, moments_of_fit
 from ._plan import Plan
 from ._problem import objective, sweep_problem
-from ._selection import Trial
+from ._search import Trial
 from ._start import Start, make_start
 from ._training import EarlyStopping, Reached, Training
 from ._unfinished import Unfinished, key_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fitted:
     """What a fit leaves behind.
 
@@ -133,14 +133,15 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     left = None if before is None else before.unfinished
     if left is not None:
         left = left.checked(plan, choice.alpha)
-    if choice.rank is not None:
-        plan = replace(plan, rank=choice.rank)
-    make = make_start(plan.init, model, plan.targets, plan.train, choice.alpha, plan.random_state)
+    asked, rank = plan, choice.rank if left is None else left.rank
+    if rank is not None:
+        plan = replace(plan, rank=rank)
+    starts = _starts(plan, model, choice.alpha)
     start: FloatArray | None = None
     if before is not None:
         start = before.theta
     elif choice.network is None:
-        start = make(plan.random_state)
+        start = starts()(plan.random_state)
     max_iter = plan.max_iter
     if start is None and plan.is_short and plan.search is not None:
         max_iter -= plan.search.sweeps
@@ -157,7 +158,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
             problem = sweep_problem(plan, model, plan.train, choice.alpha, pool)
         else:
             known = before.origin if before is not None and left is not None else None
-            origin = _origin(plan, before, make) if known is None else known
+            origin = _origin(plan, before, starts) if known is None else known
             problem = objective(plan, model, plan.train, choice.alpha, origin, pool)
         point = choice.network if start is None else problem.start(start)
 
@@ -181,9 +182,10 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
             outcome = Outcome(point, False) if reached is None else reached()
             unfinished = None
             if training.loss_curve:
-                key = key or key_of(plan, choice.alpha)
+                key = key or key_of(asked, choice.alpha)
                 unfinished = Unfinished(
                     key,
+                    plan.rank,
                     max_iter,
                     training.stopped,
                     outcome.state,
@@ -211,19 +213,23 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
             options["state"] = state
         elif left is not None:
             options["max_iter"] = ends - len(done)
-            _warn_of_new_memory(solver, len(done))
         callbacks.begin(max_iter - len(done), solver.iteration_name)
         if ends > len(done):
             training.begin(point)
-        outcome = problem.minimize(
-            solver,
-            point,
-            tol=plan.tol,
-            patience=plan.patience,
-            random_state=random_state,
-            monitor=training,
-            **options,
-        )
+            if left is not None and state is None:
+                _warn_of_new_memory(solver, len(done))
+        if options["max_iter"] > 0:
+            outcome = problem.minimize(
+                solver,
+                point,
+                tol=plan.tol,
+                patience=plan.patience,
+                random_state=random_state,
+                monitor=training,
+                **options,
+            )
+        else:
+            outcome = Outcome(point, False, records=(before and before.sweeps) or [])
         found = fitted(
             training.best(outcome.point), sweeps=outcome.records if solver.sweeps else None
         )
@@ -251,11 +257,11 @@ def advance(plan: Plan, before: Fitted | None) -> Fitted:
         What it goes on from.
     """
     model, solver = plan.model, plan.solver
-    make = make_start(plan.init, model, plan.targets, plan.train, plan.alpha, plan.random_state)
-    theta = make(plan.random_state) if before is None else before.theta
+    starts = _starts(plan, model, plan.alpha)
+    theta = starts()(plan.random_state) if before is None else before.theta
     origin = None if before is None else before.origin
     if origin is None:
-        origin = _origin(plan, before, make)
+        origin = _origin(plan, before, starts)
     # A call that fails half-way must leave those before as they were.
     state = None if before is None else deepcopy(before.solver_state)
     with ChunkPool(effective_threads(plan.n_jobs)) as pool:
@@ -299,11 +305,17 @@ def _check_finite(fitted: Fitted) -> None:
     )
 
 
-def _origin(plan: Plan, before: Fitted | None, make: Start) -> FloatArray:
+def _starts(plan: Plan, model: Model, alpha: float) -> Callable[[], Start]:
+    """Gives the start of the plan, which is found once, when it is first asked for."""
+    common = plan.init, model, plan.targets, plan.train, alpha, plan.random_state
+    return cache(lambda: make_start(*common))
+
+
+def _origin(plan: Plan, before: Fitted | None, starts: Callable[[], Start]) -> FloatArray:
     """The start without noise, to which some penalties pull."""
     if before is not None and isinstance(plan.init, TensorNetwork):
         return before.theta
-    return make(None)
+    return starts()(None)
 
 
 def _early_stopping(plan: Plan, problem: Any) -> EarlyStopping | None:

@@ -11,8 +11,16 @@ from .._data._columns import Columns
 from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
-from ..feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, MixedMap, OneHotMap, PCAMap
-from ..feature_maps._missing import with_missing
+from ..feature_maps import (
+    FEATURE_MAPS,
+    AffineMap,
+    FeatureMap,
+    FittedMap,
+    MixedMap,
+    OneHotMap,
+    PCAMap,
+)
+from ..feature_maps._missing import sites_with_missing, with_missing
 from ..networks import TensorNetwork, Tree
 from ..patches import SingleColumns, Sites
 from ._start import check_network
@@ -81,14 +89,23 @@ def make_model(
     targets: Targets,
     train: Samples,
     random_state: np.random.RandomState,
+    before: FittedMap | None = None,
 ) -> Model:
-    """The model, its feature map fitted to the samples."""
+    """The model, its feature map fitted to the samples.
+
+    Which columns say that a value is missing stays as it was in the map `before`.
+    """
     X, n_outputs, batched = train.X, targets.n_scores, targets.are_separate
     sites = (parameters.patches or SingleColumns()).fit(X.shape[1])
     sites.check(X.shape[1])
     feature_map = chosen.fit(X, sites.columns, train.weight, random_state)
     if parameters.patches is None and not parameters.shared_cores:
-        feature_map = with_missing(feature_map, X, sites.columns, train.weight)
+        missing = (
+            sites_with_missing(X, sites.columns, train.weight)
+            if before is None
+            else getattr(before, "missing_sites", np.empty(0, np.intp))
+        )
+        feature_map = with_missing(feature_map, missing)
     if parameters.shared_cores and len(set(feature_map.mode_sizes)) > 1:
         raise ValueError(
             f"shared_cores=True needs as many local features at every site, but feature_map="

@@ -14,7 +14,7 @@ from .._data._columns import Columns
 from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
-from ..feature_maps import FeatureMap
+from ..feature_maps import FeatureMap, FittedMap
 from ..networks import TensorNetwork, Tree
 from ..patches import Sites
 from ..solvers import ALS, LBFGS, SOLVERS, Adam, Solver
@@ -39,16 +39,18 @@ from ._search import Search, ranks_of_products
 from ._start import GATHERED_INITS
 
 DEFAULT_ALPHA = 1e-4
-"""The penalty where nothing is chosen."""
+"""The penalty where nothing is chosen; not tuned."""
 
 LBFGS_LIMIT = 5_000_000
-"""The largest n_samples * n_parameters for which "auto" takes L-BFGS."""
+"""The largest n_samples * n_parameters for which "auto" takes L-BFGS: digits of 8 x 8 pixels are
+below, MNIST is above, where a step over all samples takes as long as hundreds of mini-batches."""
 LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
 WIDEST_SWEPT = 320
 """The largest number of features of a site for which "auto" takes ALS: two columns of 300
 levels and 20,000 rows are swept in 25 s, one of 500 levels already needs over a gigabyte."""
 MOST_SWEPT = 100_000_000
-"""The largest number of features of all samples and sites for which "auto" takes ALS."""
+"""The largest number of features of all samples and sites for which "auto" takes ALS, which keeps
+them while it sweeps: 0.8 GB in double precision."""
 
 FEWER_STEPS, MANY_SITES, MANY_OUTPUTS = 2, 11, 8
 """Steps of a local solve, from how many sites on and below how many scores, where "auto"
@@ -56,7 +58,7 @@ takes ALS and the loss is not quadratic: with few sites a core is visited too se
 up for steps, and many classes need more of them."""
 
 LOCAL_SHARE_OF_TOL = 10
-"""Where "auto" takes ALS, the loss is quadratic and alpha is "auto", a local solve ends before a
+"""Where "auto" takes ALS, the loss is quadratic and alpha is chosen, a local solve ends before a
 step that gains less than this times tol of the objective: a tenth of what a sweep must gain."""
 
 SHARE_OF_TOL = 100
@@ -64,7 +66,7 @@ SHARE_OF_TOL = 100
 this times tol of it, if the decreases go on as a geometric series."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """All that the driver of a fit has to know.
 
@@ -143,7 +145,7 @@ class Plan:
         return replace(self, model=fitted, search=None, alpha=alpha)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Automatic:
     """What "auto" means for a kind of estimator.
 
@@ -168,6 +170,7 @@ def plan_fit(
     samples: Samples,
     random_state: np.random.RandomState,
     split: np.random.RandomState | None = None,
+    before: FittedMap | None = None,
 ) -> Plan:
     """The plan of a fit.
 
@@ -185,6 +188,8 @@ def plan_fit(
         Splits, fits the feature map, and goes on in the fit.
     split : RandomState or None
         What split the samples of the fit before, for a warm start.
+    before : FittedMap or None
+        That of the fit before.
 
     Raises
     ------
@@ -197,7 +202,7 @@ def plan_fit(
     if split is None and parameters.early_stopping:
         split = deepcopy(random_state)
     train, held, rows = _divide(parameters, targets, samples, again or random_state)
-    model = make_model(parameters, topology, chosen, targets, train, random_state)
+    model = make_model(parameters, topology, chosen, targets, train, random_state, before)
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
     plan = replace(plan, held=held, rows=rows, split=split)
@@ -209,7 +214,7 @@ def plan_fit(
             ranks = ranks_of_products(model.sites.n_sites, joint, plan.rank)
             search = replace(search, ranks=ranks)
         plan = replace(plan, search=search)
-    if alpha is not None:
+    if plan.search is None or alpha is not None:
         return plan
     if not (solver.sweeps and has(SHORT_FIT, lacks)):
         return plan
@@ -237,16 +242,16 @@ def plan_batch(
     parameters, automatic, topology, columns, targets, samples, random_state
         Those of `plan_fit`.
     fitted : (Model, float) or None
-        The model and the alpha of the calls before.
+        The model of the calls before, and their alpha, which "auto" keeps.
     """
     solver = Adam() if parameters.solver == "auto" else make_solver(parameters.solver)
-    if fitted is not None:
-        model, alpha = fitted
-        plan = _plan(parameters, targets, samples, model, solver, {}, random_state)
-        return replace(plan, alpha=alpha)
     chosen, lacks = _look(parameters, automatic, columns, targets, samples, solver)
-    model = make_model(parameters, topology, chosen, targets, samples, random_state)
-    return _plan(parameters, targets, samples, model, solver, lacks, random_state)
+    if fitted is None:
+        model = make_model(parameters, topology, chosen, targets, samples, random_state)
+        return _plan(parameters, targets, samples, model, solver, lacks, random_state)
+    model, alpha = fitted
+    plan = _plan(parameters, targets, samples, model, solver, lacks, random_state)
+    return replace(plan, alpha=alpha) if parameters.alpha == "auto" else plan
 
 
 def _look(
@@ -357,7 +362,7 @@ def automatic_solver(
         if not loss.is_quadratic:
             few = len(sizes) >= MANY_SITES and targets.n_scores < MANY_OUTPUTS
             return ALS(local_iter=FEWER_STEPS) if few else ALS()
-        if parameters.alpha == "auto":
+        if parameters.alpha == "auto" and has(KERNEL, lacks):
             return ALS(local_tol=min(LOCAL_SHARE_OF_TOL * parameters.tol, 0.1))
         return ALS()
     return LBFGS() if n_samples * model.size <= LBFGS_LIMIT else Adam()

@@ -7,9 +7,6 @@ from typing import Any
 from .._arrays._parallel import ChunkPool
 from .._arrays._typing import FloatArray
 from .._data._samples import Samples
-from .._distributed._block_objective import BlockObjective
-from .._distributed._block_sweeps import BlockSweeps
-from .._problems._array_objective import ArrayObjective
 from .._problems._model import Model
 from .._problems._objective import Objective
 from .._problems._sweep_problem import SweepProblem
@@ -21,6 +18,8 @@ def sweep_problem(plan: Plan, model: Model, samples: Samples, alpha: float, pool
     options: dict[str, Any] = {"alpha": alpha, "rank": plan.rank, "pool": pool}
     if samples.are_at_hand:
         return SweepProblem(model, plan.targets.loss, *samples, **options)
+    from .._distributed._block_sweeps import BlockSweeps
+
     return BlockSweeps(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
 
 
@@ -31,7 +30,11 @@ def objective(
     options: dict[str, Any] = {"alpha": alpha, "penalty": plan.penalty}
     options |= {"origin": origin, "pool": pool}
     if samples.place is not None:
+        from .._problems._array_objective import ArrayObjective
+
         return ArrayObjective(model, plan.targets.loss, *samples, **options, place=samples.place)
     if samples.are_at_hand:
         return Objective(model, plan.targets.loss, *samples, **options)
+    from .._distributed._block_objective import BlockObjective
+
     return BlockObjective(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)

@@ -36,6 +36,32 @@ class Search:
     ranks: tuple[int, int] | None = None
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A setting that was tried.
+
+    Parameters
+    ----------
+    alpha : float
+        The penalty, for as many samples as there are in all.
+    scale : float or None
+        The scale of the features; None where it was not free.
+    loss : float
+        Mean loss of samples that the trial was not trained on: of each left out
+        in turn, squared, for the first one, which is a kernel ridge regression,
+        and for others that of the estimator, over as many folds as it took to
+        tell.
+    """
+
+    alpha: float
+    scale: float | None
+    loss: float
+
+    def __repr__(self) -> str:
+        scale = "None" if self.scale is None else f"{self.scale:.3g}"
+        return f"Trial(alpha={self.alpha:.3g}, scale={scale}, loss={self.loss:.4g})"
+
+
 def ranks_of_products(n_sites: int, n_joint: int, rank: int) -> tuple[int, int] | None:
     """The least rank of a constant and a product for each joint score, and the largest.
 

@@ -13,59 +13,49 @@ from .._data._samples import Samples
 from .._problems._model import Model
 from ..networks import TensorNetwork
 from ._leave_out import left_out_loss
+from ._search import Trial
 
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+"""By factors of about two, down to where an interaction costs 400 times an effect; not finer, since
+a scale matters less than alpha."""
 _BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
+"""Of these the ones in the middle are compared first, then those on the better side."""
 _EXPONENTS = range(2, -13, -1)
 """Penalties of an effect of one column, in half decades."""
 _KERNEL_ROWS = 600
+"""Eigenvalues of a kernel of 600 rows take 0.1 s, and time grows with the cube."""
 _TRIAL_ROWS = 2_000
+"""Bounds the time of the choice for large tables; not tuned."""
 _ROWS_PER_LEVEL, _TRIAL_ENTRIES = 40, 10_000_000
 """Where a site has many features, so many rows for each of them, as long as these are no more
 numbers: with fewer rows no level is seen often enough."""
 _FOLDS, _FOLDED_ROWS = 3, 1_000
+"""With more rows one part in four is held out once: it tells as much as three folds of fewer."""
 _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
+"""A walk with fewer cannot compare two steps; with more, the choice takes longer than the fit."""
 _MOST_SOLVES = 500
+"""Solves of cores in all trials: with three folds, three trials of 55 sites."""
 _FEW_SITES = 10
 """Up to which a limit on the ranks takes too little for a larger penalty to make up for it."""
 _ROUNDING = 1e-12
+"""A kernel that varies by no more than this share of itself is constant up to rounding."""
 _LARGEST_KERNEL = 1e12
+"""Beyond, small penalties are lost beside the kernel in double precision."""
 _FEWEST_ROWS = 10
+"""So few observations tell no two settings apart; folds need twice as many. Not tuned."""
 
 Judge = Callable[[Model, float, Samples, Samples, int | None], tuple[TensorNetwork, float]]
 
 _ABOUT = 1.01
+"""Losses within one percent are alike: the noise of a few hundred residuals is larger."""
 _GAIN = 0.97
+"""A setting further from the kernel's must gain three percent, since the best of several trials on
+the same held-out rows looks better than it is. Not tuned."""
 _WIDE, _NARROW = 3, (-8, 1)
+"""From this scale on the walk first tries the other end: alpha 10^-4 s^2 at s = 0.1."""
 _PRODUCTS, _LITTLE = (-10, 5), 0.5
 """Where fits from products begin, and the share of the variance that the kernel must leave for
 them: with 4 to 9 rows for each level half a decade less overfits some folds, one more shrinks."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A setting that was tried.
-
-    Parameters
-    ----------
-    alpha : float
-        The penalty, for as many samples as there are in all.
-    scale : float or None
-        The scale of the features; None where it was not free.
-    loss : float
-        Mean loss of samples that the trial was not trained on: of each left out
-        in turn, squared, for the first one, which is a kernel ridge regression,
-        and for others that of the estimator, over as many folds as it took to
-        tell.
-    """
-
-    alpha: float
-    scale: float | None
-    loss: float
-
-    def __repr__(self) -> str:
-        scale = "None" if self.scale is None else f"{self.scale:.3g}"
-        return f"Trial(alpha={self.alpha:.3g}, scale={scale}, loss={self.loss:.4g})"
 
 
 @dataclass(frozen=True)
@@ -82,7 +72,7 @@ class _Setting:
         return 10.0 ** (0.5 * self.exponent) * _SCALES[self.scale] ** 2
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Held:
     """The network of the first fold, and sums over what was held out so far."""
 

@@ -15,18 +15,17 @@ from .._data._targets import Targets
 from .._problems._model import Model
 from ..losses import Loss
 from ..networks import TensorNetwork
-from ..networks._starts._generalized import generalized_start
 from ..networks._starts._identity import identity_start
-from ..networks._starts._interactions import interaction_start
-from ..networks._starts._linear import linear_start
-from ..networks._starts._moments import moment_start
 
 INITS = ("identity", "linear", "moments", "interactions")
 GATHERED_INITS = ("linear", "moments")
 """Those that need the features of all samples at one place."""
 _LEAST_ALPHA = 1e-6
+"""Logistic regression of classes that a plane tells apart has no optimum without a penalty."""
 _MOST_COMPARED = 20_000
+"""Correlations of so many samples are known to 0.007."""
 _ROUNDING = 1e-12
+"""Moments below, beside the targets, are sums that cancel but for rounding."""
 
 Start = Callable[["np.random.RandomState | None"], FloatArray]
 """Parameters to start from; with None, without the noise."""
@@ -67,6 +66,8 @@ def make_start(
         return lambda _: fixed
     moments = _class_moments(y, weight, bias.size) if init == "moments" else None
     if moments is not None and _tell_apart(moments, y):
+        from ..networks._starts._moments import moment_start
+
         features = model.features(X)
         cores = moment_start(contraction, features, moments, random_state)
         return lambda _: model.pack(cores, model.feature_map.parameters)
@@ -74,11 +75,17 @@ def make_start(
         terms = _telling_terms(model, loss, X, y, weight, bias.size, random_state)
         return lambda noise: _pack(model, terms(noise), True)
     if init == "linear":
+        from ..networks._starts._linear import linear_start
+
         weights, offset = _linear_model(model, loss, X, y, weight, alpha, bias.ravel())
         return lambda noise: _pack(
             model, linear_start(contraction, constants, weights, offset, noise), True
         )
-    begin = identity_start if model.tree.is_multilinear else generalized_start
+    begin: Callable[..., list[FloatArray]] = identity_start
+    if not model.tree.is_multilinear:
+        from ..networks._starts._generalized import generalized_start
+
+        begin = generalized_start
     return lambda noise: _pack(model, begin(contraction, constants, bias, noise), noise is not None)
 
 
@@ -136,6 +143,8 @@ def _telling_terms(model: Model, loss: Loss, X, y, weight, n_scores: int, random
             'init="interactions" compares fixed features with the targets, which a trained '
             'feature map has not; use feature_map="polynomial" or "spline", or init="identity".'
         )
+    from ..networks._starts._interactions import interaction_start
+
     if len(X) > _MOST_COMPARED:
         rows = random_state.choice(len(X), _MOST_COMPARED, replace=False)
         X, y, weight = X[rows], y[rows], weight[rows]

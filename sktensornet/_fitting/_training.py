@@ -17,7 +17,7 @@ Reached = Callable[[], Outcome] | None
 """What a solver tells beside a point: the outcome of a stop there."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class EarlyStopping:
     """Stop when a validation score no longer improves; remember the best state.
 

@@ -12,7 +12,7 @@ from .._support._warn import warn_user
 from ._plan import Plan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Unfinished:
     """What a snapshot of a fit has beside what is fitted so far.
 
@@ -20,10 +20,13 @@ class Unfinished:
     ----------
     key : str
         Of the data and the parameters of the fit, as `key_of` gives it.
+    rank : int
+        The cap of the ranks, which the choice of alpha may have made smaller.
     max_iter : int
         Iterations after which it ends, those so far included.
     stopped : bool
-        Whether it ends here, as early stopping or a callback asked for.
+        Whether the monitor ended it here: for early stopping, a callback, or since the
+        next iteration was expected to gain too little.
     state : object
         Of a solver that ``resumes``, or None.
     random_state : RandomState
@@ -33,6 +36,7 @@ class Unfinished:
     """
 
     key: str
+    rank: int
     max_iter: int
     stopped: bool
     state: Any

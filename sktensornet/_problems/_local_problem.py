@@ -31,7 +31,7 @@ A solve takes two products a step, and four steps unless the factors are exact;
 for a quadratic loss, where they are, they also save what those steps leave."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class State:
     """A value of the block with what is known about it.
 

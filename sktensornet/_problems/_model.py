@@ -21,7 +21,9 @@ from ..networks._passes._score_function import PreparedCores, ScoreFunction
 from ..patches import Sites
 
 _CHUNK_BYTES = 62_000_000
+"""Messages of a chunk on one thread, which bounds memory where ranks are large."""
 _MAX_CHUNK = 512
+"""Short chunks stay in the second-level cache, long ones save calls; not tuned finer."""
 _DEVICE_BYTES = 4_000_000_000
 """What a device with memory of its own holds between the two passes: calls on it should be long,
 and 8,192 samples of 64 sites of rank 64 with 8 features need 2 GB. Not tuned."""

@@ -17,7 +17,9 @@ from ._model import Model
 
 PENALTIES = ("frobenius", "start")
 _CHUNKS_PER_BATCH = 2
+"""So that a mini-batch has work for two threads."""
 _SMALLEST_CHUNK = 32
+"""Below, a call of a matrix product takes longer than its arithmetic."""
 
 
 class Objective:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 
-_OURS = ("sktensornet.", "sklearn.base", "sklearn.callback", "contextlib")
+_OURS = ("sktensornet.", "sklearn.base", "sklearn.callback", "contextlib", "numpy.")
 """Modules whose frames lie between a warning and the call of a public method."""
 
 

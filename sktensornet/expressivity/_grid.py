@@ -17,6 +17,7 @@ from ..networks._network import DENSE_LIMIT
 from ..networks._passes._contraction import Contraction
 
 _ROWS = 4_096
+"""Combinations of templates whose scores are found at once."""
 
 
 def on_templates(model: Any, templates: Any) -> TensorNetwork:

@@ -18,7 +18,9 @@ LARGEST_PRIME = 1_048_573
 """The largest prime below 2^20, the largest that ``prime`` may be in `matricization_rank`, in
 `random_network` and wherever else it is a parameter."""
 _EXACT = 2**53
+"""Whole numbers up to here are exact in double precision."""
 _PANEL = 32
+"""Columns that are eliminated before the rest is updated by one matrix product; not tuned."""
 
 
 def check_prime(prime: Any) -> int:

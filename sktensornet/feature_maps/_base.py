@@ -188,6 +188,23 @@ class FittedMap(ReadOnlyArrays, ABC):
         chosen: dict[str, Any] = {"scale": scale}
         return replace(self, **chosen) if self.has_free_scale else self
 
+    def scale_at(self, site: int) -> float:
+        """The parameter ``scale`` of the map of a site; 1 where there is none.
+
+        Parameters
+        ----------
+        site : int
+            The site.
+
+        Returns
+        -------
+        float
+            Its scale.
+        """
+        scale = getattr(self, "scale", 1.0)
+        # Some maps call the deviations of their columns so.
+        return scale if isinstance(scale, float) else 1.0
+
     def same_kind(self, other: FittedMap) -> bool:
         """Whether two maps come from the same specification; scaling may differ.
 

@@ -12,14 +12,11 @@ from .._arrays._typing import FloatArray, IntArray
 from ._base import FittedMap
 
 
-def with_missing(
-    fitted: FittedMap, X: FloatArray, columns: IntArray, sample_weight: FloatArray
-) -> FittedMap:
-    """A map with one more feature at sites whose values of positive weight are partly missing.
+def sites_with_missing(X: FloatArray, columns: IntArray, sample_weight: FloatArray) -> IntArray:
+    """The sites of which some values of positive weight are missing, and others are not.
 
     Parameters
     ----------
-    fitted : FittedMap
     X : ndarray of shape (n_samples, n_features), or Blocks
     columns : ndarray of int, shape (n_sites, 1)
     sample_weight : ndarray of shape (n_samples,)
@@ -30,24 +27,26 @@ def with_missing(
         return np.stack([unknown.any(axis=0), (~unknown).any(axis=0)])
 
     # The indicator of a column without any value would be another constant.
-    missing = sum_rows(which, X, sample_weight, add=np.logical_or).all(axis=0)[columns[:, 0]]
-    sites = np.flatnonzero(missing)
-    scale = getattr(fitted, "scale", 1.0)
+    missing = sum_rows(which, X, sample_weight, add=np.logical_or).all(axis=0)
+    return np.flatnonzero(missing[columns[:, 0]])
+
+
+def with_missing(fitted: FittedMap, sites: IntArray) -> FittedMap:
+    """A map with one more feature at some sites, if any."""
     if not len(sites):
         return fitted
+    more = np.bincount(sites, minlength=len(fitted.mode_sizes)).tolist()
     return FittedMissingMap(
-        mode_sizes=tuple(n + int(own) for n, own in zip(fitted.mode_sizes, missing, strict=True)),
+        mode_sizes=tuple(n + own for n, own in zip(fitted.mode_sizes, more, strict=True)),
         constants=tuple(
-            np.append(u, u.dtype.type(0)) if own else u
-            for u, own in zip(fitted.constants, missing, strict=True)
+            np.append(u, np.zeros(own, u.dtype))
+            for u, own in zip(fitted.constants, more, strict=True)
         ),
         has_constant=fitted.has_constant,
         parameters=fitted.parameters,
         has_free_scale=fitted.has_free_scale,
         known=fitted,
         missing_sites=sites,
-        # Some maps call the deviations of their columns so.
-        scale=scale if isinstance(scale, float) else 1.0,
     )
 
 
@@ -57,17 +56,17 @@ class FittedMissingMap(FittedMap):
 
     .. math:: f_k(x) = (f^{(0)}_k(x), \; s [x \text{ is missing}])
 
-    ``known`` is the map without it, of which a missing value says nothing.
+    ``known`` is the map without it, of which a missing value says nothing, and s its
+    scale at this site.
     """
 
     known: FittedMap
     missing_sites: IntArray
-    scale: float
 
     def with_scale(self, scale: float) -> FittedMap:
         if not self.has_free_scale:
             return self
-        return replace(self, known=self.known.with_scale(scale), scale=scale)
+        return replace(self, known=self.known.with_scale(scale))
 
     def same_kind(self, other: FittedMap) -> bool:
         return (
@@ -80,8 +79,9 @@ class FittedMissingMap(FittedMap):
         found, saved = self.known.forward(parameters, sites)
         xp, features = namespace(sites), each(found)
         for k in self.missing_sites.tolist():
-            indicator = xp.astype(xp.isnan(sites[k, ...]), sites.dtype) * self.scale
-            features[k] = xp.concat([features[k], indicator], axis=1)
+            indicator = xp.astype(xp.isnan(sites[k, ...]), sites.dtype)
+            scaled = indicator * float(self.known.scale_at(k))
+            features[k] = xp.concat([features[k], scaled], axis=1)
         return features, saved
 
     def backward(self, parameters, saved, gradient):

@@ -96,6 +96,14 @@ class FittedMixedMap(FittedMap):
     def with_scale(self, scale: float) -> FittedMap:
         return replace(self, maps=tuple(one.with_scale(scale) for one in self.maps))
 
+    def scale_at(self, site: int) -> float:
+        groups = zip(self.maps, self.groups, strict=True)
+        return next(
+            one.scale_at(int(np.flatnonzero(group == site)[0]))
+            for one, group in groups
+            if site in group
+        )
+
     def same_kind(self, other: FittedMap) -> bool:
         return (
             isinstance(other, FittedMixedMap)

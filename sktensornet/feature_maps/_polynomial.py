@@ -12,6 +12,7 @@ from ._base import LIMIT, FeatureMap, FittedMap, check_scale, standardise, unit_
 from ._quantiles import robust_moments
 
 _LARGEST = 1e4
+"""Beside larger features the constant 1 keeps less than three digits of single precision."""
 
 
 class PolynomialMap(FeatureMap):

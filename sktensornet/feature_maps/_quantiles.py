@@ -10,6 +10,7 @@ from .._arrays._typing import FloatArray
 _TAIL = 0.02
 """Share of the weight beyond which, on either side, a column's tails begin."""
 _ROUNDING = 1e-9
+"""Sums of shares of the weight are known to so much."""
 
 
 _LARGEST = float(np.finfo(np.float64).max) / 16

@@ -98,7 +98,7 @@ def _(fitted: FittedMissingMap, columns: IntArray, original: bool) -> list[Basis
     for k in fitted.missing_sites.tolist():
         matrix, functions = bases[k].matrix, bases[k].functions
         larger = np.zeros((len(matrix) + 1, len(matrix) + 1))
-        larger[:-1, :-1], larger[-1, -1] = matrix, fitted.scale
+        larger[:-1, :-1], larger[-1, -1] = matrix, fitted.known.scale_at(k)
         bases[k] = Basis(larger, (*functions, Named(int(columns[k, 0]), "{} is missing")))
     return bases
 

@@ -12,6 +12,7 @@ from ._drawing import BLUE, PALE, BaseDisplay, tidy, whole_numbers
 from ._fitted import fitted_network
 
 _WIDTH = 0.7
+"""Of bars, in units of their distance."""
 
 
 class EntanglementDisplay(BaseDisplay):

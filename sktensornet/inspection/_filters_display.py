@@ -13,6 +13,7 @@ from ._drawing import BaseDisplay, tidy
 from ._fitted import fitted_estimator
 
 _GAP = 1
+"""Pixels between filters."""
 
 
 class FiltersDisplay(BaseDisplay):

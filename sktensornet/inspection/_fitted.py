@@ -95,8 +95,8 @@ class FittedScores:
     ----------
     network : TensorNetwork
         In float64, of the outputs taken.
-    offset : ndarray of shape (n_outputs,)
-        What is added to the scores of the network.
+    scale, offset : ndarray of shape (n_outputs,)
+        The unit of the targets in training, and what is added to the scores of the network.
     outputs : ndarray of shape (n_outputs,)
         Their names.
     names : list of str
@@ -126,7 +126,7 @@ class FittedScores:
         if estimator._targets.loss.name == "poisson":
             # Scores are logarithms of the targets by their mean.
             scale, offset = np.ones(n_outputs), np.log(scale)
-        self.offset = offset[which]
+        self.scale, self.offset = scale[which], offset[which]
         network = estimator.network_
         network.tree.require_multilinear("inspection of the scores")
         free = TensorNetwork(network.tree.free(), network.cores, network.batched)

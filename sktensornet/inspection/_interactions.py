@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._typing import FloatArray, IntArray
 from .._support._checks import check_integer, check_option, check_real
+from .._support._warn import warn_user
 from ..networks import TensorNetwork, change_modes
 from ..networks._tensors._entry_search import Entries, EntrySearch, count_entries
 from ._bases import UNITS, local_bases, spell
@@ -19,6 +19,8 @@ from ._fitted import FittedScores, data_frame
 
 _FIRST_BEAM = 2_000
 _BEAM = 20_000
+"""Terms that a search keeps at each node: the first one is quick, and the second, made where it
+dropped terms that may count, is bounded by what it found. Not tuned."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -334,12 +336,11 @@ def find_entries(
         least = max(threshold, _least_of(entries, top))
     complete = entries.dropped <= least
     if not complete:
-        warnings.warn(
+        warn_user(
             f"the search for the top={top} of {total:,} terms cannot rule out terms of size up "
             f"to {entries.dropped:.3g} beside those found, which go down to {least:.3g}; pass a "
             "smaller top or order to be sure.",
             UserWarning,
-            stacklevel=3,
         )
     return entries, complete
 

@@ -11,6 +11,7 @@ from ._drawing import BLUE, GREY, RED, BaseDisplay
 from ._fitted import fitted_network
 
 _MOST_LABELS = 40
+"""More of them overlap in a figure of the usual width."""
 
 
 class NetworkDisplay(BaseDisplay):

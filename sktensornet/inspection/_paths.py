@@ -16,7 +16,9 @@ from ..networks._passes._contraction import Contraction
 _CHUNK = 256
 """Points of the paths that are contracted together: their messages stay in the cache."""
 _CHUNK_BYTES = 31_000_000
+"""Messages and features of a chunk on one thread: half of what a fit takes."""
 _BLOCK_BYTES = 64_000_000
+"""Features of the samples that are read at once."""
 SATURATED = 2.0**300
 """Where `Contraction` cuts scores off in float64."""
 
@@ -103,7 +105,9 @@ class Paths:
                     path[self._parts[site]] = steps[self._parts[site], ..., None]
                 contraction, cores = self._passes[output]
                 by_site = self._by_site(path.reshape(len(path), -1))
-                scores, tape = contraction.forward(cores, by_site, pool.workspace)
+                work = pool.workspace
+                work.clear()
+                scores, tape = contraction.forward(cores, by_site, work)
                 _checked(scores)
                 gradient = np.ones_like(scores)
                 _, slopes = contraction.backward(tape, gradient, True, wants_cores=False)

@@ -208,11 +208,29 @@ def shapley_values(
     >>> shapley_values(reg, [[1.0, 1.0, 1.0]]).values[0, :, 0].round(2)
     array([3., 3., 1.])
     """
-    scores = FittedScores(estimator, output, feature_names)
+    return values_of(*explained(estimator, X, background, output, feature_names))
+
+
+Explained = tuple[FittedScores, FloatArray, FloatArray, Paths]
+"""Scores, the samples as their model takes them, features of the background, paths between."""
+
+
+def explained(
+    estimator: Any, X: ArrayLike, background: ArrayLike | None, output: Any, names: Any
+) -> Explained:
+    """What is explained, checked."""
+    scores = FittedScores(estimator, output, names)
     data = scores.read(X)
     scores.check_no_ends(data, "X")
     start = scores.background(background)
     paths = Paths(scores.network, start, effective_threads(scores.estimator.n_jobs))
+    return scores, data, start, paths
+
+
+def values_of(
+    scores: FittedScores, data: FloatArray, start: FloatArray, paths: Paths
+) -> ShapleyValues:
+    """The values of all columns."""
     values = [paths.integrals(scores.rows(data, rows)) for rows in chunks(len(data), paths.block)]
     return ShapleyValues(
         values=np.concatenate(values),

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays._immutable import ReadOnlyArrays
-from .._arrays._parallel import chunks, effective_threads
+from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray, IntArray
-from ._fitted import FittedScores, column_index, data_frame
-from ._paths import Paths
-from ._shapley import ShapleyValues, explanation, shapley_values
+from ._fitted import column_index, data_frame
+from ._shapley import ShapleyValues, explained, explanation, values_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -206,13 +205,9 @@ def shapley_interactions(
            [3., 0., 0.],
            [0., 0., 1.]])
     """
-    values = shapley_values(estimator, X, background, output=output, feature_names=feature_names)
-    scores = FittedScores(estimator, output, feature_names)
-    chosen = _pairs(pairs, values.columns)
-    data = scores.read(X)
-    paths = Paths(
-        scores.network, scores.background(background), effective_threads(scores.estimator.n_jobs)
-    )
+    scores, data, start, paths = explained(estimator, X, background, output, feature_names)
+    chosen = _pairs(pairs, tuple(scores.site_names))
+    values = values_of(scores, data, start, paths)
     indices = np.zeros((len(data), len(chosen), len(values.outputs)))
     for site, places, others in _by_site(chosen):
         for rows in chunks(len(data), paths.block):

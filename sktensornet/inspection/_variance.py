@@ -12,7 +12,7 @@ from sklearn.utils.validation import _check_sample_weight
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
-from .._fitting._feature_moments import orthonormal
+from .._fitting._feature_moments import inverse_variances, orthonormal
 from .._support._checks import check_boolean, check_integer, check_option
 from ..networks import TensorNetwork, change_modes
 from ..networks._tensors._entry_search import EntrySearch
@@ -20,6 +20,7 @@ from ..networks._tensors._grams_by_order import GradedGrams
 from ._fitted import FittedScores, data_frame
 
 _ROWS = 1024
+"""Rows whose features are there at a time."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -184,8 +185,8 @@ def variance_shares(
     Returns
     -------
     VarianceShares
-        Shares for each output; those of a score without variance are 0. With
-        patches, a column stands for a patch.
+        Shares for each output; those of a score that varies by no more than rounding
+        are 0. With patches, a column stands for a patch.
 
     Raises
     ------
@@ -226,12 +227,12 @@ def variance_shares(
     network = change_modes(scores.network, _orthonormal_features(scores, data, weight))
     grams = GradedGrams(network, max_order, per_output=True)
     norms = grams.squared_norms()
-    variance = norms[:, 1:].sum(axis=1)
-    inverse = 1.0 / np.where(variance > 0, variance, np.inf)[:, None]
+    square = np.square(scores.scale)[:, None]
+    inverse = inverse_variances(norms / square)[:, None] / square
     by_site = [grams.site_norms(site) for site in range(network.n_sites)]
     return VarianceShares(
         mean=EntrySearch(network, 0).run().values[0][0] + scores.offset,
-        variance=variance,
+        variance=norms[:, 1:].sum(axis=1),
         by_order=norms[:, 1:] * inverse,
         main=np.stack([alone for alone, _ in by_site], axis=1) * inverse,
         total=np.stack([together for _, together in by_site], axis=1) * inverse,

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 _MOST_RUNS = 9
+"""As many as fit into a line."""
 
 
 def summary_rows(network: Any) -> dict[str, str]:

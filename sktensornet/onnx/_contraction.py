@@ -14,6 +14,7 @@ from ..networks._passes._steps import LEAVES_BETWEEN_CHECKS
 from ._graph import Graph
 
 _SMALLEST = 1e-30
+"""Keeps the logarithm of a message of zeros finite, in single precision too."""
 
 
 class _Messages:

@@ -230,7 +230,8 @@ def _missing(graph: Graph, fitted: Any, x: str) -> list[str]:
     features = _add_map(graph, fitted.known.with_parameters(fitted.parameters), x)
     for k in fitted.missing_sites.tolist():
         missing = graph.cast(graph("IsNaN", graph("Gather", x, k, axis=1)), graph.dtype)
-        features[k] = graph("Concat", features[k], graph("Mul", missing, fitted.scale), axis=1)
+        indicator = graph("Mul", missing, fitted.known.scale_at(k))
+        features[k] = graph("Concat", features[k], indicator, axis=1)
     return features
 
 

@@ -10,6 +10,7 @@ from .._support._optional import require
 
 OPSET = 18
 _IR_VERSION = 9
+"""Operators of onnx 1.13 in files of 1.14: runtimes refuse what is newer than they are."""
 
 
 class Graph:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -14,13 +13,15 @@ from sklearn.exceptions import ConvergenceWarning
 from .._arrays._namespace import namespace, to_numpy
 from .._arrays._typing import FloatArray
 from .._support._checks import check_integer, check_option, check_real
+from .._support._warn import warn_user
 from ._base import Outcome, Solver, offer
 
 SCHEDULES = ("one_cycle", "constant")
 _WARM_UP = 0.2
+"""Share of the steps in which the step size grows to its full size; not tuned."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Moments:
     """Running moments of the gradient, and the number of steps so far."""
 
@@ -178,7 +179,7 @@ class Adam(Solver):
             )
             if taken == 0:
                 raise ValueError(advice)
-            warnings.warn(advice, ConvergenceWarning, stacklevel=2)
+            warn_user(advice, ConvergenceWarning)
         return total / taken
 
     def _step(self, theta, gradient, moments, rate, origin) -> None:

@@ -12,7 +12,7 @@ from .._support._checks import check_integer, check_option, check_real
 from ._base import LocalProblem, Outcome, Solver, offer
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Sweeps:
     """The sweeps so far: the best point, the objectives, and what the problem recorded.
 

@@ -201,6 +201,11 @@ class Solver(DocumentationLinkMixin, BaseEstimator, ABC):
     ) -> Outcome:
         """Minimise `problem` from `start`.
 
+        One with ``resumes`` takes a keyword more, ``state=None``, the ``Outcome.state`` of
+        a stop at `start`, from which it goes on to the same `max_iter`. Before the first
+        iteration it calls ``monitor.offer(reached)``, if the monitor has that method:
+        ``reached()`` is the `Outcome` of a stop now, whenever the monitor asks.
+
         Parameters
         ----------
         problem : Problem or SweepingProblem

@@ -460,10 +460,9 @@ class TestNestedParameters:
         model.set_params(patches__stride=1, feature_map__n_components=3)
         assert model.fit(X, y).network_.mode_sizes == (3,) * 9
 
-    @each_format
-    def test_can_be_searched_in_a_pipeline(self, Format):
+    def test_can_be_searched_in_a_pipeline(self):
         X, y = images()
-        model = Format(
+        model = TTClassifier(
             rank=3,
             patches=ImagePatches((4, 4), (2, 2)),
             feature_map=AffineMap(n_components=4),

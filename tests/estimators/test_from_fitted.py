@@ -14,6 +14,7 @@ from sktensornet import (
     TTClassifier,
     TTRegressor,
 )
+from sktensornet.feature_maps import SplineMap
 from sktensornet.networks import balanced
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import Adam
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 CLASSIFIERS = [TTClassifier, HTClassifier, CPClassifier]
 REGRESSORS = [TTRegressor, HTRegressor, CPRegressor]
+SWEEPS = {"solver": "als", "feature_map": SplineMap(scale=1.0)}
 
 
 def name(Format):
@@ -39,7 +41,7 @@ def wine():
 
 @pytest.fixture(scope="module", params=CLASSIFIERS, ids=name)
 def classifier(request, wine):
-    return request.param(rank=4, solver="als", alpha=1e-3, max_iter=1, random_state=0).fit(*wine)
+    return request.param(rank=4, alpha=1e-3, **SWEEPS, max_iter=1, random_state=0).fit(*wine)
 
 
 @may_grow
@@ -67,7 +69,7 @@ def test_regressors_of_separate_outputs(Source, Target):
     X, y = load_diabetes(return_X_y=True)
     y = np.column_stack([y, X[:, 0] * X[:, 1]])
     regressor = Source(
-        rank=3, output_tensors="separate", solver="als", alpha=1e-3, max_iter=1, random_state=0
+        rank=3, output_tensors="separate", alpha=1e-3, **SWEEPS, max_iter=1, random_state=0
     ).fit(X[:, :4], y)
     converted = Target.from_fitted(regressor)
     assert converted.network_.batched
@@ -95,7 +97,7 @@ def test_a_recurrent_network_of_images_as_a_deep_one():
 
 def test_ranks_that_grow_far_warn(wine):
     X, y = wine
-    wide = TTClassifier(rank=4, solver="als", alpha=1e-3, max_iter=1, random_state=0).fit(X, y)
+    wide = TTClassifier(rank=4, alpha=1e-3, **SWEEPS, max_iter=1, random_state=0).fit(X, y)
     with pytest.warns(
         UserWarning, match=r"TT of rank 4 became a CP of rank 768, .*rank="
     ) as record:
@@ -130,7 +132,7 @@ def test_fewer_ranks_warn_and_are_close(classifier, wine):
 def test_a_sum_of_few_terms_is_fitted(class_tensors, wine):
     X, y = wine
     chain = TTClassifier(
-        3, class_tensors=class_tensors, solver="als", alpha=1e-2, max_iter=1, random_state=0
+        3, class_tensors=class_tensors, alpha=1e-2, **SWEEPS, max_iter=1, random_state=0
     ).fit(X[:, :3], y)
     with pytest.warns(UserWarning, match=r"rank=8.* changed the tensor by"):
         terms = CPClassifier.from_fitted(chain, rank=8, random_state=0)
@@ -148,7 +150,7 @@ def test_training_goes_on(wine):
     n_parameters = tree.network_.n_parameters
     tree.partial_fit(X, y)
     assert tree.network_.n_parameters == n_parameters
-    swept = TTClassifier(rank=3, solver="als", alpha=1e-3, max_iter=1).fit(X, y)
+    swept = TTClassifier(rank=3, alpha=1e-3, **SWEEPS, max_iter=1).fit(X, y)
     deep = HTClassifier.from_fitted(swept)
     before = deep.network_
     deep.set_params(warm_start=True, max_iter=1, rank=max(before.ranks))
@@ -159,7 +161,8 @@ def test_training_goes_on(wine):
 @may_grow
 @pytest.mark.parametrize("Format", CLASSIFIERS, ids=name)
 def test_a_new_fit_is_of_the_rank_of_the_old_estimator(Format, wine):
-    chain = TTClassifier(rank=5, solver="als", alpha=1e-3, max_iter=1, random_state=0).fit(*wine)
+    chain = TTClassifier(5, feature_map="trigonometric", alpha=1e-3, max_iter=1, random_state=0)
+    chain.set_params(solver="als").fit(*wine)
     converted = Format.from_fitted(chain)
     assert max(converted.network_.ranks) > 5 or Format is TTClassifier
     fresh = clone(converted)
@@ -174,14 +177,14 @@ def test_names_and_categories_stay():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.random(60), "b": pd.Categorical(rng.choice(list("xyz"), 60))})
     y = (frame["a"] > 0.5) ^ (frame["b"] == "x")
-    chain = TTClassifier(rank=2, solver="als", alpha=1e-3, max_iter=2).fit(frame, y)
+    chain = TTClassifier(rank=2, alpha=1e-3, **SWEEPS, max_iter=2).fit(frame, y)
     terms = CPClassifier.from_fitted(chain)
     assert list(terms.feature_names_in_) == ["a", "b"]
     np.testing.assert_allclose(terms.predict_proba(frame), chain.predict_proba(frame), atol=1e-9)
 
 
 def test_an_init_that_is_a_network_is_left_out(wine):
-    chain = TTClassifier(rank=2, solver="als", alpha=1e-3, max_iter=1).fit(*wine)
+    chain = TTClassifier(rank=2, alpha=1e-3, **SWEEPS, max_iter=1).fit(*wine)
     chain.set_params(init=chain.network_)
     assert HTClassifier.from_fitted(chain).init == "identity"
 

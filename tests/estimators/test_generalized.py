@@ -1,5 +1,6 @@
 """Estimators with other products and with shared cores."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -41,11 +42,13 @@ def digits():
 
 @each_product
 @pytest.mark.parametrize("kind", TREES)
-@pytest.mark.parametrize("d", [1, 2, 5])
-@pytest.mark.parametrize("rank", [1, 4])
-@pytest.mark.parametrize("n_batch", [1, 3])
-def test_start_without_noise_is_the_bias(product, kind, d, rank, n_batch):
-    tree = TREES[kind](d, product)
+def test_start_without_noise_is_the_bias(product, kind):
+    for d, rank, n_batch in itertools.product([1, 2, 5], [1, 4], [1, 3]):
+        assert_start_is_the_bias(TREES[kind](d, product), rank, n_batch)
+
+
+def assert_start_is_the_bias(tree, rank, n_batch):
+    d = tree.n_sites
     leg = 3 if n_batch == 1 else 1
     contraction = Contraction(tree, tree.message_sizes((3,) * d, rank, leg), n_batch)
     rng = np.random.default_rng(0)

@@ -33,6 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktensornet import CPClassifier, TTClassifier, TTRegressor
+from sktensornet.feature_maps import SplineMap
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -43,12 +44,15 @@ def data(n=90):
     return X, np.digitize(X[:, 0] + X[:, 1] * X[:, 2], [0.0]), X[:, 0] + X[:, 1] * X[:, 2]
 
 
+FIXED = SplineMap(scale=1.0)
+
+
 def clf(Format=TTClassifier):
-    return Format(rank=3, alpha=1e-3, max_iter=2, random_state=0, n_jobs=1)
+    return Format(3, feature_map=FIXED, alpha=1e-3, max_iter=2, random_state=0, n_jobs=1)
 
 
 def reg():
-    return TTRegressor(rank=3, alpha=1e-3, max_iter=2, random_state=0, n_jobs=1)
+    return clf(TTRegressor)
 
 
 GRID = {"rank": [2, 3]}

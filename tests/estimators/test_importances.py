@@ -92,25 +92,28 @@ def test_of_wide_splines_there_are_none():
         _ = reg.feature_importances_
 
 
-def test_moments_add_up():
+def test_moments_are_weighted_means():
     X, y, weight = data()
     reg = TTRegressor(**SHORT).fit(X, y, weight)
     model = Model.from_fitted(reg.patches_, reg.feature_map_, reg.network_)
-    checked = read_input(reg, X)
-
-    def moments(rows):
-        return module.feature_moments(model.sites, model.feature_map, checked[rows], weight[rows])
-
-    whole, parts = moments(slice(None)), moments(slice(30)) + moments(slice(30, None))
-    assert parts.total == whole.total
-    for ours, theirs in zip(
-        (*parts.means, *parts.squares), (*whole.means, *whole.squares), strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-15)
-    features = model.features(checked)
-    np.testing.assert_allclose(whole.means[1], np.average(features[1], 0, weight))
+    features = model.features(read_input(reg, X))
+    moments = reg._feature_moments
+    np.testing.assert_allclose(moments.means[1], np.average(features[1], 0, weight))
     second = np.einsum("n,ni,nj->ij", weight, features[3], features[3]) / weight.sum()
-    np.testing.assert_allclose(whole.squares[3], second, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(moments.squares[3], second, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", [TTRegressor, HTRegressor, CPRegressor])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_constant_target_has_no_part_in_them(kind, dtype):
+    X = np.random.default_rng(0).standard_normal((60, 3)).astype(dtype)
+    Y = np.column_stack([1e9 * X[:, 0], np.full(60, 3.0)]).astype(dtype)
+    reg = kind(feature_map=PolynomialMap(scale=1.0), random_state=0).fit(X, Y)
+    assert reg.feature_importances_ == pytest.approx([1, 0, 0], abs=2e-3)
+    shares = variance_shares(reg, X)
+    np.testing.assert_array_equal(shares.total[1], 0.0)
+    assert shares.total[0] == pytest.approx([1, 0, 0], abs=2e-3)
+    np.testing.assert_array_equal(reg.fit(X, Y[:, 1]).feature_importances_, 0.0)
 
 
 def test_a_constant_score_has_none_above_zero():
@@ -179,6 +182,25 @@ def test_nothing_is_computed_on_access(monkeypatch):
     monkeypatch.setattr(module, "GradedGrams", None)
     assert "feature_importances_" in reg._repr_html_()
     assert reg.feature_importances_ is reg.feature_importances_
+
+
+def test_during_another_fit_there_are_none():
+    X, y, _ = data()
+    said = []
+
+    class Ask:
+        def setup(self, estimator, context):
+            with pytest.raises(AttributeError) as error:
+                _ = estimator.feature_importances_
+            said.append(str(error.value))
+
+        teardown = on_fit_task_begin = on_fit_task_end = lambda *args, **kwargs: None
+
+    reg = TTRegressor(**SHORT).fit(X, y)
+    reg.set_callbacks(Ask()).fit(X, y)
+    assert [text.split("'feature_importances_' ")[1] for text in said] == [
+        "before the fit has ended."
+    ]
 
 
 def test_before_a_fit_nothing_is_there():

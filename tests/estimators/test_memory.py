@@ -15,8 +15,10 @@ def peak_of_fit(estimator, n_samples):
     return peak_with(estimator, rng.standard_normal((n_samples, 64)).astype(np.float32))
 
 
-@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
-@pytest.mark.parametrize("estimator", [TTClassifier(), HTClassifier(), CPClassifier()])
+@pytest.mark.parametrize(
+    ("estimator", "solver"),
+    [(TTClassifier(), "lbfgs"), (HTClassifier(), "adam"), (CPClassifier(), "lbfgs")],
+)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_fit_keeps_only_vectors_of_labels_and_weights(estimator, solver):
     estimator.set_params(

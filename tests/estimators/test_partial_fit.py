@@ -1,5 +1,7 @@
 """Training batch by batch."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -118,6 +120,17 @@ def test_fit_starts_anew_after_partial_fit(Format):
     assert used.loss_curve_ == fresh.loss_curve_
 
 
+def test_a_later_alpha_counts_and_auto_keeps_the_one_before():
+    X, y = blobs()
+    clf = batched(TTClassifier, alpha=1e-3, product="multiply").partial_fit(X, y, np.unique(y))
+    same, other = deepcopy(clf), deepcopy(clf)
+    assert same.set_params(alpha="auto").partial_fit(X, y).alpha_ == 1e-3
+    assert other.set_params(alpha=1e3).partial_fit(X, y).alpha_ == 1e3
+    assert other.loss_curve_[-1] > 2 * same.loss_curve_[-1]
+    with pytest.raises(ValueError, match="penalty='frobenius' is the norm"):
+        clf.set_params(product="max").partial_fit(X, y)
+
+
 @each_format
 def test_random_state_decides_every_bit(Format):
     X, y = blobs()
@@ -220,6 +233,29 @@ def test_first_call_refuses_what_does_not_fit(Format, parameters, arguments, wor
     with pytest.raises(ValueError) as error:  # noqa: PT011  the words are checked below
         batched(Format, **parameters).partial_fit(X, y, **arguments)
     assert [word for word in words if word not in str(error.value)] == []
+
+
+@each_format
+def test_a_call_that_fails_half_way_leaves_it_where_it_was(Format, monkeypatch):
+    """Neither the moments of the steps nor the generator have moved."""
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    y = (X[:, 0] > 0).astype(int)
+    failed, other = (Format(rank=2, solver=Adam(batch_size=8), random_state=0) for _ in range(2))
+    for model in (failed, other):
+        model.partial_fit(X, y, classes=[0, 1])
+    advance = Adam.advance
+
+    def interrupted(self, *args):
+        advance(self, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Adam, "advance", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            failed.partial_fit(X, y)
+    for model in (failed, other):
+        model.partial_fit(X, y)
+    np.testing.assert_array_equal(failed.decision_function(X), other.decision_function(X))
 
 
 @each_format

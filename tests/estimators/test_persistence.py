@@ -31,7 +31,14 @@ from sktensornet import (
     persistence,
 )
 from sktensornet._support import _version
-from sktensornet.feature_maps import FEATURE_MAPS, AffineMap, FeatureMap, FittedMap, PCAMap
+from sktensornet.feature_maps import (
+    FEATURE_MAPS,
+    AffineMap,
+    FeatureMap,
+    FittedMap,
+    PCAMap,
+    SplineMap,
+)
 from sktensornet.patches import ImagePatches, Patches, SequencePatches
 from sktensornet.persistence import TRUSTED_TYPES, InconsistentVersionWarning
 from sktensornet.solvers import ALS, LBFGS, SOLVERS, Adam, Solver
@@ -87,9 +94,8 @@ def targets(model, y):
 def short(Format, data=numbers, **parameters):
     """A fitted estimator and its X."""
     X, y = data()
-    model = Format(
-        **{"rank": 2, "max_iter": 1, "alpha": 1e-3, "random_state": 0, "n_jobs": 1, **parameters}
-    )
+    quick = {"rank": 2, "feature_map": SplineMap(scale=1.0), "alpha": 1e-3, "max_iter": 1}
+    model = Format(**{**quick, "random_state": 0, "n_jobs": 1, **parameters})
     return model.fit(X, targets(model, y)), X
 
 
@@ -123,13 +129,25 @@ def test_same_sees_differences():
 
 
 CASES = [
-    *((Format, numbers, {}) for Format in FORMATS),
+    *((Format, numbers, {"feature_map": "auto"}) for Format in FORMATS),
     *((TTClassifier, numbers, {"feature_map": name}) for name in FEATURE_MAPS),
     *((TTRegressor, numbers, {"solver": name, "feature_map": "polynomial"}) for name in SOLVERS),
-    (HTClassifier, table, {"alpha": "auto"}),
+    (HTClassifier, table, {"feature_map": "auto", "alpha": "auto"}),
     (CPRegressor, table, {"feature_map": {"x": "fourier", "y": AffineMap(4)}, "solver": "lbfgs"}),
-    (TTClassifier, numbers, {"patches": SequencePatches(3, n_channels=2), "solver": "als"}),
-    (HTRegressor, numbers, {"patches": ImagePatches((3, 4), (2, 2), 1, "snake"), "solver": Adam()}),
+    (
+        TTClassifier,
+        numbers,
+        {"feature_map": "auto", "patches": SequencePatches(3, n_channels=2), "solver": "als"},
+    ),
+    (
+        HTRegressor,
+        numbers,
+        {
+            "feature_map": "auto",
+            "patches": ImagePatches((3, 4), (2, 2), 1, "snake"),
+            "solver": Adam(),
+        },
+    ),
     (HTClassifier, numbers, {"tree": (0, (1, 2), tuple(range(3, 12))), "solver": LBFGS()}),
     (CPClassifier, numbers, {"class_tensors": "separate", "feature_map": PCAMap(2)}),
     (TTRegressor, numbers, {"loss": "huber", "solver": ALS(sweep="two_site", rank_tol=0.1)}),

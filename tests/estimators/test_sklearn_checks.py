@@ -1,6 +1,7 @@
 """scikit-learn's own checks, on the defaults and on many configurations."""
 
 import re
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -40,11 +41,10 @@ DEFAULTS = [
 
 FULL_BATCH = Adam(learning_rate=2e-2, batch_size=64)
 
-# Of a free scale alpha is not the only choice, which is what most of these are not about.
+# Of a free scale alpha is not the only choice, which is not what most of these are about.
 FIXED = SplineMap(scale=1.0)
 CONFIGURATIONS = [
     TTClassifier(rank=1, solver="lbfgs", max_iter=15),
-    TTClassifier(rank=2, feature_map=FIXED, alpha=1e-4, max_iter=3),
     HTClassifier(rank=3, tree="balanced", solver=LBFGS(memory=5), max_iter=15),
     CPClassifier(rank=40, feature_map=FIXED, alpha=1e-3, max_iter=3),
     TTClassifier(rank=20, feature_map=PolynomialMap(degree=2), alpha=1e-3, max_iter=3),
@@ -60,8 +60,6 @@ CONFIGURATIONS = [
     HTClassifier(
         early_stopping=True, validation_fraction=0.3, feature_map=FIXED, alpha=1e-3, max_iter=3
     ),
-    TTClassifier(solver="als", max_iter=3),
-    CPClassifier(solver="als", loss="squared_error", rank=4, max_iter=2),
     TTClassifier(solver="als", loss="squared_error", feature_map=FIXED, alpha=1e-2, max_iter=3),
     HTClassifier(solver="als", loss="squared_error", feature_map=FIXED, alpha=1e-2, max_iter=3),
     TTClassifier(
@@ -110,35 +108,40 @@ CONFIGURATIONS = [
 ]
 
 
-# What these check may depend on solver, loss, map, product or dtype. All others try what happens
-# to X, y, weights and parameters before the fit, or after it, and is the same whatever is fitted.
+FIT = {"solver", "feature_map", "loss", "product", "penalty", "early_stopping", "n_jobs"}
+FIT |= {"class_tensors", "output_tensors", "shared_cores"}
+INPUT = {"solver", "feature_map", "n_jobs"}
+PREDICTION = {"feature_map", "product", "loss", "class_tensors", "output_tensors", "shared_cores"}
+
+# On which parameters the outcome of a check may depend. All other checks try what happens to X, y,
+# weights and parameters before the fit, or after it, and is the same whatever is fitted.
 CHECKS_OF_CONFIGURATIONS = {
     # A fit leaves alone what it is given, is the same again, and survives a file.
-    "check_estimators_overwrite_params",
-    "check_readonly_memmap_input",
-    "check_sample_weights_not_overwritten",
-    "check_dict_unchanged",
-    "check_fit_idempotent",
-    "check_estimators_pickle",
+    "check_estimators_overwrite_params": INPUT,
+    "check_readonly_memmap_input": INPUT,
+    "check_sample_weights_not_overwritten": INPUT,
+    "check_dict_unchanged": PREDICTION,
+    "check_fit_idempotent": FIT | {"rank", "max_iter"},
+    "check_estimators_pickle": PREDICTION,
     # Memory order and dtypes, and what of other samples a prediction depends on.
-    "check_estimators_dtypes",
-    "check_f_contiguous_array_estimator",
-    "check_methods_sample_order_invariance",
-    "check_methods_subset_invariance",
+    "check_estimators_dtypes": FIT,
+    "check_f_contiguous_array_estimator": INPUT,
+    "check_methods_sample_order_invariance": PREDICTION,
+    "check_methods_subset_invariance": PREDICTION,
     # It learns, counts its iterations, and scores rank as probabilities do.
-    "check_classifiers_train(readonly_memmap=True,X_dtype=float32)",
-    "check_regressors_train(readonly_memmap=True,X_dtype=float32)",
-    "check_regressor_multioutput",
-    "check_non_transformer_estimators_n_iter",
-    "check_decision_proba_consistency",
+    "check_classifiers_train(readonly_memmap=True,X_dtype=float32)": FIT,
+    "check_regressors_train(readonly_memmap=True,X_dtype=float32)": FIT,
+    "check_regressor_multioutput": FIT,
+    "check_non_transformer_estimators_n_iter": FIT,
+    "check_decision_proba_consistency": PREDICTION,
     # Weights.
-    "check_sample_weight_equivalence_on_dense_data",
-    "check_class_weight_classifiers",
+    "check_sample_weight_equivalence_on_dense_data": FIT,
+    "check_class_weight_classifiers": FIT,
     # Data of one sample, one column or one class.
-    "check_fit2d_1sample",
-    "check_fit2d_1feature",
-    "check_classifiers_one_label",
-    "check_classifiers_one_label_sample_weights",
+    "check_fit2d_1sample": FIT,
+    "check_fit2d_1feature": FIT,
+    "check_classifiers_one_label": FIT,
+    "check_classifiers_one_label_sample_weights": FIT,
 }
 
 
@@ -150,14 +153,47 @@ def name_of(value):
     return value.func.__name__ + (options and f"({options})")
 
 
+def choices(estimator, parameters):
+    """What is not the default, and the format."""
+    default = type(estimator)()
+    found = {type(estimator).__name__}
+    for name in parameters & set(default.get_params(deep=False)):
+        value = getattr(estimator, name)
+        if repr(value) != repr(getattr(default, name)):
+            # Of a map the kind matters, of a solver its options too.
+            kind = name == "feature_map" and not isinstance(value, str)
+            found.add((name, type(value).__name__ if kind else repr(value)))
+    return found
+
+
+def covering(estimators, parameters, used):
+    """Few of the estimators, with each choice of the parameters and each format among them.
+
+    The least used ones, where several are as good.
+    """
+    of = {estimator: choices(estimator, parameters) for estimator in estimators}
+    missing = set().union(*of.values())
+    while missing:
+        best = max(of, key=lambda estimator: (len(of[estimator] & missing), -used[estimator]))
+        missing -= of[best]
+        yield best
+
+
 def checks_of_configurations():
+    """The pairs, each check on as few configurations as have every choice it may depend on."""
+    pairs = {}
     for estimator in CONFIGURATIONS:
         for one in estimator_checks_generator(
             estimator, expected_failed_checks=expected_failures(estimator), mark="xfail"
         ):
             _, check = getattr(one, "values", one)
             if name_of(check) in CHECKS_OF_CONFIGURATIONS:
-                yield one
+                pairs.setdefault(name_of(check), {})[estimator] = one
+    used = Counter()
+    for name, by_estimator in pairs.items():
+        for estimator in covering(by_estimator, CHECKS_OF_CONFIGURATIONS[name], used):
+            used[estimator] += 1
+            yield by_estimator[estimator]
 
 
 def expected_failures(estimator):
@@ -170,7 +206,12 @@ def expected_failures(estimator):
 
 def test_all_checks_of_configurations_exist():
     checks = {check for one in DEFAULTS for _, check in estimator_checks_generator(one)}
-    assert {name_of(check) for check in checks} >= CHECKS_OF_CONFIGURATIONS
+    assert {name_of(check) for check in checks} >= set(CHECKS_OF_CONFIGURATIONS)
+
+
+def test_every_configuration_is_checked():
+    checked = {id(getattr(one, "values", one)[0]) for one in checks_of_configurations()}
+    assert len(checked) == len(CONFIGURATIONS)
 
 
 @parametrize_with_checks(DEFAULTS)
@@ -194,13 +235,14 @@ def test_configuration_passes(estimator, check):
     ids=lambda check: check.__name__,
 )
 def test_passes_checks_that_third_parties_are_not_given(estimator, check):
-    check(type(estimator).__name__, clone(estimator).set_params(max_iter=20))
+    quick = clone(estimator).set_params(feature_map=FIXED, alpha=1e-3, max_iter=3)
+    check(type(estimator).__name__, quick)
 
 
 @pytest.mark.parametrize("estimator", DEFAULTS, ids=repr)
 def test_html_and_dir_work_before_and_after_fit(estimator):
     X, y = load_iris(return_X_y=True)
-    estimator = clone(estimator).set_params(max_iter=3)
+    estimator = clone(estimator).set_params(feature_map=FIXED, alpha=1e-3, max_iter=3)
     for _ in range(2):
         assert type(estimator).__name__ in estimator._repr_html_()
         assert {"rank", "fit"} <= set(dir(estimator))

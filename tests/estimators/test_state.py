@@ -257,6 +257,14 @@ class TestWarmStart:
         assert model.columns_.encoder.categories_[0].tolist() == codes
         assert model.score(X, y) == 1
 
+    def test_levels_that_are_new_count_as_missing_and_say_where_they_are_learnt(self):
+        X, y = table("abc")
+        model = short(warm_start=True, solver="als").fit(X, y)
+        others = table("abcd")[0]
+        with pytest.warns(UserWarning, match="'d'.*missing.*a fit with warm_start=False") as said:
+            model.fit(others, y)
+        assert {one.filename for one in said} == {__file__}
+
     def test_refuses_a_loss_with_targets_in_other_units(self):
         X, _ = numbers()
         y = 1e3 + X[:, 0]

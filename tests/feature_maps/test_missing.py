@@ -12,7 +12,11 @@ from sktensornet.feature_maps import (
     PolynomialMap,
     TrigonometricMap,
 )
-from sktensornet.feature_maps._missing import FittedMissingMap, with_missing
+from sktensornet.feature_maps._missing import (
+    FittedMissingMap,
+    sites_with_missing,
+    with_missing,
+)
 from sktensornet.inspection import interactions
 from sktensornet.patches import ImagePatches
 
@@ -36,7 +40,7 @@ def holes(n=20):
 def fitted_pair(one, X):
     weight = np.ones(len(X))
     known = one.fit(X, COLUMNS, weight, np.random.RandomState(0))
-    return known, with_missing(known, X, COLUMNS, weight)
+    return known, with_missing(known, sites_with_missing(X, COLUMNS, weight))
 
 
 @pytest.mark.parametrize("one", MAPS, ids=lambda one: type(one).__name__)
@@ -66,7 +70,34 @@ def test_nothing_changes_without_missing_values_of_weight():
     X = holes()
     weight = np.where(np.isnan(X).any(axis=1), 0.0, 1.0)
     known = PolynomialMap().fit(X, COLUMNS, weight, None)
-    assert with_missing(known, X, COLUMNS, weight) is known
+    assert with_missing(known, sites_with_missing(X, COLUMNS, weight)) is known
+
+
+def test_an_indicator_has_the_scale_of_its_site():
+    X = holes()
+    X[1, 2] = np.nan
+    X[2, 0] = np.nan
+    mixed = MixedMap([PolynomialMap(scale=0.3), OneHotMap(), AffineMap(2)], [[2], [1], [0]])
+    fitted = fitted_pair(mixed, X)[1]
+    assert fitted.missing_sites.tolist() == [0, 1, 2]
+    unknown = np.full((3, 1, 1), np.nan)
+    for scale in (1.0, 0.2):
+        found = fitted.with_scale(scale).transform(unknown)
+        assert [features[0, -1] for features in found] == [1.0, scale, 0.3]
+
+
+def test_a_warm_start_keeps_the_indicators():
+    X, y = telling(100)
+    complete = ~np.isnan(X).any(axis=1)
+    model = TTRegressor(rank=2, feature_map=PolynomialMap(scale=1.0), alpha=1e-3, warm_start=True)
+    model.set_params(tol=1e9).fit(X, y).fit(X[complete], y[complete])
+    assert model.feature_map_.missing_sites.tolist() == [0]
+    other = np.where(np.isnan(X[:, ::-1]), np.nan, X)
+    model.fit(other, y)
+    assert model.feature_map_.missing_sites.tolist() == [0]
+    model.set_params(warm_start=False).fit(X[complete], y[complete])
+    model.set_params(warm_start=True).fit(X, y)
+    assert not isinstance(model.feature_map_, FittedMissingMap)
 
 
 def test_derivatives_by_trained_maps_are_finite_differences():

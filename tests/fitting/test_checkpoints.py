@@ -23,6 +23,7 @@ from sktensornet import (
     callbacks,
 )
 from sktensornet.callbacks import Checkpoint
+from sktensornet.feature_maps import OneHotMap, SplineMap
 from sktensornet.persistence import TRUSTED_TYPES
 from sktensornet.solvers import ALS, Adam
 
@@ -108,7 +109,10 @@ IDS = [f"{k}-{Format.__name__}-{p['solver']}".split("(")[0] for k, (Format, p) i
 def test_goes_on_bit_for_bit_from_every_iteration(Format, parameters, dtype):
     X, y = numbers(dtype)
     y = target(Format, y)
-    model = Format(**({"rank": 3, "max_iter": 5, "random_state": 0, "n_jobs": 1} | parameters))
+    quick = {"rank": 3, "max_iter": 4, "random_state": 0, "n_jobs": 1}
+    if not isinstance(parameters.get("alpha", "auto"), str):
+        quick["feature_map"] = SplineMap(scale=1.0)
+    model = Format(**quick | parameters)
     model, saved = kept(model, X, y)
     assert len(saved) == model.n_iter_ > 1
     for k, one in enumerate(saved):
@@ -146,6 +150,29 @@ def test_lbfgs_goes_on_with_a_new_memory_and_says_so():
     assert again.loss_curve_[:10] == model.loss_curve_[:10]
     assert 10 < again.n_iter_ <= 30
     assert again.loss_curve_[-1] < 0.5 * model.loss_curve_[9]
+
+
+def test_lbfgs_takes_no_step_from_where_it_was_stopped():
+    X, y = numbers()
+    model, saved = kept(TTRegressor(solver="lbfgs", alpha=1e-3, max_iter=6, random_state=0), X, y)
+    again = pickle.loads(saved[-1]).set_params(warm_start=True).fit(X, y)
+    assert_same_fit(again, model, X)
+
+
+def test_a_rank_that_was_chosen_stays():
+    rng = np.random.default_rng(0)
+    u, v = rng.normal(size=(2, 30))
+    levels = rng.integers(0, 30, (2, 300)).T
+    y = u[levels[:, 0]] * v[levels[:, 1]]
+    feature_map = OneHotMap(scale=1.0)
+    model = TTRegressor(categorical_features=[0, 1], feature_map=feature_map, random_state=0)
+    model, saved = kept(model, levels, y)
+    assert max(model.network_.ranks) < model.rank
+    assert model.n_iter_ > 2
+    first = pickle.loads(saved[0]).set_params(warm_start=True)
+    again, later = kept(first, levels, y)
+    for one in (again, pickle.loads(later[0]).fit(levels, y)):
+        assert_same_fit(one, model, levels)
 
 
 @pytest.mark.parametrize("change", ["data", "weights", {"alpha": 1e-2}, {"max_iter": 7}], ids=str)
@@ -213,6 +240,7 @@ import os, signal, sys
 import numpy as np
 from sktensornet import TTRegressor
 from sktensornet.callbacks import Checkpoint
+from sktensornet.feature_maps import OneHotMap
 
 class Kill:
     def setup(self, estimator, context): pass
@@ -256,6 +284,28 @@ def test_a_write_that_fails_leaves_the_file_of_before(tmp_path, monkeypatch):
         model.fit(X, -y)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["fit.joblib"]
+
+
+def test_the_file_is_closed_when_it_takes_its_place_and_has_the_usual_mode(tmp_path, monkeypatch):
+    opened, left_open = [], []
+
+    def fsync(number):
+        opened.append(number)
+
+    def replace(self, target):
+        try:
+            left_open.append(os.fstat(opened[-1]))
+        except OSError:
+            os.rename(self, target)
+
+    monkeypatch.setattr(callbacks.os, "fsync", fsync)
+    monkeypatch.setattr(callbacks.Path, "replace", replace)
+    X, y = numbers()
+    path = tmp_path / "fit.joblib"
+    TTRegressor(solver="adam", max_iter=2, random_state=0).set_callbacks(Checkpoint(path)).fit(X, y)
+    assert not left_open
+    (tmp_path / "other").write_bytes(b"")
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_is_a_callback_of_the_estimator_itself(tmp_path):

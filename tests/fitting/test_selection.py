@@ -1,6 +1,7 @@
 """The automatic choice of alpha and scale: its kernel, its walk, its weights, its limits."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,13 +22,8 @@ from sktensornet import (
 from sktensornet._arrays._samples import in_observations, merged_rows
 from sktensornet._data._samples import Samples
 from sktensornet._fitting._leave_out import left_out_loss
-from sktensornet._fitting._plan import DEFAULT_ALPHA
-from sktensornet._fitting._selection import (
-    _EXPONENTS,
-    _MOST_TRIALS,
-    _SCALES,
-    Selection,
-)
+from sktensornet._fitting._plan import automatic_solver
+from sktensornet._fitting._selection import Selection
 from sktensornet._problems._model import Model
 from sktensornet.feature_maps import PolynomialMap, SplineMap, TrigonometricMap
 from sktensornet.networks import tensor_train
@@ -69,6 +65,29 @@ def data(n=40, d=3, noise=0.3, seed=0):
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, d))
     return X, X[:, 0] * X[:, 1] + noise * rng.standard_normal(n)
+
+
+DEFAULT_ALPHA = 1e-4
+"""As the documentation has it."""
+
+
+def mean_left_out(design, y, weight, alpha):
+    """The mean squared residual of every observation under a fit to all others."""
+    total, found = weight.sum(), 0.0
+    centred = y - np.average(y, axis=0, weights=weight)
+    for i in range(len(y)):
+        kept = weight.copy()
+        kept[i] -= min(weight[i], 1.0)
+        ridge = Ridge(alpha * total, fit_intercept=False)
+        ridge.fit(design, centred, sample_weight=kept)
+        found += weight[i] * np.mean((centred[i] - ridge.predict(design[[i]])[0]) ** 2)
+    return found / total
+
+
+def left_out_at_once(design, y, alpha):
+    """The same without weights, in closed form."""
+    inverse = np.linalg.inv(design @ design.T + alpha * len(y) * np.eye(len(y)))
+    return np.mean((inverse @ (y - y.mean()) / np.diag(inverse)) ** 2)
 
 
 class TestMergedRows:
@@ -169,28 +188,16 @@ class TestUnits:
 
 class TestKernel:
     @pytest.mark.parametrize("n_outputs", [1, 2])
-    @pytest.mark.parametrize("scale", range(0, len(_SCALES), 2))
+    @pytest.mark.parametrize("scale", [0.05, 0.2, 0.7, "auto"])
     def test_residuals_are_those_of_refits(self, scale, n_outputs):
         X, y = data(25)
         y = np.column_stack([y, X[:, 2] ** 2])[:, :n_outputs]
         weight = np.random.default_rng(1).uniform(0.2, 4, 25)
-        selection = selection_of(X, y, weight)
+        selection = selection_of(X, y, weight, PolynomialMap(scale=scale))
+        trial = selection.by_kernel(lambda loss: 1.0)
         weight = in_observations(weight)
-        loss = selection._leave_one_out(scale)
-        design = products(X, weight, _SCALES[scale])
-        centred = y - np.average(y, axis=0, weights=weight)
-        for k in (0, 5, 10):
-            alpha = 10 ** (0.5 * _EXPONENTS[k]) * _SCALES[scale] ** 2
-            expected = 0.0
-            for i in range(25):
-                kept = weight - np.where(np.arange(25) == i, np.minimum(weight, 1.0), 0.0)
-                ridge = Ridge(alpha * weight.sum(), fit_intercept=False)
-                ridge.fit(design, centred, sample_weight=kept)
-                residual = centred[i] - ridge.predict(design[[i]])[0]
-                expected += weight[i] * np.sum(residual**2)
-            assert loss(alpha * weight.sum()) == pytest.approx(
-                expected / (weight.sum() * n_outputs), rel=1e-6
-            )
+        design = products(X, weight, trial.scale if scale == "auto" else scale)
+        assert trial.loss == pytest.approx(mean_left_out(design, y, weight, trial.alpha), rel=1e-6)
 
     def test_left_out_units_are_those_of_refits(self):
         rng = np.random.default_rng(0)
@@ -217,20 +224,17 @@ class TestKernel:
         expected = map(left_out_loss(B @ B.T, s, one, one), penalties)
         np.testing.assert_allclose(list(found), list(expected))
 
-    def test_chooses_the_best_of_the_grid_or_a_simpler_one_about_as_good(self):
+    def test_chooses_the_best_of_a_grid_or_a_simpler_one_about_as_good(self):
         X, y = data(80)
         selection = selection_of(X, y)
         trial = selection.by_kernel(lambda loss: 1.0)
-        table = np.array(
-            [
-                [loss(80 * 10 ** (exponent / 2) * scale**2) for exponent in _EXPONENTS]
-                for scale, loss in zip(_SCALES, map(selection._leave_one_out, range(len(_SCALES))))
-            ]
-        )
-        assert table.min() <= trial.loss <= 1.01 * table.min()
-        k = _SCALES.index(trial.scale)
-        exponent = 2 * np.log10(trial.alpha / trial.scale**2)
-        assert trial.loss == table[k, _EXPONENTS.index(round(exponent))]
+        losses = [
+            left_out_at_once(products(X, np.ones(80), scale), y, alpha * scale**2)
+            for scale in (0.05, 0.2, 0.4, 0.7, 1.0)
+            for alpha in 10.0 ** np.arange(-5, 2)
+        ]
+        assert trial.loss <= 1.02 * min(losses)
+        assert trial.loss < 0.5 * max(losses)
         assert selection.trials == [trial]
 
     def test_a_flat_loss_has_a_smaller_penalty(self):
@@ -245,12 +249,11 @@ class TestKernel:
         trial = selection_of(X, y, feature_map=PolynomialMap(scale=0.3)).by_kernel(lambda loss: 1)
         assert trial.scale is None
         design = products(X, np.ones(80), 0.3)
-        losses = []
-        for exponent in _EXPONENTS:
-            inverse = np.linalg.inv(design @ design.T + 80 * 10 ** (exponent / 2) * np.eye(80))
-            losses.append(np.mean((inverse @ (y - y.mean()) / np.diag(inverse)) ** 2))
-        best = np.flatnonzero(losses <= 1.01 * np.min(losses))[0]
-        assert trial.alpha == pytest.approx(10 ** (_EXPONENTS[best] / 2))
+        assert trial.loss == pytest.approx(left_out_at_once(design, y, trial.alpha))
+        least = min(left_out_at_once(design, y, alpha) for alpha in 10.0 ** np.arange(-6, 2))
+        assert trial.loss <= 1.02 * least
+        # A penalty ten times as large is no longer about as good.
+        assert left_out_at_once(design, y, 10 * trial.alpha) > 1.01 * least
 
     def test_prior_counts_less_with_more_samples(self):
         X, y = data(1800)
@@ -305,7 +308,7 @@ class TestWalk:
     def test_a_flat_loss_stays(self):
         start, trials, chosen, _ = self.walk(lambda alpha, scale: 1.0)
         assert (chosen.alpha, chosen.scale) == (start.alpha, start.scale)
-        assert 1 < len(trials) <= _MOST_TRIALS
+        assert 1 < len(trials) <= 8
         assert len({(trial.alpha, trial.scale) for trial in trials}) == len(trials)
 
     def test_gains_of_less_than_three_percent_do_not_count(self):
@@ -323,10 +326,10 @@ class TestWalk:
         assert chosen.scale == start.scale
         assert chosen.loss == min(trial.loss for trial in trials)
 
-    @pytest.mark.parametrize(("slope", "scale"), [(-1, max(_SCALES)), (1, min(_SCALES))])
+    @pytest.mark.parametrize(("slope", "scale"), [(-1, 1.0), (1, 0.05)])
     def test_scales_in_both_directions_to_the_edge(self, slope, scale):
         _, trials, chosen, _ = self.walk(lambda alpha, scale: scale**slope)
-        assert len(trials) <= _MOST_TRIALS
+        assert len(trials) <= 8
         assert chosen.scale == scale
 
     @pytest.mark.parametrize(("n_columns", "factor"), [(3, 1), (10, 1), (11, 10), (14, 10)])
@@ -346,7 +349,7 @@ class TestWalk:
     def test_penalties_end_at_the_edge(self):
         _, trials, chosen, _ = self.walk(lambda alpha, scale: 10**alpha)
         assert chosen.alpha == min(trial.alpha for trial in trials)
-        assert chosen.alpha >= 10 ** (_EXPONENTS[-1] / 2) * chosen.scale**2 * 0.99
+        assert 1e-10 < chosen.alpha < 1e-4
 
     @pytest.mark.parametrize("loss", [np.nan, np.inf])
     def test_losses_that_are_not_finite_are_not_taken(self, loss):
@@ -568,12 +571,33 @@ class TestEstimators:
         again = Format(init=model.network_, max_iter=100).fit(X, y)
         assert (again.alpha_, again.trials_) == (DEFAULT_ALPHA, None)
 
+    def test_what_ends_a_fit_early_needs_a_choice(self):
+        X, y = small_table(TTClassifier)
+        network = TTClassifier(rank=2, solver="adam", max_iter=1).fit(X, y).network_
+        auto, given = (
+            TTClassifier(rank=2, init=network, tol=1e-6, alpha=alpha).fit(X, y)
+            for alpha in ("auto", DEFAULT_ALPHA)
+        )
+        assert auto.loss_curve_ == given.loss_curve_
+        assert auto.n_iter_ > 3
+
+    @pytest.mark.parametrize(
+        ("alpha", "lacks", "local_tol"),
+        [("auto", {}, 1e-3), ("auto", {"free start": "init"}, 1e-8), (1e-3, {}, 1e-8)],
+    )
+    def test_what_ends_a_local_solve_early_does_too(self, alpha, lacks, local_tol):
+        model = SimpleNamespace(feature_map=SimpleNamespace(mode_sizes=(2, 2)))
+        parameters = SimpleNamespace(alpha=alpha, tol=1e-4)
+        targets = SimpleNamespace(loss=SimpleNamespace(is_quadratic=True), n_scores=1)
+        solver = automatic_solver(parameters, model, range(9), targets, lacks)
+        assert solver.local_tol == local_tol
+
     @each_format
     def test_a_given_alpha_is_taken_and_the_scale_chosen_for_it(self, Format):
         X, y = small_table(Format)
         model = Format(alpha=0.01, random_state=0).fit(X, y)
         assert model.alpha_ == 0.01
-        assert model.scale_ in _SCALES
+        assert model.scale_ in {trial.scale for trial in model.trials_}
         assert [trial.alpha for trial in model.trials_] == pytest.approx(
             [0.01] * len(model.trials_)
         )

@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sktensornet import CPClassifier, HTClassifier, TTClassifier, TTRegressor
 from sktensornet._data._columns import learn_columns
 from sktensornet._data._samples import Samples
+from sktensornet._fitting import _fit
 from sktensornet._fitting._plan import plan_fit
 from sktensornet._fitting._start import INITS, make_start
 from sktensornet.feature_maps import PolynomialMap, TrigonometricMap
@@ -95,8 +96,9 @@ def test_linear_start_says_the_rank_it_needs(clf, needed, wine):
 def test_training_goes_on_from_a_linear_start(Format, solver):
     X, y = make_classification(400, 6, n_informative=5, n_redundant=0, random_state=0)
     y = y ^ (X[:, 0] * X[:, 1] > 0)
-    clf = Format(rank=12, init="linear", solver=solver, alpha=1e-2, random_state=0)
-    clf.set_params(max_iter=3 if solver == "als" else 40).fit(X, y)
+    feature_map = PolynomialMap(scale=1.0)
+    clf = Format(12, init="linear", feature_map=feature_map, alpha=1e-3, random_state=0)
+    clf.set_params(solver=solver, max_iter=3 if solver == "als" else 40).fit(X, y)
     linear = LogisticRegression().fit(X, y).score(X, y)
     assert clf.score(X, y) > linear + 0.05
 
@@ -190,6 +192,26 @@ def test_partial_fit_from_every_start(Format, wine):
         for _ in range(3):
             clf.partial_fit(X, y, classes=np.unique(y))
         assert clf.score(X, y) > 0.3
+
+
+def test_starts_are_found_once_and_not_where_a_fit_goes_on(wine, monkeypatch):
+    X, y = wine[0][:, :4], wine[1]
+    inits = []
+
+    def counted(init, *arguments):
+        inits.append(init)
+        return make_start(init, *arguments)
+
+    monkeypatch.setattr(_fit, "make_start", counted)
+    for solver in ("adam", "als"):
+        clf = TTClassifier(rank=4, init="linear", solver=solver, alpha=1e-3, max_iter=1)
+        clf.set_params(feature_map=PolynomialMap(scale=1.0), random_state=0).fit(X, y)
+    clf.set_params(warm_start=True).fit(X, y)
+    assert len(inits) == 2
+    clf.set_params(solver="adam")
+    for _ in range(3):
+        clf.partial_fit(X, y)
+    assert len(inits) == 3
 
 
 @pytest.mark.parametrize("loss", ["log_loss", "squared_error"])

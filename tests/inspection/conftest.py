@@ -12,6 +12,7 @@ from sktensornet import (
     TTClassifier,
     TTRegressor,
 )
+from sktensornet.feature_maps import SplineMap
 from sktensornet.networks import TensorNetwork
 
 CLASSIFIERS = {"TT": TTClassifier, "HT": HTClassifier, "CP": CPClassifier}
@@ -49,6 +50,7 @@ def make_fitted():
         X = X.astype({column: dtype for column in X.columns if column != "colour"})
         rng = np.random.default_rng(5)
         options = {"rank": 4, "alpha": 1e-2, "max_iter": 2, "tol": 1e9} | kwargs
+        options.setdefault("feature_map", SplineMap(scale=1.0))
         tensors = "separate" if separate else "joint"
         if kind == "classifier":
             y = np.arange(len(X)) % n_outputs

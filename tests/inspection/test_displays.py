@@ -39,7 +39,7 @@ def labels(ax):
 
 
 def test_bars_are_the_coefficients(make_fitted):
-    clf, _ = make_fitted()
+    clf, _ = make_fitted(feature_map="auto")
     display = InteractionsDisplay.from_estimator(clf, 3, by="functions", output="b", max_terms=7)
     found = interactions(clf, 3, by="functions", output="b", top=7)
     widths = [bar.get_width() for bar in display.bars_]

@@ -79,8 +79,9 @@ def moments(X, estimator):
     raise AssertionError
 
 
-@pytest.mark.parametrize("units", ["standardized", "original"])
-@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize(
+    ("separate", "units"), [(False, "standardized"), (True, "original")], ids=str
+)
 @pytest.mark.parametrize("name", FORMATS)
 def test_all_terms_add_up_to_the_scores(make_fitted, name, separate, units):
     clf, X = make_fitted(name, separate=separate, feature_map=PolynomialMap(2, scale=0.3))

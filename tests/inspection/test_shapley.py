@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import sys
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -30,7 +31,8 @@ from sktensornet.inspection import (
     shapley_values,
     variance_shares,
 )
-from sktensornet.networks import TensorNetwork
+from sktensornet.inspection._paths import Paths
+from sktensornet.networks import TensorNetwork, tensor_train
 from sktensornet.networks._cores import message_cores
 from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.patches import ImagePatches
@@ -279,6 +281,25 @@ def test_threads_and_chunks_do_not_matter(n_jobs, monkeypatch):
     monkeypatch.setattr(_paths, "_BLOCK_BYTES", 1000)
     parts = shapley_values(estimator.set_params(n_jobs=n_jobs), X, X[:7])
     np.testing.assert_allclose(parts.values, whole.values, rtol=1e-10, atol=1e-10)
+
+
+def test_memory_does_not_grow_with_the_outputs():
+    def peak(n_outputs):
+        tree = tensor_train(3)
+        shapes = tree.core_shapes(tree.message_sizes((2, 2, 2), rank=4, n_outputs=n_outputs))
+        network = TensorNetwork(tree, tuple(rng.standard_normal(shape) for shape in shapes))
+        paths = Paths(network, background, 1)
+        tracemalloc.start()
+        try:
+            paths.integrals(background)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    rng = np.random.default_rng(0)
+    background = rng.standard_normal((6, 40))
+    # The passes of an output keep their lists of steps, not their messages.
+    assert peak(40) < 3 * peak(10)
 
 
 def test_pipelines_and_searches_give_their_names():

@@ -161,17 +161,20 @@ each_case = pytest.mark.parametrize(
 
 @each_case
 @each_loss
-@pytest.mark.parametrize("factored", [True, False])
-def test_no_local_solve_raises_the_objective(tree, loss, setting, factored, monkeypatch):
-    if not factored:
-        monkeypatch.setattr(
-            LocalProblem, "preconditioner", lambda local: (local.kronecker(), False)
-        )
+def test_no_local_solve_raises_the_objective(tree, loss, setting):
     problem_options, solver_options = SETTINGS[setting]
     problem, objective, start = make_problem(tree, loss, **problem_options)
     network, steps = run(problem, start, ALS(**solver_options), n_sweeps=1)
     assert np.all(steps[:, 1] <= steps[:, 0] * (1 + 1e-12))
     assert steps[-1, 1] == pytest.approx(objective(network), rel=1e-9)
+
+
+@each_loss
+@pytest.mark.parametrize("tree", ["TT, leg first", "HT, ternary", "CP"])
+def test_nor_does_one_with_a_kronecker_preconditioner(tree, loss, monkeypatch):
+    """As where a block is too large to be factored."""
+    monkeypatch.setattr(LocalProblem, "preconditioner", lambda local: (local.kronecker(), False))
+    test_no_local_solve_raises_the_objective(tree, loss, "moving leg")
 
 
 @each_loss
@@ -226,7 +229,8 @@ def test_checkpoints_and_threads_change_no_bit(tree, setting):
             problem, _, start = make_problem(
                 tree, LogLoss(), n=40, d=7, rank=3, pool=pool, **problem_options
             )
-            networks.append(run(problem, start, ALS(memory=memory, **solver_options))[0])
+            solver = ALS(memory=memory, **solver_options)
+            networks.append(run(problem, start, solver, n_sweeps=1)[0])
     for other in networks[1:]:
         for one, two in zip(networks[0].cores, other.cores, strict=True):
             np.testing.assert_array_equal(one, two)

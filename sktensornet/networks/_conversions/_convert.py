@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Literal, overload
 
 import numpy as np
 
 from ..._arrays._typing import FloatArray
 from ..._support._checks import check_integer, check_real
+from ..._support._warn import warn_user
 from .._cores import network_of
 from .._messages import khatri_rao
 from .._network import DENSE_LIMIT, TensorNetwork
@@ -153,11 +153,10 @@ def convert(
     if return_error:
         return result, error
     if error > _EXACT:
-        warnings.warn(
+        warn_user(
             f"rank={rank!r}, rank_tol={rank_tol!r} changed the tensor by {error:.2g} of its norm; "
             "raise or leave out rank for an exact conversion.",
             UserWarning,
-            stacklevel=2,
         )
     return result
 

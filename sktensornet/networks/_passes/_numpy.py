@@ -14,14 +14,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..._arrays._typing import FloatArray, IntArray
+from ..._arrays._workspace import LINE
 from ._products import Product
 from ._steps import SAFE_EXPONENT, Buffer, Kind, Part, Place, Step, View
 
 Calls: TypeAlias = "list[tuple[Callable[..., Any], tuple, Any]]"
 Shifts: TypeAlias = "dict[int, IntArray]"
-
-_LINE = 64
-"""Bytes of a line of the cache, at which every array begins."""
 
 
 class Memory:
@@ -51,7 +49,7 @@ class Memory:
         self.n = n
         self.dtype: np.dtype = cores[0][0].dtype
         lengths = [
-            -(-size * self.dtype.itemsize * (1 if place is Place.NUMBERS else n) // _LINE) * _LINE
+            -(-size * self.dtype.itemsize * (1 if place is Place.NUMBERS else n) // LINE) * LINE
             for place, size, _ in part.buffers
         ]
         spare: list[int] = []

@@ -24,6 +24,7 @@ _UNIT = {"max": 0.0, "add": 0.0, "logaddexp": -3.0}
 """What leaves a positive number about as it is; hypot trains better without."""
 
 _LEAST_RANK = 3
+"""Channels of the unit and of the constant, and one of readings."""
 
 
 def generalized_start(

@@ -16,6 +16,7 @@ from .._tree import Tree
 from ._identity import identity_start
 
 _ROUNDING = 1e-13
+"""As for the start from interactions: bonds of the sum of terms that are not needed."""
 
 
 def linear_start(

@@ -11,8 +11,11 @@ from .._messages import khatri_rao
 from .._passes._contraction import Contraction
 
 _MOST_SAMPLES = 1_000
+"""Of the samples that the moments weigh: their kernel is a matrix of this size."""
 _LANDMARKS_PER_RANK = 6
+"""Landmarks for each column of the rank that is wanted; not tuned."""
 _ROUNDING = 1e-12
+"""Scores below, beside the terms that they are sums of, and singular values are rounding."""
 
 
 def moment_start(

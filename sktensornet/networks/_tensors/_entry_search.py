@@ -75,7 +75,7 @@ class Entries:
     dropped: float = 0.0
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Table:
     """What the subtree of a node sends up, for each choice of its indices.
 

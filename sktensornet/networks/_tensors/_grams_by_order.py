@@ -20,7 +20,7 @@ from .._network import TensorNetwork
 from ._upward_downward import downward, upward
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graded:
     """A polynomial with matrices as coefficients, times a power of two.
 
