@@ -38,9 +38,15 @@ def to_numpy(array: Any) -> np.ndarray:
     """An array of any library and device as one of NumPy."""
     if isinstance(array, np.ndarray):
         return array
-    if hasattr(array, "detach"):
-        array = array.detach()
+    array = detached(array)
+    if str(array.dtype) == "torch.bfloat16":
+        array = array.float()  # which NumPy has not got
     return _array_api._convert_to_numpy(array, array_api_compat.array_namespace(array))
+
+
+def detached(array: Any) -> Any:
+    """An array that no library records what is done to, for derivatives of its own."""
+    return array.detach() if hasattr(array, "detach") else array
 
 
 def contiguous(array: Any) -> Any:
@@ -103,7 +109,8 @@ class Place(NamedTuple):
     @property
     def names(self) -> tuple[str, str]:
         """Of library and device, for `restored`."""
-        return self.name, str(getattr(self.device, "id", None) or self.device)
+        number = getattr(self.device, "id", None)
+        return self.name, str(self.device if number is None else number)
 
     @property
     def is_host(self) -> bool:

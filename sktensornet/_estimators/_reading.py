@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from .._arrays._namespace import Place, host
+from .._arrays._namespace import Place, detached, host
 from .._arrays._typing import FloatArray
 from .._data._columns import FLOATS, Columns, learn_columns, refuse_masked
 from .._distributed._blocks import Blocks, is_dask_array
@@ -57,7 +57,7 @@ def read_input(estimator: Any, X: Any) -> FloatArray:
 def read_there(estimator: Any, X: Any, place: Place | None) -> Any:
     """X as a fitted model takes it, at a place of another library, or in NumPy."""
     check_is_fitted(estimator)
-    X = host("X", X) if place is None else X
+    X = host("X", X) if place is None else detached(X)
     dtype = estimator.network_.dtype
     checks = _floats(estimator, dtype if place is None else place.dtype(dtype))
     if estimator.columns_.encoder is not None:

@@ -35,6 +35,7 @@ class ArrayObjective(Objective):
         self.X = self.put(self.X)
         self.y, self.weight = place.put(self.y), place.put(self.weight)
         self._from = place.put(self.origin)
+        self._held: tuple[Any, Any] = (None, None)
 
     def put(self, point: Any) -> Any:
         """A point there, in the type of the model."""
@@ -44,7 +45,10 @@ class ArrayObjective(Objective):
         return super().fitted(to_numpy(point).astype(np.float64, copy=False))
 
     def scores(self, point, X):
-        return to_numpy(self._there.scores(point, self.put(X), 1))
+        # Those that early stopping holds out, again and again.
+        if self._held[0] is not X:
+            self._held = X, self.put(X)
+        return to_numpy(self._there.scores(point, self._held[1], 1))
 
     def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
         there = self._place.put(theta)

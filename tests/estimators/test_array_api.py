@@ -111,6 +111,36 @@ def test_early_stopping_and_a_warm_start(place, dispatch):
     assert len(model.validation_scores_) == len(model.loss_curve_)
 
 
+def test_a_callback_predicts_there(place, dispatch):
+    seen = []
+
+    class Scorer:
+        def setup(self, estimator, context):
+            pass
+
+        teardown = setup
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if context.parent is not None and fitted_estimator is not None:
+                seen.append(place_of(fitted_estimator.predict(own)))
+
+    (own,) = there(place, X)
+    clone(FITS[0]).set_params(max_iter=2).set_callbacks(Scorer()).fit(own, Y)
+    assert seen == [place, place]
+
+
+def test_tensors_of_a_graph_are_taken_as_they_are(dispatch):
+    torch = pytest.importorskip("torch")
+    own = torch.tensor(X, dtype=torch.bfloat16, requires_grad=True)
+    found = clone(FITS[0]).fit(own, Y)
+    predicted = found.predict_proba(own)
+    assert not predicted.requires_grad
+    assert predicted.shape == (150, 3)
+
+
 def test_labels_may_be_strings(place, dispatch):
     names = np.array(["setosa", "versicolor", "virginica"])
     (own,) = there(place, X)
