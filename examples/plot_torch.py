@@ -1,7 +1,7 @@
 """
-=================================
+================================
 Torch tensors, and perhaps a GPU
-=================================
+================================
 
 Under scikit-learn's ``array_api_dispatch`` everything follows X: a tensor of
 torch gives predictions that are tensors on the same device, of the same
