@@ -16,6 +16,7 @@ from sktensornet.networks._passes._contraction import Contraction
 TREES = {
     "chain": tensor_train(9),
     "leg last": tensor_train(12, 11),
+    "leg first": tensor_train(13, 0),
     "recurrent": recurrent_train(6),
     "tree": hierarchical_tucker(balanced(7)),
     "three children": hierarchical_tucker(((0, 1, 2), (3, (4, 5)))),

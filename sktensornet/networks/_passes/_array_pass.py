@@ -72,7 +72,7 @@ class ArrayPass:
         if not self._rescales:
             return xp.clip(self._scores, -(2.0**self._limit), 2.0**self._limit).mT
         self._up.run(True)
-        own = exponent_of(xp, xp.abs(self._scores)) + 1
+        own = exponent_of(xp, xp.abs(self._scores))
         total = xp.clip(own + self.exponent(), -self._limit, self._limit)
         return times_power(times_power(self._scores, -own, xp), total, xp).mT
 

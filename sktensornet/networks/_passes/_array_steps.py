@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -162,8 +163,6 @@ def operations(place: Somewhere) -> Operations:
     if place.name not in ("torch", "cupy"):
         return Operations(place.xp)
     # Not the functions of the standard around those of the library, which promote types.
-    from importlib import import_module
-
     return _WithOut(import_module(place.name))
 
 
@@ -198,19 +197,12 @@ def bind(part: Part, memory: ArrayMemory, shifts: Shifts | None, peaks: list[Arr
 
 
 def _calls(step: Step, memory: ArrayMemory, does: Operations) -> list[Call]:
-    """The calls of a step, one for each place along the first axis where views ask for that."""
+    """The calls of a step, those of its halves where some view of it is none of a library's."""
     try:
         x = [memory.array(view) for view in step.inputs]
         out: list[Any] = [None if v is None else memory.array(v) for v in step.outputs]
     except LookupError:
-        parts = [
-            step._replace(
-                inputs=tuple(_one(view, k) for view in step.inputs),
-                outputs=tuple(None if view is None else _one(view, k) for view in step.outputs),
-            )
-            for k in range(max(view.shape[0] for view in step.inputs))
-        ]
-        return [call for part in parts for call in _calls(part, memory, does)]
+        return [call for half in _halves(step) for call in _calls(half, memory, does)]
     match step.kind:
         case Kind.APPLY:
             return [lambda: does.matmul(x[0], x[1], out[0])]
@@ -239,11 +231,24 @@ def _calls(step: Step, memory: ArrayMemory, does: Operations) -> list[Call]:
     raise NotImplementedError(step.kind)
 
 
-def _one(view: View, k: int) -> View:
-    """One place along the first axis, which remains."""
-    if view.shape[0] == 1:
-        return view
-    return view._replace(shape=(1, *view.shape[1:]), offset=view.offset + k * view.strides[0])
+def _halves(step: Step) -> list[Step]:
+    """A step as two, of the first and the second half along the first axis of its views."""
+    length = max(view.shape[0] for view in step.inputs)
+
+    def part(view: View | None, start: int, stop: int) -> Any:
+        if view is None or view.shape[0] == 1:
+            return view
+        shape, offset = (stop - start, *view.shape[1:]), view.offset + start * view.strides[0]
+        return view._replace(shape=shape, offset=offset)
+
+    bounds = (0, length // 2), (length // 2, length)
+    return [
+        step._replace(
+            inputs=tuple(part(view, *ends) for view in step.inputs),
+            outputs=tuple(part(view, *ends) for view in step.outputs),
+        )
+        for ends in bounds
+    ]
 
 
 def _sum_products(x: list[Array], out: Array, memory: ArrayMemory, does: Operations) -> list[Call]:
@@ -306,9 +311,10 @@ def all_safe(memory: ArrayMemory, peaks: list[Array]) -> bool:
 
 
 def exponent_of(xp: Any, x: Array) -> Array:
-    """That power of two, as a float, of which numbers are no more than the double; of 0 it is 0."""
+    """As of `numpy.frexp`, as a float: two to that power is just above a number; 0 for 0."""
     known = (x > 0) & xp.isfinite(x)
-    return xp.where(known, xp.floor(xp.log2(xp.where(known, x, xp.ones_like(x)))), xp.zeros_like(x))
+    exponent = xp.floor(xp.log2(xp.where(known, x, xp.ones_like(x)))) + 1
+    return xp.where(known, exponent, xp.zeros_like(x))
 
 
 def times_power(x: Array, exponent: Array, xp: Any) -> Array:
@@ -318,9 +324,14 @@ def times_power(x: Array, exponent: Array, xp: Any) -> Array:
 
 
 def _rescaled(memory: ArrayMemory, message: Array, shifts: Shifts, check: int) -> Call:
+    xp = memory.xp
+
     def rescale() -> None:
-        exponent = exponent_of(memory.xp, _size(memory, message))
-        message[...] = times_power(message, -exponent, memory.xp)
+        exponent = exponent_of(xp, _size(memory, message))
+        # Of all samples or none, without asking the device which.
+        leaves = xp.max(xp.abs(exponent)) > SAFE_EXPONENT
+        exponent = xp.where(leaves, exponent, xp.zeros_like(exponent))
+        message[...] = times_power(message, -exponent, xp)
         shifts[check] = exponent
 
     return rescale

@@ -203,6 +203,8 @@ def _merge(tree: Tree, message_sizes: tuple[int, ...], n_batch: int) -> Merge | 
             taken |= {lower, index}
     if 4 * len(pairs) < tree.n_sites:
         return None
+    # As the sites lie in memory, so that the steps from one to the next are positive.
+    pairs.sort(key=lambda pair: _site(tree, pair[0]))
     return _rewritten(tree, message_sizes, n_batch, pairs, modes)
 
 
