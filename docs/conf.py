@@ -10,6 +10,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE / "_tools")]
 # The pages of the gallery lie one folder below the root; so does this link.
 os.environ["SKTENSORNET_DOCS"] = ".."
 
+import inventories  # noqa: E402
 import links  # noqa: E402
 import parameters  # noqa: E402
 import reference  # noqa: E402
@@ -28,6 +29,8 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
@@ -39,7 +42,8 @@ nitpicky = True
 smartquotes = False
 toc_object_entries_show_parents = "hide"
 # Names in single backticks are links where they can be, and code where not.
-nitpick_ignore_regex = [("py:obj", ".*"), ("py:.*", r"(sklearn|joblib|numpy)\..*")]
+nitpick_ignore_regex = [("py:obj", ".*")]
+intersphinx_mapping = inventories.write(HERE / "api" / "inventories")
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -49,7 +53,20 @@ autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
-numpydoc_xref_param_type = False
+# Types are links where the words say which; all else is text.
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {
+    "DataFrame": "pandas.DataFrame",
+    "RandomState": "numpy.random.RandomState",
+    "array-like": ":term:`numpy:array_like`",
+    "bool": ":class:`python:bool`",
+    "ndarray": "numpy.ndarray",
+} | {
+    name: f"{module}.{name}"
+    for module, name, thing in reference.public_objects()
+    if isinstance(thing, type)
+}
 
 plot_formats = ["svg"]
 plot_html_show_formats = False
@@ -63,13 +80,16 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "ignore_pattern": r"/benchmarks/",
     "within_subsection_order": "FileNameSortKey",
+    "minigallery_sort_order": "gallery.order",
     "reset_argv": "gallery.arguments",
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
     "plot_gallery": True,
     "abort_on_example_error": True,
-    "backreferences_dir": None,
+    "backreferences_dir": "api/backreferences",
+    "doc_module": ("sktensornet",),
+    "thumbnail_size": (800, 500),
 }
 
 html_math_renderer = "mathml"
@@ -77,10 +97,15 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sktensornet"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_favicon = "_static/logo.svg"
 html_show_sphinx = False
 html_show_sourcelink = False
 html_theme_options = {
-    "logo": {"text": "sktensornet"},
+    "logo": {
+        "text": "sktensornet",
+        "image_light": "_static/logo.svg",
+        "image_dark": "_static/logo.svg",
+    },
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
     "navbar_end": ["theme-switcher"],
@@ -92,12 +117,15 @@ html_theme_options = {
     "pygments_dark_style": "github-dark",
 }
 html_sidebars = {
+    "auto_examples/*": [],
     "getting_started": [],
     "theory": [],
     "parameters": [],
     "benchmarks/index": [],
     "changelog": [],
     "citing": [],
+    "glossary": [],
+    "related": [],
 }
 
 

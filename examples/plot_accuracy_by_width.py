@@ -24,12 +24,6 @@ networks, which sometimes get worse as the rank grows; the best test accuracies
 are 0.45 (TT) and 0.20 (CP); in practice TT is "only polynomially" better.
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes; the numbers are written as CSV beside
-# it.
-
 import argparse
 import io
 import os
@@ -50,7 +44,13 @@ from sktensornet.feature_maps import AffineMap
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import Adam
 
-parser = argparse.ArgumentParser(description="Accuracy of TT, HT and CP of growing width.")
+# %%
+# Command line
+# ------------
+# ``--output`` says where the picture goes; the numbers are written as CSV beside
+# it.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
 parser.add_argument("--quick", action="store_true", help="fewer widths and passes")
 parser.add_argument("--full", action="store_true", help="a set of --data instead of the digits")
 parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"), help="folder of the sets")

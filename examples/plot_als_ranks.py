@@ -10,12 +10,8 @@ tolerance asks for: the ranks adapt to the data. Run it with::
     python examples/plot_als_ranks.py
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes.
-
 import argparse
+import sys
 import warnings
 
 import matplotlib.pyplot as plt
@@ -29,11 +25,8 @@ from sktensornet.feature_maps import PCAMap
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import ALS
 
-parser = argparse.ArgumentParser(description="How ranks adapt during sweeps.")
-parser.add_argument("--quick", action="store_true", help="fewer sweeps")
-parser.add_argument("--output", default="als_ranks.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
-n_sweeps = 2 if arguments.quick else 4
+quick = "--quick" in sys.argv
+n_sweeps = 2 if quick else 4
 # The number of sweeps is chosen here, not by convergence.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
@@ -106,5 +99,14 @@ right.set(xlabel="index", ylabel="singular value, relative", title="Spectrum at 
 left.yaxis.get_major_locator().set_params(integer=True)
 for axis in (left, right):
     axis.spines[["top", "right"]].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer sweeps")
+parser.add_argument("--output", default="als_ranks.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

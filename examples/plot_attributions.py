@@ -11,12 +11,8 @@ sampled. Run it with::
     python examples/plot_attributions.py
 """
 
-# %%
-# Settings
-# --------
-# ``--quick`` takes fewer patients, ``--output`` says where the picture goes.
-
 import argparse
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,17 +29,14 @@ from sktensornet.inspection import (
     shapley_values,
 )
 
-parser = argparse.ArgumentParser(description="From a table to a decision.")
-parser.add_argument("--quick", action="store_true", help="fewer patients")
-parser.add_argument("--output", default="attributions.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
+quick = "--quick" in sys.argv
 
 # %%
 # Fit
 # ---
 
 X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
-if arguments.quick:
+if quick:
     X, y = X[:200], y[:200]
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 model = TTRegressor(feature_map="polynomial", random_state=0).fit(X_train, y_train)
@@ -108,5 +101,14 @@ axes[1, 1].legend(frameon=False)
 titles = ["Which columns and pairs", "All patients", "Why this patient", "What if"]
 for ax, title in zip(axes.flat, titles, strict=True):
     ax.set_title(title, loc="left", weight="bold")
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer patients")
+parser.add_argument("--output", default="attributions.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

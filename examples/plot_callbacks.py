@@ -11,12 +11,8 @@ with::
     python examples/plot_callbacks.py
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes.
-
 import argparse
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,10 +23,7 @@ from sktensornet import HTClassifier
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import Adam
 
-parser = argparse.ArgumentParser(description="Follow a training by callbacks.")
-parser.add_argument("--quick", action="store_true", help="fewer passes over the data")
-parser.add_argument("--output", default="callbacks.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
+quick = "--quick" in sys.argv
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -74,11 +67,11 @@ class Watch:
 # %%
 # A training that is watched
 # --------------------------
-# In a terminal, add ``sklearn.callback.ProgressBar()`` for a bar with the time
-# that is left, and ``ScoringMonitor(scoring="accuracy")`` for a table of
-# scores::
+# ``verbose=10`` prints the loss after every tenth pass, with the callback
+# `LossLog`. `LossProgressBar` shows a bar with the loss and the time that is left,
+# and ``ScoringMonitor(scoring="accuracy")`` of scikit-learn keeps a table of scores::
 #
-#     clf.set_callbacks(watch, ProgressBar())
+#     clf.set_callbacks(watch, LossProgressBar())
 
 followed = [np.flatnonzero(y_test == digit)[2] for digit in (3, 8, 9)]
 watch = Watch(X_test, y_test, followed, enough=0.02)
@@ -87,7 +80,8 @@ clf = HTClassifier(
     patches=ImagePatches(image_shape=(8, 8), patch_shape=(4, 4), stride=2),
     alpha=0.0,
     solver=Adam(learning_rate=4e-3, dropout=0.2, weight_decay=0.05),
-    max_iter=12 if arguments.quick else 40,
+    max_iter=12 if quick else 40,
+    verbose=10,
     random_state=0,
 )
 clf.set_callbacks(watch).fit(X_train, y_train)
@@ -134,5 +128,14 @@ for column, index in enumerate(followed, start=1):
     axes[1, column].set_xlabel("digit")
 axes[1, 1].set_ylabel("pass")
 axes[0, 2].set_title("Probabilities of three images")
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer passes over the data")
+parser.add_argument("--output", default="callbacks.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

@@ -11,12 +11,8 @@ chooses rank and patches. Run it with::
     python examples/plot_classify_digits.py
 """
 
-# %%
-# Settings
-# --------
-# ``--quick`` shortens the run, ``--output`` says where the picture goes.
-
 import argparse
+import sys
 import time
 
 import matplotlib.pyplot as plt
@@ -30,11 +26,8 @@ from sktensornet import CPClassifier, HTClassifier, TTClassifier
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import Adam
 
-parser = argparse.ArgumentParser(description="Classify digits with TT, HT and CP.")
-parser.add_argument("--quick", action="store_true", help="fewer passes over the data")
-parser.add_argument("--output", default="classify_digits.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
-max_iter = 15 if arguments.quick else 60
+quick = "--quick" in sys.argv
+max_iter = 15 if quick else 60
 
 # %%
 # Data
@@ -141,5 +134,14 @@ for axis, index in zip(images.ravel(), hardest, strict=True):
     said = " ".join(f"{name} {labels[index]}" for name, labels in predicted.items())
     axis.set_title(f"is {y_test[index]}: {said}", fontsize=7)
     axis.set_axis_off()
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer passes over the data")
+parser.add_argument("--output", default="classify_digits.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

@@ -10,12 +10,8 @@ Run it with::
     python examples/plot_compress.py
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes.
-
 import argparse
+import sys
 import time
 
 import matplotlib.pyplot as plt
@@ -26,10 +22,7 @@ from sktensornet import CPClassifier, HTClassifier, TTClassifier
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import Adam
 
-parser = argparse.ArgumentParser(description="Accuracy against size.")
-parser.add_argument("--quick", action="store_true", help="fewer passes over the data")
-parser.add_argument("--output", default="compress.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
+quick = "--quick" in sys.argv
 
 # %%
 # Train large models
@@ -44,7 +37,7 @@ common = {
     "patches": ImagePatches(image_shape=(8, 8), patch_shape=(4, 4), stride=2),
     "alpha": 0.0,
     "solver": Adam(learning_rate=5e-3, dropout=0.3, weight_decay=0.05),
-    "max_iter": 10 if arguments.quick else 50,
+    "max_iter": 10 if quick else 50,
     "random_state": 0,
 }
 models = {
@@ -88,5 +81,14 @@ axis.set(
 )
 axis.legend(frameon=False, ncols=3, loc="lower right")
 axis.spines[["top", "right"]].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer passes over the data")
+parser.add_argument("--output", default="compress.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

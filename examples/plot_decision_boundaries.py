@@ -10,14 +10,9 @@ coordinates are two sites. Run it with::
     python examples/plot_decision_boundaries.py
 """
 
-# %%
-# Settings
-# --------
-# ``--full`` trains longer and on more samples. Accuracies go to a CSV file
-# beside the picture.
-
 import argparse
 import csv
+import sys
 import warnings
 from pathlib import Path
 
@@ -30,15 +25,9 @@ from sklearn.model_selection import train_test_split
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
 from sktensornet.feature_maps import AffineMap
 
-parser = argparse.ArgumentParser(description="Decision boundaries of tensor networks.")
-size = parser.add_mutually_exclusive_group()
-size.add_argument("--quick", action="store_true", help="very short training")
-size.add_argument("--full", action="store_true", help="more samples and longer training")
-parser.add_argument("--output", default="decision_boundaries.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
-n_samples, max_iter = (
-    (200, 10) if arguments.quick else (2000, 500) if arguments.full else (400, 150)
-)
+quick = "--quick" in sys.argv
+full = "--full" in sys.argv
+n_samples, max_iter = (200, 10) if quick else (2000, 500) if full else (400, 150)
 # The number of iterations is chosen here, not by convergence.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
@@ -79,14 +68,6 @@ for name, (X, y) in sets.items():
                 f"{name:8} {kind} rank {rank} m {m:2}: accuracy {accuracy:.3f}"
                 f" (training {train:.3f}), {n_parameters} parameters"
             )
-
-table = Path(arguments.output).with_suffix(".csv")
-with table.open("w", newline="") as file:
-    writer = csv.writer(file)
-    writer.writerow(
-        ["set", "format", "rank", "features", "parameters", "accuracy_train", "accuracy_test"]
-    )
-    writer.writerows(rows)
 
 # %%
 # The boundaries
@@ -135,5 +116,23 @@ for line, (name, kind) in zip(axes, lines, strict=True):
     line[0].set_ylabel(f"{name}, {kind}")
 for axis, (rank, m) in zip(axes[0], choices, strict=True):
     axis.set_title(f"rank {rank}, {m} features", fontsize=10)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+size = parser.add_mutually_exclusive_group()
+size.add_argument("--quick", action="store_true", help="very short training")
+size.add_argument("--full", action="store_true", help="more samples and longer training")
+parser.add_argument("--output", default="decision_boundaries.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=110)
-print(f"\nPicture: {arguments.output}, figures: {table}")
+table = Path(arguments.output).with_suffix(".csv")
+with table.open("w", newline="") as file:
+    writer = csv.writer(file)
+    writer.writerow(
+        ["set", "format", "rank", "features", "parameters", "accuracy_train", "accuracy_test"]
+    )
+    writer.writerows(rows)

@@ -30,11 +30,6 @@ up to 64 sites and rank 3 with ``--full``, in a few seconds::
     python examples/plot_equivalent_widths.py
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes; the numbers are written beside it.
-
 import argparse
 import csv
 from pathlib import Path
@@ -56,7 +51,12 @@ from sktensornet.networks import (
     tensor_train,
 )
 
-parser = argparse.ArgumentParser(description="Widths of equivalent networks.")
+# %%
+# Command line
+# ------------
+# ``--output`` says where the picture goes; the numbers are written beside it.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
 parser.add_argument("--quick", action="store_true", help="up to eight sites")
 parser.add_argument("--full", action="store_true", help="up to 64 sites and rank 3")
 parser.add_argument("--output", default="equivalent_widths.png", help="file of the picture")
@@ -139,7 +139,6 @@ with path.open("w", newline="") as file:
     writer = csv.DictWriter(file, [*columns, "sum_found"])
     writer.writeheader()
     writer.writerows(rows + leg)
-print(f"Numbers: {path}")
 
 # %%
 # The picture
@@ -223,4 +222,3 @@ key += [
 ]
 figure.legend(handles=key, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
 figure.savefig(output, dpi=120)
-print(f"Picture: {output}")

@@ -15,12 +15,8 @@ a discount that takes three columns at once. Run it with::
     python examples/plot_explanations.py
 """
 
-# %%
-# Settings
-# --------
-# ``--quick`` makes fewer samples, ``--output`` says where the picture goes.
-
 import argparse
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -35,10 +31,7 @@ from sktensornet.inspection import (
     variance_shares,
 )
 
-parser = argparse.ArgumentParser(description="What a model of a table has learnt.")
-parser.add_argument("--quick", action="store_true", help="fewer samples")
-parser.add_argument("--output", default="explanations.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
+quick = "--quick" in sys.argv
 
 # %%
 # Data
@@ -46,7 +39,7 @@ arguments, _ = parser.parse_known_args()
 # Four of the seven columns matter, two of them hold categories.
 
 rng = np.random.default_rng(0)
-n = 1000 if arguments.quick else 4000
+n = 1000 if quick else 4000
 X = pd.DataFrame(
     {
         "distance": rng.uniform(50, 800, n),
@@ -109,5 +102,14 @@ display.plot(axes[1, 1], kind="pairs")
 titles = ["Largest coefficients", "By column", "By order", "By pair; columns alone on the diagonal"]
 for ax, title in zip(axes.flat, titles, strict=True):
     ax.set_title(title, loc="left", weight="bold")
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer samples")
+parser.add_argument("--output", default="explanations.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

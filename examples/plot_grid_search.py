@@ -10,12 +10,8 @@ them. Run it with::
     python examples/plot_grid_search.py
 """
 
-# %%
-# Settings
-# --------
-# ``--quick`` searches a smaller grid, ``--output`` says where the picture goes.
-
 import argparse
+import sys
 import warnings
 
 import matplotlib.pyplot as plt
@@ -28,11 +24,8 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sktensornet import TTClassifier
 from sktensornet.patches import ImagePatches
 
-parser = argparse.ArgumentParser(description="Choose rank and patches by cross-validation.")
-parser.add_argument("--quick", action="store_true", help="a smaller grid")
-parser.add_argument("--output", default="grid_search.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
-ranks = [2, 6] if arguments.quick else [2, 4, 6, 10]
+quick = "--quick" in sys.argv
+ranks = [2, 6] if quick else [2, 4, 6, 10]
 # Two sweeps each are enough here; they need not have converged.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
@@ -104,5 +97,14 @@ axis.set_xticks(range(len(ranks)), ranks)
 axis.set_yticks(range(rows), cuts)
 axis.set(xlabel="rank", title="Error in cross-validation, in %")
 axis.spines[:].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="a smaller grid")
+parser.add_argument("--output", default="grid_search.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

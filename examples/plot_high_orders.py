@@ -11,12 +11,8 @@ read line by line. Run it with::
     python examples/plot_high_orders.py
 """
 
-# %%
-# Settings
-# --------
-# ``--quick`` makes fewer samples, ``--output`` says where the picture goes.
-
 import argparse
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,10 +25,7 @@ from sktensornet import TTClassifier
 from sktensornet.feature_maps import PolynomialMap
 from sktensornet.inspection import interactions
 
-parser = argparse.ArgumentParser(description="Interactions beyond pairs for linear models.")
-parser.add_argument("--quick", action="store_true", help="fewer samples")
-parser.add_argument("--output", default="high_orders.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
+quick = "--quick" in sys.argv
 
 # %%
 # Data
@@ -41,7 +34,7 @@ arguments, _ = parser.parse_known_args()
 # together and on four together.
 
 rng = np.random.default_rng(0)
-n = 1500 if arguments.quick else 6000
+n = 1500 if quick else 6000
 X = pd.DataFrame(rng.choice([-1.0, 1.0], (n, 12)), columns=[f"s{k}" for k in range(12)])
 strength = X["s0"] + 2 * X["s1"] * X["s2"] * X["s3"] + 2 * X["s4"] * X["s5"] * X["s6"] * X["s7"]
 fails = rng.random(n) < 1 / (1 + np.exp(-1.5 * strength))
@@ -106,5 +99,14 @@ ax.bar_label(bars, fmt="%.3f", padding=3)
 ax.invert_yaxis()
 ax.set(xlim=(0.4, 1), xlabel="accuracy on test data")
 ax.spines[["top", "right", "left"]].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer samples")
+parser.add_argument("--output", default="high_orders.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

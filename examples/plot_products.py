@@ -24,12 +24,6 @@ appendix B): on MNIST, CIFAR-10 and IMDB recurrent networks learn with every
 operation.
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes; the numbers are written as CSV beside
-# it.
-
 import argparse
 import os
 import sys
@@ -56,7 +50,13 @@ PRODUCTS = {
     "hypot": "sqrt(x^2 + y^2)",
 }
 
-parser = argparse.ArgumentParser(description="Accuracy of generalized networks by operation.")
+# %%
+# Command line
+# ------------
+# ``--output`` says where the picture goes; the numbers are written as CSV beside
+# it.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
 parser.add_argument("--quick", action="store_true", help="fewer passes and one seed")
 parser.add_argument("--full", action="store_true", help="sets of --data instead of the digits")
 parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"), help="folder of the sets")
@@ -199,5 +199,4 @@ for axis, name in zip(axes[0], sets, strict=True):
 axes[0, 0].set_yticks(height, [labels[product] for product in arguments.products])
 figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}, figures: {table}")
 plt.show()

@@ -11,29 +11,19 @@ the same kind has to be to compute the same function. Run it with::
     python examples/plot_rectifier_ranks.py
 """
 
-# %%
-# Settings
-# --------
-# ``--full`` draws 200 networks for each rank instead of a few, and
-# 1000 with shared cores. The figures go
-# to a CSV file beside the picture.
-
 import argparse
 import csv
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-parser = argparse.ArgumentParser(description="Ranks of random rectifier networks.")
-size = parser.add_mutually_exclusive_group()
-size.add_argument("--quick", action="store_true", help="very few networks")
-size.add_argument("--full", action="store_true", help="200 or 1000 networks for each rank")
-parser.add_argument("--output", default="rectifier_ranks.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
+quick = "--quick" in sys.argv
+full = "--full" in sys.argv
 RANKS = (1, 2, 4, 8)
 T = 6
-n_distinct, n_shared = (2, 10) if arguments.quick else (200, 1000) if arguments.full else (12, 100)
+n_distinct, n_shared = (2, 10) if quick else (200, 1000) if full else (12, 100)
 
 # %%
 # The grid tensor
@@ -95,8 +85,8 @@ def bound(tensor):
 
 
 settings = {
-    f"distinct cores, M = {6 if arguments.quick else 10}": (
-        6 if arguments.quick else 10,
+    f"distinct cores, M = {6 if quick else 10}": (
+        6 if quick else 10,
         False,
         n_distinct,
     ),
@@ -117,12 +107,6 @@ for name, (n_templates, shared, n_networks) in settings.items():
             f" at most 1 in {np.mean(widths <= 1):4.0%};"
             f" theorem 5.2 promises a network with {theory:5.2f}"
         )
-
-table = Path(arguments.output).with_suffix(".csv")
-with table.open("w", newline="") as file:
-    writer = csv.writer(file)
-    writer.writerow(["setting", "rank", "network", "matricization_rank", "width_lower_bound"])
-    writer.writerows(rows)
 
 # %%
 # Histograms
@@ -151,5 +135,21 @@ for line, colour, name in zip(axes, colours, settings, strict=True):
     line[0].set_ylabel(f"{name}\nshare of networks")
 for axis in axes[-1]:
     axis.set_xlabel("lower bound of the width")
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+size = parser.add_mutually_exclusive_group()
+size.add_argument("--quick", action="store_true", help="very few networks")
+size.add_argument("--full", action="store_true", help="200 or 1000 networks for each rank")
+parser.add_argument("--output", default="rectifier_ranks.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}, figures: {table}")
+table = Path(arguments.output).with_suffix(".csv")
+with table.open("w", newline="") as file:
+    writer = csv.writer(file)
+    writer.writerow(["setting", "rank", "network", "matricization_rank", "width_lower_bound"])
+    writer.writerows(rows)

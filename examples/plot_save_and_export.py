@@ -6,25 +6,22 @@ Saving and exporting
 A fitted classifier goes through three kinds of files: joblib, which is fast and
 must be trusted; skops, which runs no code on loading; and ONNX, which runs
 without Python. Each predicts the same. Needs
-``python -m pip install ".[onnx]" skops onnxruntime``; what is not
-installed is left out. Run it with::
+``python -m pip install ".[onnx]" skops onnxruntime``. Run it with::
 
     python examples/plot_save_and_export.py
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes.
-
 import argparse
 import io
+import sys
 import time
 import warnings
 
 import joblib
 import matplotlib.pyplot as plt
 import numpy as np
+import onnxruntime
+import skops.io
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -34,10 +31,7 @@ from sktensornet.onnx import to_onnx
 from sktensornet.patches import ImagePatches
 from sktensornet.persistence import TRUSTED_TYPES
 
-parser = argparse.ArgumentParser(description="Save and export a classifier.")
-parser.add_argument("--quick", action="store_true", help="fewer iterations")
-parser.add_argument("--output", default="save_and_export.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
+quick = "--quick" in sys.argv
 # The number of iterations is chosen here, not by convergence.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
@@ -50,7 +44,7 @@ X_train, X_test, y_train, y_test = train_test_split(X.astype(np.float32), y, ran
 model = HTClassifier(
     rank=12,
     patches=ImagePatches(image_shape=(8, 8), patch_shape=(4, 4), stride=2),
-    max_iter=10 if arguments.quick else 60,
+    max_iter=10 if quick else 60,
     random_state=0,
 ).fit(X_train, y_train)
 print(model.network_.summary(), "\n")
@@ -68,24 +62,14 @@ joblib.dump(model, buffer)
 files["joblib"] = buffer.getvalue()
 predict["joblib"] = joblib.load(io.BytesIO(files["joblib"])).predict_proba
 
-try:
-    import skops.io
+files["skops"] = skops.io.dumps(model)
+predict["skops"] = skops.io.loads(files["skops"], trusted=TRUSTED_TYPES).predict_proba
 
-    files["skops"] = skops.io.dumps(model)
-    predict["skops"] = skops.io.loads(files["skops"], trusted=TRUSTED_TYPES).predict_proba
-except ImportError:
-    print("skops is not installed.")
-
-try:
-    import onnxruntime
-
-    files["ONNX"] = to_onnx(model).SerializeToString()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(files["ONNX"], options)
-    predict["ONNX"] = lambda X: session.run(["probabilities"], {"X": X})[0]
-except ImportError as error:
-    print(f"No export to ONNX: {error}")
+files["ONNX"] = to_onnx(model).SerializeToString()
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+session = onnxruntime.InferenceSession(files["ONNX"], options)
+predict["ONNX"] = lambda X: session.run(["probabilities"], {"X": X})[0]
 
 # %%
 # The same predictions
@@ -132,13 +116,21 @@ for name, label, colour in (
     ("the classifier", "predict_proba", "0.4"),
     ("ONNX", "ONNX Runtime", colours["ONNX"]),
 ):
-    if name in predict:
-        taken = [milliseconds(predict[name], X_test[:n]) for n in batches]
-        print(f"{label}: {taken[0]:.3f} ms for one image, {taken[-1]:.2f} ms for {batches[-1]}")
-        right.loglog(batches, taken, "o-", color=colour, lw=2, label=label)
+    taken = [milliseconds(predict[name], X_test[:n]) for n in batches]
+    print(f"{label}: {taken[0]:.3f} ms for one image, {taken[-1]:.2f} ms for {batches[-1]}")
+    right.loglog(batches, taken, "o-", color=colour, lw=2, label=label)
 right.set(title="Time of a prediction, ms", xlabel="images at once")
 right.legend(frameon=False)
 for axis in (left, right):
     axis.spines[["top", "right"]].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer iterations")
+parser.add_argument("--output", default="save_and_export.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

@@ -10,12 +10,8 @@ is the rank, which can be lowered after training. Run it with::
     python examples/plot_save_load.py
 """
 
-# %%
-# Settings
-# --------
-# ``--quick`` trains for less long, ``--output`` says where the picture goes.
-
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,10 +32,7 @@ from sktensornet import HTClassifier
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import Adam
 
-parser = argparse.ArgumentParser(description="Save and load; sizes of files.")
-parser.add_argument("--quick", action="store_true", help="fewer passes over the data")
-parser.add_argument("--output", default="save_load.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
+quick = "--quick" in sys.argv
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -58,7 +51,7 @@ clf = HTClassifier(
     patches=ImagePatches(image_shape=(8, 8), patch_shape=(4, 4), stride=2),
     alpha=0.0,
     solver=Adam(learning_rate=5e-3, dropout=0.3, weight_decay=0.05),
-    max_iter=10 if arguments.quick else 50,
+    max_iter=10 if quick else 50,
     random_state=0,
 ).fit(X_train, y_train)
 
@@ -124,5 +117,14 @@ axis.yaxis.get_major_locator().set_params(subs=(1, 2, 5))
 axis.yaxis.set_major_formatter("{x:g}")
 axis.yaxis.set_minor_formatter("")
 axis.spines[["top", "right"]].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer passes over the data")
+parser.add_argument("--output", default="save_load.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

@@ -12,11 +12,6 @@ from a generator as they would come from a file or a database. Run it with::
     python examples/plot_streaming.py --full   # 10,000,000 rows
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes.
-
 import argparse
 import sys
 import time
@@ -35,12 +30,9 @@ try:
 except ImportError:  # On Windows, where memory is shown as 0.
     resource = None
 
-parser = argparse.ArgumentParser(description="Train on a stream of rows.")
-parser.add_argument("--quick", action="store_true", help="fewer rows")
-parser.add_argument("--full", action="store_true", help="ten million rows")
-parser.add_argument("--output", default="streaming.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
-n_rows = 10_000_000 if arguments.full else 40_000 if arguments.quick else 200_000
+quick = "--quick" in sys.argv
+full = "--full" in sys.argv
+n_rows = 10_000_000 if full else 40_000 if quick else 200_000
 batch_rows = 10_000
 
 # %%
@@ -132,5 +124,16 @@ highest = 1.25 * max(peak) or 1.0
 right.set(xscale="log", xlabel="rows seen", ylabel="peak memory in MB", ylim=(0, highest))
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer rows")
+parser.add_argument("--full", action="store_true", help="ten million rows")
+parser.add_argument("--output", default="streaming.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
 plt.show()

@@ -11,12 +11,8 @@ unknown. Run it with::
     python examples/plot_table.py
 """
 
-# %%
-# Settings
-# --------
-# ``--quick`` learns from fewer boards, ``--output`` says where the picture goes.
-
 import argparse
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,11 +25,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 from sktensornet import TTClassifier
 
-parser = argparse.ArgumentParser(description="Learn who has won at tic-tac-toe.")
-parser.add_argument("--quick", action="store_true", help="fewer boards")
-parser.add_argument("--output", default="table.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
-sizes = [100, 400] if arguments.quick else [50, 100, 200, 400, 650]
+quick = "--quick" in sys.argv
+sizes = [100, 400] if quick else [50, 100, 200, 400, 650]
 
 # %%
 # All final boards
@@ -90,12 +83,12 @@ for n_boards in sizes:
 # %%
 # Squares that are not known
 # --------------------------
-# Missing values need no imputation: a column whose value is missing says
-# nothing. Here each square is hidden with some probability, in training and at
-# prediction alike.
+# Missing values need no imputation: a column that has some in training gets a
+# feature that says so. Here each square is hidden with some probability, in
+# training and at prediction alike.
 
 rng = np.random.default_rng(0)
-shares = [0.0, 0.2] if arguments.quick else [0.0, 0.15, 0.3]
+shares = [0.0, 0.2] if quick else [0.0, 0.15, 0.3]
 hidden = {name: curves[name][-1:] for name in ("TTClassifier", "gradient boosting")}
 splits = ShuffleSplit(2, train_size=sizes[-1], test_size=250, random_state=0)
 for share in shares[1:]:
@@ -133,5 +126,14 @@ left.legend(frameon=False, loc="lower right")
 right.set(xlabel="squares that are hidden, in %", title=f"With {sizes[-1]} boards")
 for axis in (left, right):
     axis.spines[["top", "right"]].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer boards")
+parser.add_argument("--output", default="table.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

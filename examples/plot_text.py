@@ -12,12 +12,8 @@ with::
     python examples/plot_text.py
 """
 
-# %%
-# Settings
-# --------
-# ``--quick`` tries fewer ranks, ``--output`` says where the picture goes.
-
 import argparse
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -31,18 +27,16 @@ from sklearn.preprocessing import OneHotEncoder
 
 from sktensornet import TTRegressor
 
-parser = argparse.ArgumentParser(description="Learn to read Roman numerals.")
-parser.add_argument("--quick", action="store_true", help="fewer ranks")
-parser.add_argument("--output", default="text.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
-ranks = [2, 8] if arguments.quick else [1, 2, 4, 8, 16]
+quick = "--quick" in sys.argv
+ranks = [2, 8] if quick else [1, 2, 4, 8, 16]
 
 # %%
 # Letters as categories
 # ---------------------
 # All numerals up to MMMCMXCIX, padded to the length of the longest. Each place
 # is a column whose categories are the letters; columns of a DataFrame that hold
-# categories or strings are found by their type.
+# categories or strings are found by their type. (For texts of words, and of any
+# length, `TokenEncoder` is made; :ref:`sphx_glr_auto_examples_plot_sentences.py`.)
 
 SYMBOLS = [(1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L")]
 SYMBOLS += [(40, "XL"), (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")]
@@ -120,5 +114,14 @@ right.text(0.75, 1.1, "is", ha="right", color="0.3", weight="bold")
 right.text(1.0, 1.1, "read as", ha="right", color="0.3", weight="bold")
 right.set(ylim=(0.05, 1.15))
 right.set_axis_off()
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer ranks")
+parser.add_argument("--output", default="text.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

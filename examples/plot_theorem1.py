@@ -30,13 +30,9 @@ value; computed exactly, their rank is the same. Run it with::
 and for all settings and 1,000 draws of each with ``--full``, in about a minute.
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes; the numbers are written beside it.
-
 import argparse
 import csv
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -52,16 +48,12 @@ from sktensornet.expressivity import (
 )
 from sktensornet.networks import TensorNetwork, tensor_train
 
-parser = argparse.ArgumentParser(description="Lower bounds on the width of shallow networks.")
-parser.add_argument("--quick", action="store_true", help="few settings")
-parser.add_argument("--full", action="store_true", help="all settings and 1,000 draws of each")
-parser.add_argument("--output", default="theorem1.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
-output = Path(arguments.output)
+quick = "--quick" in sys.argv
+full = "--full" in sys.argv
 n_sites, odd = 6, range(0, 6, 2)
-if arguments.full:
+if full:
     modes, ranks, n_draws = range(2, 11), range(2, 21), 1000
-elif arguments.quick:
+elif quick:
     modes, ranks, n_draws = [2, 3, 4], [2, 4, 8], 20
 else:
     modes, ranks, n_draws = [2, 3, 4, 6, 8], [2, 3, 4, 5, 6, 8, 10, 14, 20], 100
@@ -159,14 +151,6 @@ exactly = sum(round(n_draws * row["exactly_equal"]) for row in draws)
 print(f"{n_all:,} draws in floating point: {below} below q^(d/2), {at_cut:,} at the min-cut,")
 print(f"{exactly:,} with those that are looked at again exactly")
 
-for name, rows in (("", certificates), ("_draws", draws)):
-    path = output.with_name(f"{output.stem}{name}.csv")
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    print(f"Numbers: {path}")
-
 # %%
 # The picture
 # -----------
@@ -254,5 +238,22 @@ key += [
 right.legend(handles=key, frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(0.14, 1))
 for axis in (left, right):
     axis.spines[["top", "right"]].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="few settings")
+parser.add_argument("--full", action="store_true", help="all settings and 1,000 draws of each")
+parser.add_argument("--output", default="theorem1.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
+output = Path(arguments.output)
 figure.savefig(output, dpi=120)
-print(f"Picture: {output}")
+for name, rows in (("", certificates), ("_draws", draws)):
+    path = output.with_name(f"{output.stem}{name}.csv")
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)

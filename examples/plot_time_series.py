@@ -13,12 +13,8 @@ Run it with::
     python examples/plot_time_series.py
 """
 
-# %%
-# Settings
-# --------
-# ``--output`` says where the picture goes.
-
 import argparse
+import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,10 +25,7 @@ from sktensornet import TTClassifier
 from sktensornet.feature_maps import PCAMap
 from sktensornet.patches import SequencePatches
 
-parser = argparse.ArgumentParser(description="Windows of series, and the rank as a memory.")
-parser.add_argument("--quick", action="store_true", help="fewer series")
-parser.add_argument("--output", default="time_series.png", help="file of the picture")
-arguments, _ = parser.parse_known_args()
+quick = "--quick" in sys.argv
 
 # %%
 # Data
@@ -57,7 +50,7 @@ def make_series(n, rng):
 
 
 rng = np.random.default_rng(0)
-n_train = 400 if arguments.quick else 1500
+n_train = 400 if quick else 1500
 series, kinds, times = make_series(n_train + 1000, rng)
 y = (kinds[:, 0] == kinds[:, 1]).astype(int)
 X = series.reshape(len(series), -1)
@@ -153,5 +146,14 @@ right.set_title("Three numbers to remember")
 right.legend(frameon=False, loc="center right")
 for axis in axes.values():
     axis.spines[["top", "right"]].set_visible(False)
+
+# %%
+# As a script
+# -----------
+# Run by ``python``, it saves the picture; ``--output`` names the file.
+
+parser = argparse.ArgumentParser(allow_abbrev=False)
+parser.add_argument("--quick", action="store_true", help="fewer series")
+parser.add_argument("--output", default="time_series.png", help="file of the picture")
+arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)
-print(f"\nPicture: {arguments.output}")

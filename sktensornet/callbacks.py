@@ -19,9 +19,10 @@ from uuid import uuid4
 import joblib
 
 from ._estimators._base import BaseTensorNetwork
+from ._fitting._reports import LossLog, LossProgressBar
 from ._support._checks import check_integer
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "LossLog", "LossProgressBar"]
 
 _OF_THE_RUN = (
     "_skl_callbacks",

@@ -27,11 +27,14 @@ from typing import Any
 
 from ._data._columns import Columns
 from ._data._labels import Labels
+from ._data._multilabels import Multilabels
 from ._data._reals import Reals
+from ._data._samples import Samples
 from ._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from ._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
 from ._fitting._feature_moments import FeatureMoments
 from ._fitting._search import Trial
+from ._fitting._uncertainty import Remembered
 from ._fitting._unfinished import Unfinished
 from ._problems._sweep_problem import SweepRecord
 from ._support._version import InconsistentVersionWarning
@@ -41,6 +44,7 @@ from .networks import TensorNetwork, Tree
 from .networks._topologies import FAMILIES
 from .networks._tree import Node
 from .patches import Patches, Sites
+from .preprocessing import TokenEncoder
 from .solvers import Solver
 from .solvers._adam import _Moments
 from .solvers._als import _Sweeps
@@ -48,15 +52,16 @@ from .solvers._als import _Sweeps
 __all__ = ["TRUSTED_TYPES", "InconsistentVersionWarning"]
 
 _ESTIMATORS = (TTClassifier, HTClassifier, CPClassifier, TTRegressor, HTRegressor, CPRegressor)
-_DATA = (Columns, Labels, Reals, Sites)
-_FITS = (FeatureMoments, SweepRecord, Trial, Unfinished, _Moments, _Sweeps)
+_DATA = (Columns, Labels, Multilabels, Reals, Samples, Sites)
+_FITS = (FeatureMoments, Remembered, SweepRecord, Trial, Unfinished, _Moments, _Sweeps)
 _NETWORKS = (Node, TensorNetwork, Tree)
 
 
 def _own(base: Any) -> list[type]:
-    """The subclasses that the package itself defines."""
+    """The subclasses that the package itself defines, and theirs."""
     package = __name__.partition(".")[0] + "."
-    return [cls for cls in base.__subclasses__() if cls.__module__.startswith(package)]
+    own = [cls for cls in base.__subclasses__() if cls.__module__.startswith(package)]
+    return [*own, *(below for cls in own for below in _own(cls))]
 
 
 _BASES: tuple[type, ...] = (
@@ -72,6 +77,7 @@ _TYPES: list[type] = [
     *_DATA,
     *_FITS,
     *_NETWORKS,
+    TokenEncoder,
     *(cls for base in _BASES for cls in _own(base)),
 ]
 

@@ -10,19 +10,66 @@ from ._typing import FloatArray
 _LAPACK_BLOCK = 32
 """Columns that LAPACK takes together, its own default: more work memory is not used."""
 
+_NULL = 1e-12
+"""Share of the largest below which a diagonal entry of R is rounding."""
+
 
 def thin_qr(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Q (b, m, k) and R (b, k, n) of matrices (b, m, n), k = min(m, n), in double precision.
 
-    For few and small ones, with less overhead than NumPy's.
+    The diagonal of R is not negative. Where columns depend on those before, what is left
+    of them is rounding: Q is completed by fixed directions made orthogonal to the others, and
+    their rows of R are zero. So neither depends on the last bit.
+
+    For few and small matrices, with less overhead than NumPy's.
     """
     qs, rs = [], []
     for matrix in matrices:
         size = min(matrix.shape)
         packed, tau, *_ = lapack.dgeqrf(matrix, lwork=_LAPACK_BLOCK * matrix.shape[1])
-        rs.append(np.triu(packed[:size]))
-        qs.append(lapack.dorgqr(packed[:, :size], tau, lwork=_LAPACK_BLOCK * size)[0])
+        diagonal = np.diagonal(packed)
+        lengths = np.abs(diagonal)
+        if lengths.min() > _NULL * lengths.max():
+            signs = np.where(diagonal < 0, -1.0, 1.0)
+            q = lapack.dorgqr(packed[:, :size], tau, lwork=_LAPACK_BLOCK * size)[0] * signs
+            r = np.triu(packed[:size]) * signs[:, None]
+        else:
+            q, r = _completed(matrix, size)
+        qs.append(q)
+        rs.append(r)
     return np.stack(qs), np.stack(rs)
+
+
+def _completed(matrix: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
+    """Q and R where columns depend on others, which add no direction of their own."""
+    least = _NULL * float(np.linalg.norm(matrix, axis=0).max())
+    fixed = np.random.RandomState(0).standard_normal((len(matrix), size))
+    q = np.zeros((len(matrix), size))
+    rank = known = 0
+    for k, column in enumerate([*matrix.T, *fixed.T]):
+        if rank == size:
+            break
+        before = q[:, :rank]
+        # Twice, for what rounding leaves.
+        rest = column - before @ (before.T @ column)
+        rest = rest - before @ (before.T @ rest)
+        length = float(np.linalg.norm(rest))
+        if length > (least if k < matrix.shape[1] else 0.0):
+            q[:, rank] = rest / length
+            rank += 1
+            known += k < matrix.shape[1]
+    r = np.zeros((size, matrix.shape[1]))
+    r[:known] = q[:, :known].T @ matrix
+    return q, r
+
+
+def with_signs(vectors: FloatArray) -> FloatArray:
+    """Columns or their negatives, whichever agree with fixed numbers.
+
+    Singular vectors have no sign of their own.
+    """
+    agree = np.random.RandomState(0).standard_normal(len(vectors)) @ vectors
+    return vectors * np.where(agree < 0, -1.0, 1.0)
 
 
 def tail_norms(values: FloatArray) -> FloatArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +16,10 @@ from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils import _safe_indexing, check_array
 
 from .._support._warn import warn_user
+from ._levels import declared_levels, warn_of_identifiers, warn_of_numbers
 
 _CATEGORIES = (nw.Categorical, nw.Enum, nw.String, nw.Boolean)
 _DATES = (nw.Datetime, nw.Date, nw.Duration, nw.Time)
-_FEWEST_ROWS, _MOST_LEVELS = 50, 0.5
-"""From so many rows on, more levels than this share of them are those of an identifier."""
-_MOST_NUMBERS = 0.9
-"""A share of numbers beyond which other text is likelier a mark of missing values."""
 _DATE = re.compile(
     r"\s*(\d{4}([-/])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4}|\d{1,2}/\d{1,2}/\d\d)([T ,].*)?"
 )
@@ -50,11 +46,14 @@ class Columns:
         The columns that hold categories.
     encoder : OrdinalEncoder or None
         Gives each level of these a number; fitted.
+    are_declared : bool
+        Whether levels that a dtype declares are among them although no row has them.
     """
 
     names: list[str] | None
     categorical: list[int]
     encoder: OrdinalEncoder | None = None
+    are_declared: bool = False
 
     def __repr__(self) -> str:
         return f"Columns(n_categorical={len(self.categorical)})"
@@ -62,6 +61,11 @@ class Columns:
     def labels(self, columns: list[int]) -> list:
         """Names of columns, or their indices if they have none."""
         return [self.names[k] if self.names else k for k in columns]
+
+    def counts(self) -> dict[int, int]:
+        """How many levels each column of categories has."""
+        levels = [] if self.encoder is None else self.encoder.categories_
+        return {k: len(own) for k, own in zip(self.categorical, levels, strict=True)}
 
     def index(self, column: Any, n_columns: int, parameter: str) -> int:
         """The index of a column that a parameter names, of so many columns."""
@@ -143,7 +147,8 @@ class Columns:
                 f"the columns {list(found)!r} have levels that the fit, or the first batch, had "
                 f"not, such as {next(iter(found.values()))[0]!r}; they count as missing. Levels "
                 "are learnt by a fit with warm_start=False, and by the first batch of "
-                "partial_fit: pass data that has all of them there.",
+                "partial_fit: pass data that has all of them there, "
+                "or, to the latter, whose dtype declares them, as pandas.CategoricalDtype does.",
                 UserWarning,
             )
 
@@ -159,13 +164,15 @@ def refuse_masked(**arrays: Any) -> None:
             )
 
 
-def learn_columns(X: Any, categorical_features: Any) -> Columns:
+def learn_columns(X: Any, categorical_features: Any, declared: bool = False) -> Columns:
     """Find the columns with categories, and their levels.
 
     Parameters
     ----------
     X : DataFrame or array-like of shape (n_samples, n_features)
     categorical_features : "from_dtype", None, or a mask, indices or names
+    declared : bool
+        Whether levels that a dtype declares count although no row has them.
     """
     frame = _frame(X)
     names = None if frame is None else [str(name) for name in frame.columns]
@@ -182,8 +189,11 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
         handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan
     )
     words = _words(X, chosen)
+    known = words
+    if declared and frame is not None and len(frame):
+        known = np.vstack([words, declared_levels(frame, chosen, words[:1])])
     try:
-        encoder.fit(words)
+        encoder.fit(known)
     except TypeError as error:
         labels = Columns(names, chosen).labels(chosen)
         raise ValueError(
@@ -194,12 +204,12 @@ def learn_columns(X: Any, categorical_features: Any) -> Columns:
     levels = dict(zip(labels, encoder.categories_, strict=True))
     if isinstance(categorical_features, str):
         _refuse_dates_as_text(levels)
-        for label in _warn_of_numbers(
+        for label in warn_of_numbers(
             {labels[chosen.index(k)]: words[:, chosen.index(k)] for k in texts}
         ):
             del levels[label]
-    _warn_of_identifiers(levels, np.shape(X)[0])
-    return Columns(names, chosen, encoder)
+    warn_of_identifiers(levels, np.shape(X)[0])
+    return Columns(names, chosen, encoder, declared)
 
 
 def _by_type(frame: nw.DataFrame) -> tuple[list[int], list[int]]:
@@ -245,53 +255,6 @@ def _are_dates(values: np.ndarray) -> bool:
 def _are_numbers(values: np.ndarray) -> bool:
     """Whether there are values, all of them numbers or booleans."""
     return len(values) > 0 and all(isinstance(value, Real | np.bool_) for value in values)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _warn_of_numbers(columns: dict[Any, np.ndarray]) -> list:
-    """Warn of numbers as text, which are categories without an order; the names of their columns.
-
-    Two numbers say the same either way.
-    """
-    found = {}
-    for label, words in columns.items():
-        counts = Counter(word for word in words.tolist() if isinstance(word, str))
-        others = {word: count for word, count in counts.items() if not _is_number(word)}
-        share = 1 - sum(others.values()) / max(counts.total(), 1)
-        if len(counts) - len(others) > 2 and share >= _MOST_NUMBERS:
-            found[label] = max(others, key=lambda word: others[word], default=None)
-    if found:
-        other = next((word for word in found.values() if word is not None), None)
-        reason = "" if other is None else f", apart from text such as {other!r}"
-        warn_user(
-            f"the columns {list(found)!r} hold numbers as text{reason}, which are taken for "
-            "categories without an order; make them numbers, as pandas.to_numeric(column, "
-            "errors='coerce') does, with NaN for what is none. If they are categories, list all "
-            "columns of categories in categorical_features.",
-            UserWarning,
-        )
-    return list(found)
-
-
-def _warn_of_identifiers(levels: dict[Any, np.ndarray], n_rows: int) -> None:
-    """Warn of categories of which nearly every row has another one."""
-    if n_rows < _FEWEST_ROWS:
-        return
-    found = {label: len(own) for label, own in levels.items() if len(own) > _MOST_LEVELS * n_rows}
-    if found:
-        counts = ", ".join(str(count) for count in found.values())
-        warn_user(
-            f"the columns {list(found)!r} look like identifiers, of which little can be learnt: "
-            f"they have {counts} levels in {n_rows} rows; leave them out.",
-            UserWarning,
-        )
 
 
 def _named(categorical_features: Any, n_columns: int, names: list[str] | None) -> list[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import r2_score
 
 from .._arrays._namespace import namespace, place_of
 from .._arrays._samples import merged_rows, positive_scale, weighted_moments
@@ -87,7 +86,7 @@ class Reals(Targets):
         # The units of y change nothing, but their squares can overflow.
         with np.errstate(over="ignore", invalid="ignore"):
             predicted = _finite(self.loss.predictions(scores), scores.dtype)
-            score = r2_score(y, predicted, sample_weight=weight)
+            score = self.loss.score(y, predicted, weight)
         return float(np.nan_to_num(score, nan=-np.inf))
 
     def predictions(self, scores: FloatArray) -> FloatArray:
@@ -104,10 +103,11 @@ class Reals(Targets):
 def _columns(y: np.ndarray, loss: RegressionLoss) -> FloatArray:
     """Targets as columns, where the loss can take them."""
     columns = np.asarray(y, np.float64).reshape(len(y), -1)
-    if not loss.takes_negative and columns.min() < 0:
+    least = columns.min()
+    if (least < 0 and not loss.takes_negative) or (least == 0 and not loss.takes_zero):
         raise ValueError(
-            f"loss={loss.name!r} needs y >= 0, but y has a minimum of {columns.min():g}; use "
-            "loss='squared_error' or 'huber'."
+            f"loss={loss.name!r} needs y {'>=' if loss.takes_zero else '>'} 0, but y has a "
+            f"minimum of {least:g}; use loss='squared_error' or 'huber'."
         )
     return columns
 

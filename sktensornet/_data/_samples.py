@@ -66,6 +66,11 @@ class Samples:
         """Some of the rows."""
         return self._of(rows, self.weight[rows])
 
+    def in_float64(self) -> Samples:
+        """The samples with their numbers in float64; classes stay integers."""
+        y = self.y.astype(np.float64) if self.y.dtype.kind == "f" else self.y
+        return Samples(self.X.astype(np.float64), y, self.weight, self.unit)
+
     def part(self, share: FloatArray) -> Samples:
         """A share of the weight of each row, without the rows of which nothing is left."""
         rows = np.flatnonzero(share > 0)

@@ -18,7 +18,7 @@ from .._data._samples import Samples
 from .._data._targets import Targets
 from .._fitting._callbacks import Callbacks, CallbackSupportMixin
 from .._fitting._fit import Fitted, advance, fit
-from .._fitting._plan import Automatic, plan_batch, plan_fit
+from .._fitting._plan import Automatic, Plan, plan_batch, plan_fit
 from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
 from ..networks import Tree
@@ -131,15 +131,22 @@ class BaseTensorNetwork(
             self,
             {"X": shown, "y": plan.trained_on(labels), "metadata": weights},
             lambda fitted: placed(self._attributes(targets, fitted), place),
+            self.verbose,
         )
         self._set(targets, fit(plan, before, callbacks), place)
+        self._remember(plan)
         callbacks.end()
         return self
+
+    def _remember(self, plan: Plan) -> None:
+        """Keep of the samples what a subclass needs after the fit."""
 
     def _partial_fit(self, X, y, sample_weight, **options: Any) -> Self:
         """One pass over a batch; `options` are for what the first one learns of y."""
         before = self._fitted() if hasattr(self, "network_") else None
-        data, labels, weight = read_arrays(self, X, y, sample_weight, reset=before is None)
+        data, labels, weight = read_arrays(
+            self, X, y, sample_weight, reset=before is None, declared=True
+        )
         if before is None:
             targets, samples = self._understood(data, labels, weight, None, **options)
             random_state, fitted = None, None

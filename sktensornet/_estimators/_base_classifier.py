@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._arrays._namespace import host, namespace, widest
 from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, labels_of, winner
+from .._data._multilabels import Multilabels, has_label, is_multilabel
 from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
 from .._fitting._plan import Automatic, why_no_batches
@@ -19,7 +20,7 @@ from .._fitting._search import SEARCH_SWEEPS
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
 from ..feature_maps import SplineMap
-from ..losses import CLASSIFICATION_LOSSES
+from ..losses import CLASSIFICATION_LOSSES, EachLabel
 from ._base import BaseTensorNetwork
 from ._constraints import CLASSIFIER_CONSTRAINTS, validated
 
@@ -41,7 +42,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS
     _automatic = Automatic(SplineMap(), SEARCH_SWEEPS)
-    _targets: Labels
+    _targets: Labels | Multilabels
     classes_: np.ndarray
 
     @all_or_nothing
@@ -58,8 +59,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
             "lbfgs". A torch tensor stays on its device under scikit-learn's
             ``array_api_dispatch``, with "lbfgs" and "adam".
-        y : array-like of shape (n_samples,)
-            Class labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels; or columns of 0 and 1, which labels each sample has.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples. Whole numbers are counts: a weight of two is the
             sample twice. Weights of importance, which are none, should be divided by
@@ -98,10 +99,10 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ----------
         X : array-like of shape (n_samples, n_features)
             Training data.
-        y : array-like of shape (n_samples,)
-            Class labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels; or columns of 0 and 1.
         classes : array-like of shape (n_classes,) or None, default=None
-            All class labels; needed at the first call.
+            All class labels; needed at the first call, unless y has columns.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples.
 
@@ -138,7 +139,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             For two classes the score of ``classes_[1]``, positive where it is
-            predicted. Scores saturate at 2**100 (float32) or 2**300 (float64).
+            predicted; for several labels the score of each. Scores saturate at 2**100
+            (float32) or 2**300 (float64).
         """
         scores = self._raw_scores(X, "decision_function")
         return scores[:, 0] if scores.shape[1] == 1 else scores
@@ -154,10 +156,12 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Predicted labels.
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Predicted labels; for several of them 0 and 1.
         """
         scores = self._raw_scores(X, "predict")
+        if isinstance(self._targets, Multilabels):
+            return has_label(scores)
         return labels_of(self._targets.classes, winner(scores))
 
     @only_if(_why_no_probabilities)
@@ -173,7 +177,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
+            In the order of ``classes_``. Of several labels the probability of each, which
+            need not sum to one.
         """
         found = self._log_probabilities(X, "predict_proba")
         return namespace(found).exp(found)
@@ -191,7 +196,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
+            In the order of ``classes_``. Of several labels the probability of each, which
+            need not sum to one.
         """
         return self._log_probabilities(X, "predict_log_proba")
 
@@ -201,16 +207,35 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         found = self._targets.loss.log_probabilities(xp.astype(scores, widest(scores)))
         return xp.astype(found, scores.dtype)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
     def _learn(self, y, weight, known, **options):
         check_classification_targets(y)
+        loss, are_separate = CLASSIFICATION_LOSSES[self.loss](), self.class_tensors == "separate"
+        if is_multilabel(y):
+            labels = np.arange(y.shape[1])
+            classes = options.get("classes")
+            if not all(
+                given is None or np.array_equal(np.unique(given), labels)
+                for given in (classes, None if known is None else known.classes)
+            ):
+                before = classes if known is None else known.classes
+                raise ValueError(
+                    f"y has {len(labels)} columns of labels, but the classes are {before!r}; they "
+                    "must be the numbers of the columns, and the same as before."
+                )
+            return Multilabels(labels, EachLabel(loss), are_separate)
         classes = options.get("classes", y)
         if classes is None:
             raise ValueError("classes must be passed at the first call to partial_fit.")
         found = np.unique(host("classes", classes))
         return Labels(
             check_classes(found, None if known is None else known.classes, self),
-            CLASSIFICATION_LOSSES[self.loss](),
-            self.class_tensors == "separate",
+            loss,
+            are_separate,
         )
 
     def _attributes(self, targets, fitted):

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
+from sklearn.utils.validation import check_is_fitted
 
+from .._arrays._namespace import kept_place, namespace
 from .._arrays._typing import FloatArray
 from .._data._reals import Reals
 from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
-from .._fitting._plan import Automatic, why_no_batches
+from .._fitting._plan import Automatic, Plan, why_no_batches
+from .._fitting._uncertainty import Remembered, remember
+from .._support._checks import check_real
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
 from ..feature_maps import SplineMap
-from ..losses import REGRESSION_LOSSES, Huber
+from ..losses import REGRESSION_LOSSES, Huber, Quantile, RegressionLoss
 from ._base import BaseTensorNetwork
 from ._constraints import REGRESSOR_CONSTRAINTS, validated
+from ._reading import read_input
 
 
 class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
     """Targets and predictions of the regressors."""
 
     _parameter_constraints: dict = REGRESSOR_CONSTRAINTS
+    loss: str
+    huber_epsilon: float
+    quantile: float
     target_mean_: FloatArray
     target_scale_: FloatArray
     # A real target says more about a column than a class does.
     _automatic = Automatic(SplineMap(n_knots=10, degree=3))
     _targets: Reals
+    _remembered: Remembered | None
     _target_checks: ClassVar = {"multi_output": True, "y_numeric": True}
 
     @all_or_nothing
@@ -47,7 +57,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
             "lbfgs". A torch tensor stays on its device under scikit-learn's
             ``array_api_dispatch``, with "lbfgs" and "adam".
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets; not negative with ``loss="poisson"``.
+            Targets; not negative with ``loss="poisson"``, positive with "gamma".
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples. Whole numbers are counts: a weight of two is the
             sample twice. Weights of importance, which are none, should be divided by
@@ -94,34 +104,184 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    @by_block
-    def predict(self, X: ArrayLike) -> FloatArray:
-        """Predict targets.
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
+        r"""Predict targets, and how far off they may be.
+
+        .. math:: \operatorname{var}(y \mid x) = \sigma^2(x) \, (1 + v(x))
+
+        v is what the data leave open about the weights, the posterior variance of the
+        score to first order in all cores, and sigma the deviation of the noise, which
+        depends on x where that predicts the residuals better. They are computed at the
+        first call, from the residuals that training samples would have if they were
+        left out (`early_stopping` has held-out ones), of at most 5,000 samples, which a
+        fitted estimator keeps.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             The samples; a dask array gives a dask array.
+        return_std : bool, default=False
+            Whether to return the standard deviation of the targets, too.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the units of y, shaped as y was; they end at the largest number of their
             type.
+        y_std : ndarray of the same shape
+            Standard deviation of a new target about its prediction, if asked for.
+
+        Raises
+        ------
+        ValueError
+            If a deviation is asked for and there is none: with the losses "poisson", "gamma",
+            "quantile" and "absolute_error", which have no constant noise; after
+            `partial_fit`; and where no residual of a left-out sample is known, as with trained
+            feature maps, ``shared_cores``, another ``product``, dask arrays or ``alpha=0``,
+            unless ``early_stopping`` held samples out.
+
+        References
+        ----------
+        Immer, Korzepa, Bauer, "Improving predictions of Bayesian neural nets via local
+        linearization", AISTATS 2021.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sktensornet import TTRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.uniform(-1, 1, (300, 2))
+        >>> y = X[:, 0] + np.where(X[:, 1] > 0, 0.5, 0.05) * rng.standard_normal(300)
+        >>> reg = TTRegressor(rank=2, random_state=0).fit(X, y)
+        >>> _, std = reg.predict([[0, -0.5], [0, 0.5]], return_std=True)
+        >>> bool(std[0] < 0.2 < 0.4 < std[1])
+        True
         """
+        if not return_std:
+            return self._predicted(X)
+        self._uncertainty("return_std=True")
+        return self._predicted(X), self._deviation(X)
+
+    def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> FloatArray:
+        r"""Intervals that hold a share of new targets.
+
+        .. math:: \hat y(x) \pm q \, \operatorname{std}(y \mid x)
+
+        q is the quantile of the residuals of left-out samples, each divided by its deviation,
+        whose rank is that of conformal prediction, the next whole number from (n + 1)
+        coverage: with samples that early stopping held out new samples like them
+        are covered in finite samples, if the deviation were given. By default they are
+        left out to first order, and the deviation by folds, so that the coverage is
+        that of the tables in the guide.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The samples; a dask array gives a dask array.
+        coverage : float, default=0.9
+            Share of new targets that the intervals should hold, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
+            Lower and upper ends, infinite where there are too few residuals for the coverage.
+
+        Raises
+        ------
+        ValueError
+            If `coverage` is out of range, or there is no deviation, as for `predict`.
+
+        References
+        ----------
+        Lei, G'Sell, Rinaldo, Tibshirani, Wasserman, "Distribution-free predictive
+        inference for regression", J. Amer. Statist. Assoc. 113 (2018), section 5.2.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sktensornet import TTRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = TTRegressor(rank=2, random_state=0).fit(X[:300], y[:300])
+        >>> lower, upper = reg.predict_interval(X[300:], coverage=0.8).T
+        >>> inside = (lower <= y[300:]) & (y[300:] <= upper)
+        >>> 0.7 < float(inside.mean()) < 0.9
+        True
+        """
+        check_real("coverage", coverage, 0, 1)
+        factor = self._uncertainty("predict_interval").quantiles(coverage)
+        predicted, deviation = self._predicted(X), self._deviation(X)
+        place = kept_place("X", X)
+        factor = factor if place is None else place.put(factor)
+        width = deviation * (factor[0] if self._targets.is_flat else factor)
+        width = namespace(predicted).astype(width, predicted.dtype)
+        return namespace(predicted).stack([predicted - width, predicted + width], axis=-1)
+
+    @by_block
+    def _predicted(self, X: ArrayLike) -> FloatArray:
         scores = self._raw_scores(X, "predict")
         predicted = self._targets.predictions(scores)
         return predicted[:, 0] if self._targets.is_flat else predicted
 
+    @by_block
+    def _deviation(self, X: ArrayLike) -> FloatArray:
+        """Standard deviation in the units of y."""
+        variance = self._uncertainty("a deviation").variance(read_input(self, X))
+        with np.errstate(over="ignore"):
+            found = self._targets.scale * np.sqrt(variance)
+        found = np.minimum(found, np.finfo(self.network_.dtype).max).astype(self.network_.dtype)
+        place = kept_place("X", X)
+        found = found if place is None else place.put(found)
+        return found[:, 0] if self._targets.is_flat else found
+
+    def _remember(self, plan: Plan) -> None:
+        has_noise = plan.targets.loss.has_noise
+        self._remembered = remember(plan, self.alpha_, self._fitted().model) if has_noise else None
+
+    def _partial_fit(self, X, y, sample_weight, **options):
+        super()._partial_fit(X, y, sample_weight, **options)
+        self._remembered = None
+        return self
+
+    def _uncertainty(self, asked: str) -> Any:
+        """What is known of the errors of predictions; raise if that is nothing."""
+        check_is_fitted(self)
+        loss, remembered = self._targets.loss, getattr(self, "_remembered", None)
+        if not loss.has_noise:
+            name = getattr(loss, "name", type(loss).__name__)
+            raise ValueError(
+                f"{asked} needs a noise of mean zero, which loss={name!r} has not; use "
+                "loss='squared_error' or 'huber', or for a bound loss='quantile'."
+            )
+        if remembered is None:
+            raise ValueError(
+                f"{asked} needs samples that were left out, of which partial_fit, and a fit that "
+                "has not ended, keep none; use fit."
+            )
+        if remembered.train is None and remembered.held is None:
+            raise ValueError(
+                f"{asked} needs residuals of samples that were left out, and there are none with "
+                f"{remembered.why_not}; use early_stopping=True, which holds some out."
+            )
+        model = self._fitted().model
+        return remembered.uncertainty(model, self.network_, self.alpha_, loss)
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        tags.target_tags.positive_only = self.loss == "poisson"
+        loss = REGRESSION_LOSSES.get(self.loss)
+        tags.target_tags.positive_only = loss is not None and not loss.takes_negative
         return tags
 
+    def _loss(self) -> RegressionLoss:
+        """The loss that the parameters ask for; a subclass may have one of its own."""
+        if self.loss == "huber":
+            return Huber(self.huber_epsilon)
+        if self.loss == "quantile":
+            return Quantile(self.quantile)
+        return REGRESSION_LOSSES[self.loss]()
+
     def _learn(self, y, weight, known, **options):
-        is_huber = self.loss == "huber"
-        loss = Huber(self.huber_epsilon) if is_huber else REGRESSION_LOSSES[self.loss]()
+        loss = self._loss()
         are_separate = self.output_tensors == "separate"
         if known is not None:
             if loss.scales_targets != known.loss.scales_targets:

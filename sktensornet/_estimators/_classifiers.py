@@ -93,6 +93,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
         n_iter_no_change: int = 10,
         class_weight: dict | str | None = None,
         warm_start: bool = False,
+        verbose: int = 0,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -115,6 +116,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
         self.warm_start = warm_start
+        self.verbose = verbose
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -199,6 +201,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
         n_iter_no_change: int = 10,
         class_weight: dict | str | None = None,
         warm_start: bool = False,
+        verbose: int = 0,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -222,6 +225,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
         self.warm_start = warm_start
+        self.verbose = verbose
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -294,6 +298,7 @@ class CPClassifier(BaseTensorNetworkClassifier):
         n_iter_no_change: int = 10,
         class_weight: dict | str | None = None,
         warm_start: bool = False,
+        verbose: int = 0,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -316,6 +321,7 @@ class CPClassifier(BaseTensorNetworkClassifier):
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
         self.warm_start = warm_start
+        self.verbose = verbose
         self.n_jobs = n_jobs
         self.random_state = random_state
 

@@ -108,6 +108,7 @@ NETWORK_CONSTRAINTS: dict[str, list] = {
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     "warm_start": ["boolean"],
+    "verbose": [Interval(Integral, 0, None, closed="left"), "boolean"],
     "n_jobs": [
         Interval(Integral, None, -1, closed="right"),
         Interval(Integral, 1, None, closed="left"),
@@ -127,6 +128,7 @@ REGRESSOR_CONSTRAINTS: dict[str, list] = NETWORK_CONSTRAINTS | {
     "output_tensors": [StrOptions({"joint", "separate"})],
     "loss": [StrOptions(set(REGRESSION_LOSSES))],
     "huber_epsilon": [Interval(Real, 0, None, closed="neither")],
+    "quantile": [Interval(Real, 0, 1, closed="neither")],
 }
 
 TREE_CONSTRAINTS: dict[str, list] = {"tree": [StrOptions({"balanced"}), tuple, list, Integral]}

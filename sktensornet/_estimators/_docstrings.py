@@ -118,6 +118,9 @@ n_iter_no_change : int, default=10
 {weights}warm_start : bool, default=False
     Go on from the last fit: its network, its scaling, its columns with their
     categories, and the rows that early stopping held out.
+verbose : int, default=0
+    Print the loss after every so many sweeps, epochs or steps, as
+    `sktensornet.callbacks.LossLog` does; 0 prints nothing.
 n_jobs : int or None, default=None
     Number of threads over chunks of samples. None is as many as the BLAS may
     use. The result does not depend on it.
@@ -132,7 +135,8 @@ class_tensors : {"joint", "separate"}, default="joint"
     classes have one output either way.
 loss : {"log_loss", "squared_error", "squared_hinge"}, default="log_loss"
     What a wrong prediction costs. The last two work one class against the rest
-    and give no probabilities.
+    and give no probabilities. Of several labels, columns of 0 and 1 in y, each has
+    a score and this loss of its own.
 """,
     "weights": """\
 class_weight : dict, "balanced" or None, default=None
@@ -142,7 +146,7 @@ class_weight : dict, "balanced" or None, default=None
 """,
     "targets": """\
 classes_ : ndarray of shape (n_classes,)
-    Class labels.
+    Class labels; of several labels the numbers of their columns.
 """,
     "score": "accuracy",
     "outputs": "n_classes",
@@ -158,21 +162,26 @@ _REGRESSOR = {
     "kind": """\
 output_tensors : {"joint", "separate"}, default="joint"
     For several outputs, one tensor with an output leg, or one tensor each.
-loss : {"squared_error", "huber", "poisson"}, default="squared_error"
-    What a wrong prediction costs. The first two are of targets of mean 0 and
-    variance 1, to which y is scaled inside; "huber" grows linearly from
-    ``huber_epsilon`` on. "poisson" is half the deviance of y by its mean,
-    predicts that mean times exp(score), and needs y >= 0.
+loss : {"squared_error", "huber", "absolute_error", "quantile", "poisson", "gamma"}, \
+default="squared_error"
+    What a wrong prediction costs. "squared_error", "huber", which grows linearly from
+    ``huber_epsilon`` on, "absolute_error", for the median, and "quantile", for the
+    ``quantile`` of the targets, are of targets of mean 0 and variance 1, to which y is
+    scaled inside. "poisson" and "gamma" are half the deviance of y by its mean and
+    predict that mean times exp(score); they need y >= 0 and y > 0. All solvers
+    honour all of them.
 huber_epsilon : float, default=1.35
     Where Huber's loss turns from a parabola to a line, in units of the scaled
     target.
+quantile : float, default=0.5
+    The share of the targets below the prediction that ``loss="quantile"`` asks for.
 """,
     "weights": "",
     "targets": """\
 target_mean_, target_scale_ : ndarray of shape (n_outputs,)
-    How targets are scaled; 0 and the mean for "poisson".
+    How targets are scaled; 0 and the mean for "poisson" and "gamma".
 """,
-    "score": "R^2",
+    "score": "R^2, or D^2 of a quantile,",
     "outputs": "n_outputs",
     "moments": "the covariances of the targets and",
     "columns": "SplineMap(n_knots=10, degree=3)",

@@ -19,7 +19,10 @@ from sklearn.utils.validation import (
 from .._arrays._namespace import Place, detached, host
 from .._arrays._typing import FloatArray
 from .._data._columns import FLOATS, Columns, learn_columns, refuse_masked
+from .._data._multilabels import is_multilabel
 from .._distributed._blocks import Blocks, is_dask_array
+from .._distributed._blocks import read as read_blocks
+from .._distributed._frames import blocks_of_frame, is_dask, is_dask_frame, without_rows
 from ..feature_maps import FeatureMap
 
 Read = tuple[Any, Any, FloatArray]
@@ -31,7 +34,7 @@ _quiet = np.errstate(over="ignore", invalid="ignore")
 
 def read(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
     """X, y and weights as arrays, or X as `Blocks`; `reset` learns of X what later ones must be."""
-    check = _read_blocks if is_dask_array(X) else read_arrays
+    check = _read_blocks if is_dask_array(X) or is_dask_frame(X) else read_arrays
     return check(estimator, X, y, sample_weight, reset)
 
 
@@ -57,7 +60,7 @@ def read_input(estimator: Any, X: Any) -> FloatArray:
 def read_there(estimator: Any, X: Any, place: Place | None) -> Any:
     """X as a fitted model takes it, at a place of another library, or in NumPy."""
     check_is_fitted(estimator)
-    X = host("X", X) if place is None else detached(X)
+    X = host("X", _gathered(X)) if place is None else detached(X)
     dtype = estimator.network_.dtype
     checks = _floats(estimator, dtype if place is None else place.dtype(dtype))
     if estimator.columns_.encoder is not None:
@@ -88,18 +91,21 @@ def _floats(estimator: Any, dtypes: Any) -> dict[str, Any]:
 
 
 @_quiet
-def read_arrays(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
-    """X, y and weights as arrays."""
+def read_arrays(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool, declared: bool = False
+) -> Read:
+    """X, y and weights as arrays; later batches may have levels that are only `declared`."""
+    X, y, sample_weight = map(_gathered, (X, y, sample_weight))
     refuse_masked(X=X, y=y, sample_weight=sample_weight)
     X, y = host("X", X), host("y", y)
     sample_weight = host("sample_weight", sample_weight)
     if reset:
-        _begin(estimator, learn_columns(X, estimator.categorical_features))
+        _begin(estimator, learn_columns(X, estimator.categorical_features, declared))
     elif estimator.columns_.encoder is not None:
         _check_table(X)
     columns = estimator.columns_
     y = _targets(estimator, y)
-    checks = _floats(estimator, FLOATS["dtype"]) | estimator._target_checks
+    checks = _floats(estimator, FLOATS["dtype"]) | _target_checks(estimator, y)
     with columns.explained(X, learns=reset):
         if columns.encoder is None:
             X, y = validate_data(estimator, X, y, reset=reset, **checks)
@@ -118,15 +124,21 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
     categorical = estimator.categorical_features
     if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
         raise ValueError(
-            f"categorical_features={categorical!r} does not go with a dask array X; use "
+            f"categorical_features={categorical!r} does not go with blocks of dask as X; use "
             "feature_map={column: 'one_hot'} for columns whose numbers are categories."
         )
+    y, sample_weight = _gathered(y), _gathered(sample_weight)
+    like, names = X, None
+    if is_dask_frame(X):
+        like = without_rows(X)
+        names = [str(name) for name in like.columns]
+        X = blocks_of_frame(X)
     if reset:
-        _begin(estimator, Columns(None, []))
+        _begin(estimator, Columns(names, []))
     elif estimator.columns_.encoder is not None:
-        names = estimator.columns_.labels(estimator.columns_.categorical)
+        own = estimator.columns_.labels(estimator.columns_.categorical)
         raise ValueError(
-            f"the fit before had columns of categories, {names!r}, which a dask array X has not; "
+            f"the fit before had columns of categories, {own!r}, which blocks of dask have not; "
             "pass a table like that before, or set warm_start=False."
         )
     dtypes = FLOATS["dtype"]
@@ -138,16 +150,20 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
         return check_array(block, estimator=name, **options)
 
     blocks = Blocks(X, check, dtype)
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    validate_data(estimator, like, reset=reset, skip_check_array=True)
     # As long as X, so that lengths and y are checked as for any other X.
     stand_in = np.broadcast_to(np.zeros(1), (len(blocks), 1))
-    _, y = check_X_y(
-        stand_in, _targets(estimator, y), estimator=estimator, **estimator._target_checks
-    )
+    y = _targets(estimator, y)
+    _, y = check_X_y(stand_in, y, estimator=estimator, **_target_checks(estimator, y))
     weight = _check_sample_weight(
         sample_weight, stand_in, dtype=np.float64, ensure_non_negative=True
     )
     return blocks, y, weight
+
+
+def _gathered(data: Any) -> Any:
+    """Blocks of dask in memory; all else as it is."""
+    return read_blocks(data) if is_dask(data) else data
 
 
 def _check_table(X: Any) -> None:
@@ -167,13 +183,21 @@ def _check_table(X: Any) -> None:
         )
 
 
+def _target_checks(estimator: Any, y: Any) -> dict[str, bool]:
+    """What scikit-learn is to demand of y: of labels one dimension, unless they are columns."""
+    checks = estimator._target_checks
+    return checks if checks or not is_multilabel(y) else {"multi_output": True}
+
+
 def _targets(estimator: Any, y: Any) -> Any:
     """Y without objects that no loss understands; what remains is checked together with X."""
+    if issparse(y):
+        y = y.toarray()
     values = np.asarray(y) if isinstance(y, (list, tuple, np.ndarray)) else y
     if getattr(values, "ndim", 0) > 2:
         raise ValueError(
             f"y has shape {np.shape(values)}; it must be (n_samples,), or (n_samples, n_outputs) "
-            "for a regressor."
+            "for a regressor or several labels."
         )
     kind = getattr(getattr(values, "dtype", None), "kind", None)
     if kind not in ("O", "U", "S"):

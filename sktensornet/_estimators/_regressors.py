@@ -79,6 +79,7 @@ class TTRegressor(BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
+        quantile: float = 0.5,
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -89,6 +90,7 @@ class TTRegressor(BaseTensorNetworkRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         warm_start: bool = False,
+        verbose: int = 0,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -101,6 +103,7 @@ class TTRegressor(BaseTensorNetworkRegressor):
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
+        self.quantile = quantile
         self.alpha = alpha
         self.penalty = penalty
         self.solver = solver
@@ -111,6 +114,7 @@ class TTRegressor(BaseTensorNetworkRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
+        self.verbose = verbose
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -183,6 +187,7 @@ class HTRegressor(BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
+        quantile: float = 0.5,
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -193,6 +198,7 @@ class HTRegressor(BaseTensorNetworkRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         warm_start: bool = False,
+        verbose: int = 0,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -206,6 +212,7 @@ class HTRegressor(BaseTensorNetworkRegressor):
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
+        self.quantile = quantile
         self.alpha = alpha
         self.penalty = penalty
         self.solver = solver
@@ -216,6 +223,7 @@ class HTRegressor(BaseTensorNetworkRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
+        self.verbose = verbose
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -276,6 +284,7 @@ class CPRegressor(BaseTensorNetworkRegressor):
         output_tensors: str = "joint",
         loss: str = "squared_error",
         huber_epsilon: float = 1.35,
+        quantile: float = 0.5,
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -286,6 +295,7 @@ class CPRegressor(BaseTensorNetworkRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         warm_start: bool = False,
+        verbose: int = 0,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
@@ -298,6 +308,7 @@ class CPRegressor(BaseTensorNetworkRegressor):
         self.output_tensors = output_tensors
         self.loss = loss
         self.huber_epsilon = huber_epsilon
+        self.quantile = quantile
         self.alpha = alpha
         self.penalty = penalty
         self.solver = solver
@@ -308,5 +319,6 @@ class CPRegressor(BaseTensorNetworkRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
+        self.verbose = verbose
         self.n_jobs = n_jobs
         self.random_state = random_state

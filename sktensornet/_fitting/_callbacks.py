@@ -1,11 +1,14 @@
-"""What callbacks are told of a fit; the only importer of `sklearn.callback`."""
+"""What callbacks are told of a fit; beside `_reports`, the only importer of `sklearn.callback`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+
+from ._reports import LossLog
 
 __all__ = ["CallbackSupportMixin", "Callbacks", "with_callbacks"]
 
@@ -23,6 +26,8 @@ class Callbacks:
         X, y and metadata for the callbacks; a callable is called when one asks.
     attributes : callable
         From what is fitted at a point to the fitted attributes of the estimator.
+    verbose : int
+        A `LossLog` is told as well, of every so many iterations; 0 is none.
     """
 
     def __init__(
@@ -30,17 +35,30 @@ class Callbacks:
         estimator: Any,
         data: dict[str, Any],
         attributes: Callable[[Any], dict[str, Any]],
+        verbose: int = 0,
     ) -> None:
         self._estimator = estimator
         self._data = data
         self._attributes = attributes
+        self._logs = [LossLog(int(verbose))] if verbose else []
         self._iteration: Any = None
 
     def begin(self, max_iter: int, iteration_name: str) -> None:
         """Tell that the fit begins."""
         self._name = iteration_name
-        self._root = self._estimator._init_callback_context(max_subtasks=max_iter)
+        with self._logging():
+            self._root = self._estimator._init_callback_context(max_subtasks=max_iter)
         self._root.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+
+    @contextmanager
+    def _logging(self) -> Iterator[None]:
+        """Give the estimator the log as a callback for this fit only."""
+        given = getattr(self._estimator, "_skl_callbacks", [])
+        self._estimator.set_callbacks(*given, *self._logs)
+        try:
+            yield
+        finally:
+            self._estimator.set_callbacks(*given)
 
     def begin_iteration(self, snapshot: Snapshot) -> None:
         """Tell that an iteration begins at a point."""

@@ -18,13 +18,14 @@ from .._problems._sweep_problem import SweepRecord
 from .._support._warn import warn_user
 from ..feature_maps import FittedMap
 from ..networks import TensorNetwork
+from ..networks._cores import with_dtype
 from ..patches import Sites
 from ..solvers import Outcome, Solver
 from ._callbacks import Callbacks
 from ._choose_alpha import Choice, choose
 from ._feature_moments import FeatureMoments, moments_of_fit
 from ._plan import Plan
-from ._problem import objective, sweep_problem
+from ._problem import objective, sweep_problem, working_type
 from ._search import Trial
 from ._start import Start, make_start
 from ._training import EarlyStopping, Reached, Training
@@ -129,7 +130,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
         choice = choose(plan)
     else:
         choice = Choice(plan.model, plan.alpha, before.scale, before.trials)
-    model, solver = choice.model, plan.solver
+    model, solver = choice.model.as_type(working_type(plan)), plan.solver
     left = None if before is None else before.unfinished
     if left is not None:
         left = left.checked(plan, choice.alpha)
@@ -165,7 +166,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
         def fitted(point: Any, **known: Any) -> Fitted:
             network, feature_map = problem.fitted(point)
             return Fitted(
-                network,
+                with_dtype(network, plan.model.dtype),
                 feature_map,
                 model.sites,
                 choice.alpha,

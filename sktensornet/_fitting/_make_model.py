@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from .._data._columns import Columns
 from .._data._samples import Samples
@@ -51,6 +52,10 @@ def make_feature_map(
             by_column[columns.index(name, n_columns, "feature_map")] = _one(one)
     elif asked != "auto":
         other = _one(asked)
+    for k, n_levels in columns.counts().items() if columns.are_declared else ():
+        own = by_column[k]
+        if isinstance(own, OneHotMap) and own.categories is None:
+            by_column[k] = clone(own).set_params(categories=range(n_levels))
     groups: dict[FeatureMap, list[int]] = {}
     for k in range(n_columns):
         groups.setdefault(by_column.get(k, other), []).append(k)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from .._arrays._parallel import ChunkPool
 from .._arrays._typing import FloatArray
 from .._data._samples import Samples
@@ -11,6 +13,19 @@ from .._problems._model import Model
 from .._problems._objective import Objective
 from .._problems._sweep_problem import SweepProblem
 from ._plan import Plan
+
+_FEW_FEATURES = 1_000_000
+"""Up to so many features of all samples and sites, 8 MB, sweeps work in float64 for any data: the
+normal equations of a small penalty lose half of the digits, so that predictions of CP from float32
+were up to 0.02 from those of float64 on twelve tables."""
+
+
+def working_type(plan: Plan) -> np.dtype:
+    """The type of the work on samples; what is fitted has that of the data."""
+    model, train = plan.model, plan.train
+    is_small = len(train) * sum(model.feature_map.mode_sizes) <= _FEW_FEATURES
+    is_doubled = plan.solver.sweeps and train.are_at_hand and is_small
+    return np.dtype(np.float64) if is_doubled else model.dtype
 
 
 def sweep_problem(plan: Plan, model: Model, samples: Samples, alpha: float, pool: ChunkPool) -> Any:

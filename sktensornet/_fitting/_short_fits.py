@@ -39,7 +39,13 @@ class ShortFits:
     pool: ChunkPool
 
     def __call__(
-        self, model: Model, alpha: float, train: Samples, held: Samples, rank: int | None
+        self,
+        model: Model,
+        alpha: float,
+        train: Samples,
+        held: Samples,
+        rank: int | None,
+        start: TensorNetwork | None,
     ) -> tuple[TensorNetwork, float]:
         """A network, and the sum of its weighted losses of held-out samples.
 
@@ -51,8 +57,9 @@ class ShortFits:
         plan = self.plan
         if rank is None:
             problem = sweep_problem(plan, model, train, alpha, self.pool)
-            point = self._begin(problem, plan.init, model, alpha, train)
-            point = self._sweep(problem, point, self.search.sweeps)
+            if start is None:
+                start = self._begin(problem, plan.init, model, alpha, train)
+            point = self._sweep(problem, start, self.search.sweeps)
         else:
             wide = at_rank(model, rank + 1)
             problem = sweep_problem(replace(plan, rank=rank + 1), wide, train, alpha, self.pool)

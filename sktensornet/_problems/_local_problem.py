@@ -20,8 +20,8 @@ _LINE_EVALUATIONS = 8
 """A bound: of 17,000 searches on three tables 27 took more than one and none more than three."""
 _LARGEST_SCORE = 2.0**300
 """Where the scores of a network saturate; a longer step would change nothing but overflow."""
-_DAMPING = 2.0**-52
-"""Share of its mean that is added to the diagonal of a matrix before it is factored: rounding."""
+_NULL = 1e-12
+"""Share of the largest eigenvalue below which those of a local system are rounding."""
 _ALWAYS_FACTORED, _NEVER_FACTORED = 128, 4_000
 """Sizes of local systems that are factored whatever it costs, or never (128 MB); not tuned."""
 _PRODUCTS, _PRODUCTS_IF_EXACT = 6, 20
@@ -92,6 +92,7 @@ class LocalProblem:
         self._block = block
         self._known = known
         self.final: State | None = None
+        self._begun: State | None = None
         self._n_outputs = n_outputs
         self._loss = loss
         self._y = y
@@ -106,13 +107,15 @@ class LocalProblem:
         """The block as it is, less what the loss cannot see."""
         value = self._block.value
         if self._known is not None:
-            return replace(self._known, value=value)
+            self._begun = replace(self._known, value=value)
+            return self._begun
         if self._loss.shift_free and self._block.shares_system:
             value = value - value.mean(axis=-1, keepdims=True)
         scores = self.scores(value)
         loss, gradient = self._evaluate(scores)
         penalty = self._penalty(value, value)
-        return State(value, scores, loss + penalty, penalty, gradient)
+        self._begun = State(value, scores, loss + penalty, penalty, gradient)
+        return self._begun
 
     def finish(self, state: State) -> None:
         """Give the block its new value."""
@@ -136,10 +139,10 @@ class LocalProblem:
     def preconditioner(self) -> tuple[Callable[[FloatArray], FloatArray], bool]:
         r"""Inverse of the matrix that majorises the second derivative, or about it.
 
-        .. math:: M = \kappa N + \alpha H
+        .. math:: M = N + \alpha H
 
-        N are the normal matrices and kappa bounds the curvature of the loss;
-        for a quadratic loss this is the second derivative itself. It is
+        N are the normal matrices, in which each sample weighs as much as the loss
+        can bend there; for a quadratic loss this is the second derivative itself. It is
         factored if it has at most 128 rows, or at most 24 (80 for a quadratic
         loss) for each column that shares it, and never above 4,000; otherwise N
         is replaced by the Kronecker product of the Gram matrices of the block's
@@ -163,7 +166,7 @@ class LocalProblem:
     def cholesky(self) -> Callable[[FloatArray], FloatArray]:
         """Inverse of M by Cholesky factors."""
         block = self._block
-        weight = self._weight * (1.0 / self._n_samples)
+        weight, scale = self._bends()
         size = block.n_unknowns
 
         def chunk(rows: slice) -> FloatArray:
@@ -171,18 +174,18 @@ class LocalProblem:
 
         normal = sum(self._over(chunk, self._chunks(size * block.n_systems)))
         normal = self._pool.total(normal, "normal matrices")
-        normal *= self._loss.curvature_bound(self._n_outputs)
+        normal *= scale
         penalty = self._alpha * block.penalty_matrix()
         width = penalty.shape[-1]
         tiles = normal.reshape(len(normal), size // width, width, size // width, width)
         for j in range(size // width):
             tiles[:, j, :, j, :] += penalty
-        factors = [_factor(matrix, _DAMPING) for matrix in normal]
+        inverses = [_inverse(matrix) for matrix in normal]
         shape = block.value.shape
 
         def solve(gradient: FloatArray) -> FloatArray:
-            columns = gradient.reshape(len(factors), size, -1)
-            solved = [lapack.dpotrs(f, c, lower=1)[0] for f, c in zip(factors, columns)]
+            columns = gradient.reshape(len(inverses), size, -1)
+            solved = [inverse(own) for inverse, own in zip(inverses, columns)]
             return np.reshape(solved, shape)
 
         return solve
@@ -190,14 +193,13 @@ class LocalProblem:
     def kronecker(self) -> Callable[[FloatArray], FloatArray]:
         """Inverse of M with the Kronecker product of Gram matrices in place of N."""
         block = self._block
-        weight = self._weight * (1.0 / self._n_samples)
+        weight, scale = self._bends()
 
         def chunk(rows: slice) -> list[FloatArray]:
             return block.grams(weight, rows, self._loss.shift_free)
 
         grams = [sum(parts) for parts in zip(*self._over(chunk, self._rows))]
         grams = [self._pool.total(gram, "Gram matrix of a leg") for gram in grams]
-        scale = self._loss.curvature_bound(self._n_outputs)
         penalty = self._alpha * block.penalty_matrix()
         shape = block.value.shape
         # (x) G_j + H = B^-T (kron of diagonals + 1) B^-1 with H = L L^T on the last leg.
@@ -236,6 +238,16 @@ class LocalProblem:
             return z.reshape(shape)
 
         return solve
+
+    def _bends(self) -> tuple[FloatArray, float]:
+        """Weights of sum one by which the loss bends at the samples, and how much in all."""
+        weight = self._weight * (1.0 / self._n_samples)
+        if self._loss.bends_alike:
+            return weight, self._loss.curvature_bound(self._n_outputs)
+        state = self._begun or self.start()
+        weight *= self._loss.curvature_bounds(state.scores, self._y)
+        scale = max(self._pool.total(float(weight.sum()), "curvature"), np.finfo(float).tiny)
+        return weight / scale, scale
 
     def search(self, state: State, direction: FloatArray) -> State:
         """The least objective along a direction, or the state itself.
@@ -305,12 +317,14 @@ class LocalProblem:
         return short_chunks(len(self._weight), 8 * width)
 
 
-def _factor(matrix: FloatArray, damping: float) -> FloatArray:
-    """Lower Cholesky factor, damped as much as it takes."""
-    level = max(float(np.trace(matrix)) / len(matrix), np.finfo(np.float64).tiny)
-    while True:
-        damped = matrix + damping * level * np.eye(len(matrix))
-        factor, info = lapack.dpotrf(damped, lower=1)
-        if info == 0:
-            return factor
-        damping *= 100
+def _inverse(matrix: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """The inverse of a matrix as a function; zero in directions that only rounding knows."""
+    factor, info = lapack.dpotrf(matrix, lower=1)
+    pivots = np.square(np.diagonal(factor))
+    if info == 0 and pivots.min() > _NULL * pivots.max():
+        return lambda columns: lapack.dpotrs(factor, columns, lower=1)[0]
+    values, vectors = np.linalg.eigh(matrix)
+    known = values > max(_NULL * values[-1], np.finfo(np.float64).tiny)
+    scaled = vectors[:, known] / values[known]
+    basis = vectors[:, known].T
+    return lambda columns: scaled @ (basis @ columns)

@@ -114,6 +114,15 @@ class Model:
         model.feature_map = feature_map
         return model
 
+    def as_type(self, dtype: np.dtype | type) -> Model:
+        """The model with per-sample work of another type; the feature map is the same."""
+        if self.dtype == dtype:
+            return self
+        sizes, n_batch = self.message_sizes, self.contraction.n_batch
+        return Model(
+            self.sites, self.feature_map, self.tree, sizes, n_batch, self.batched, np.dtype(dtype)
+        )
+
     def same_kind(self, other: Model, any_rank: bool = False) -> bool:
         """Whether parameter vectors, or networks of any rank, mean the same in both."""
         return (

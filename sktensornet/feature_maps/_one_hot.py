@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._arrays._namespace import each, filled, namespace
 from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
@@ -27,6 +28,10 @@ class OneHotMap(FeatureMap):
         The factor s. In a penalty on ||W||^2 an interaction of order k costs
         s^(-2 k), so a small scale is a prior for low orders. "auto" leaves it
         to an estimator with ``alpha="auto"``, and is 1 for others.
+    categories : array-like of shape (n_categories,) or None, default=None
+        Numbers that are categories even where no sample of the training data has
+        them, for batches that come later. For columns that an estimator encodes,
+        ``partial_fit`` takes the levels that the dtype declares by itself.
 
     References
     ----------
@@ -47,17 +52,24 @@ class OneHotMap(FeatureMap):
     allow_nan = True
     array_api_support = True
 
-    def __init__(self, scale: float | str = "auto") -> None:
+    def __init__(self, scale: float | str = "auto", categories: ArrayLike | None = None) -> None:
         self.scale = scale
+        self.categories = categories
 
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
         check_single(self, columns)
         scale = check_scale(self.scale)
         weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        more = np.asarray([] if self.categories is None else self.categories)
+        if more.ndim != 1 or more.dtype.kind not in "iuf" or not np.isfinite(more).all():
+            raise ValueError(
+                f"categories={self.categories!r} must be a list of finite numbers, or None."
+            )
         categories = []
         for column in columns[:, 0]:
             values = X[:, column]
-            categories.append(np.unique(values[(weight > 0) & ~np.isnan(values)]))
+            seen = values[(weight > 0) & ~np.isnan(values)]
+            categories.append(np.unique([*seen, *more.astype(X.dtype)]).astype(X.dtype))
         sizes = tuple(len(values) + 1 for values in categories)
         return FittedOneHotMap(
             mode_sizes=sizes,

@@ -54,7 +54,7 @@ class EntanglementDisplay(BaseDisplay):
 
     def __init__(self, spectra: Any) -> None:
         self.spectra: tuple[FloatArray, ...] = tuple(spectra)
-        self.entropies = np.array([_entropy(values) for values in self.spectra])
+        self.entropies = np.array([entropy(values) for values in self.spectra])
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, kind: str = "entropy", ax: Any = None) -> Self:
@@ -128,7 +128,7 @@ class EntanglementDisplay(BaseDisplay):
         self.ax_.yaxis.set_major_formatter("{x:g}")
 
 
-def _entropy(spectrum: FloatArray) -> FloatArray:
+def entropy(spectrum: FloatArray) -> FloatArray:
     """Entropy of the squares of singular values, by rows."""
     squares = spectrum**2
     whole = squares.sum(axis=1, keepdims=True)

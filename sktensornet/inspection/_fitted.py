@@ -123,7 +123,7 @@ class FittedScores:
         self.outputs = every[which]
         scale = np.asarray(getattr(estimator, "target_scale_", np.ones(n_outputs)))
         offset = np.asarray(getattr(estimator, "target_mean_", np.zeros(n_outputs)))
-        if estimator._targets.loss.name == "poisson":
+        if not getattr(estimator._targets.loss, "scales_targets", True):
             # Scores are logarithms of the targets by their mean.
             scale, offset = np.ones(n_outputs), np.log(scale)
         self.scale, self.offset = scale[which], offset[which]

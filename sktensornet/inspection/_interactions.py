@@ -223,7 +223,7 @@ def interactions(
     Notes
     -----
     Scores are those of `decision_function`, and for regressors the targets, or
-    their logarithms for ``loss="poisson"``, in the units of y. Inputs beyond the
+    their logarithms for "poisson" and "gamma", in the units of y. Inputs beyond the
     limits of the map, for `PolynomialMap` 4 standard deviations, are limited to
     them, so the polynomial is that of the limited inputs. Indicators of all
     categories of a column are there beside the constant, as the penalty shares

@@ -183,7 +183,7 @@ def shapley_values(
     Notes
     -----
     Scores are those of `decision_function`, and for regressors the targets, or
-    their logarithms for ``loss="poisson"``, in the units of y. Probabilities are no
+    their logarithms for "poisson" and "gamma", in the units of y. Probabilities are no
     multilinear function of the features, and have no such values.
 
     Absent columns are independent of present ones: where columns depend on each

@@ -3,7 +3,9 @@
 from ._base import ClassificationLoss, Loss, RegressionLoss
 from ._log import LogLoss
 from ._margin import SquaredError, SquaredHinge
-from ._regression import Huber, Poisson, SquaredDistance
+from ._multilabel import EachLabel
+from ._quantile import AbsoluteError, Quantile
+from ._regression import Gamma, Huber, Poisson, SquaredDistance
 
 CLASSIFICATION_LOSSES: dict[str, type[ClassificationLoss]] = {
     "log_loss": LogLoss,
@@ -15,18 +17,25 @@ CLASSIFICATION_LOSSES: dict[str, type[ClassificationLoss]] = {
 REGRESSION_LOSSES: dict[str, type[RegressionLoss]] = {
     "squared_error": SquaredDistance,
     "huber": Huber,
+    "absolute_error": AbsoluteError,
+    "quantile": Quantile,
     "poisson": Poisson,
+    "gamma": Gamma,
 }
 """The losses of regressors by the names that ``loss`` takes."""
 
 __all__ = [
     "CLASSIFICATION_LOSSES",
     "REGRESSION_LOSSES",
+    "AbsoluteError",
     "ClassificationLoss",
+    "EachLabel",
+    "Gamma",
     "Huber",
     "LogLoss",
     "Loss",
     "Poisson",
+    "Quantile",
     "RegressionLoss",
     "SquaredDistance",
     "SquaredError",

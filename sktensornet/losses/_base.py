@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import r2_score
 
 from .._arrays._namespace import device_of, namespace
 from .._arrays._typing import FloatArray, IntArray
@@ -37,6 +38,9 @@ class Loss(ABC):
 
     def __hash__(self) -> int:
         return hash((type(self), *sorted(vars(self).items())))
+
+    bends_alike = True
+    """Whether sweeps take `curvature_bound` for all samples, and not `curvature_bounds`."""
 
     @abstractmethod
     def value_and_gradient(self, scores: FloatArray, y: Any) -> tuple[FloatArray, FloatArray]:
@@ -96,6 +100,25 @@ class Loss(ABC):
         float
             The bound, for all scores and targets.
         """
+
+    def curvature_bounds(self, scores: FloatArray, y: Any) -> FloatArray:
+        """Largest eigenvalue, for each sample, of the second derivative of `curvature`.
+
+        Sweeps weigh samples by it, unless the loss `bends_alike`.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_samples, n_outputs)
+            Where the derivative is taken.
+        y : ndarray
+            Targets, as for `value_and_gradient`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The bounds.
+        """
+        return np.full(len(scores), self.curvature_bound(scores.shape[1]))
 
     def typical_curvature(self, residual: float) -> float:
         """The mean second derivative at scores that predict well.
@@ -200,6 +223,10 @@ class RegressionLoss(Loss):
     """Whether targets are centred and scaled before, and not only divided by their mean."""
     takes_negative = True
     """Whether targets may be negative."""
+    takes_zero = True
+    """Whether targets may be zero."""
+    has_noise = False
+    """Whether targets are the scores and a noise of mean zero, whose variance is estimated."""
 
     def baseline(self, mean):
         return mean
@@ -221,6 +248,23 @@ class RegressionLoss(Loss):
             The predictions.
         """
         return scores
+
+    def score(self, y: FloatArray, predicted: FloatArray, weight: FloatArray) -> float:
+        """How well targets are predicted, 1 at best and 0 by the best constant.
+
+        Parameters
+        ----------
+        y, predicted : ndarray of shape (n_samples, n_outputs)
+            Targets, and what was predicted.
+        weight : ndarray of shape (n_samples,)
+            Weights of the samples.
+
+        Returns
+        -------
+        float
+            R^2, or the share of the loss where that is not of the mean.
+        """
+        return float(r2_score(y, predicted, sample_weight=weight))
 
 
 def signs(scores: FloatArray, y: IntArray) -> FloatArray:

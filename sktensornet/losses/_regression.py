@@ -24,6 +24,7 @@ class SquaredDistance(RegressionLoss):
 
     name = "squared_error"
     is_quadratic = True
+    has_noise = True
 
     def value_and_gradient(self, scores, y):
         residual = scores - y
@@ -61,6 +62,7 @@ class Huber(RegressionLoss):
     """
 
     name = "huber"
+    has_noise = True
 
     def __init__(self, epsilon: float = 1.35) -> None:
         self.epsilon = check_real("huber_epsilon", epsilon, 0)
@@ -80,7 +82,24 @@ class Huber(RegressionLoss):
         return 1.0
 
 
-class Poisson(RegressionLoss):
+class _LogLink(RegressionLoss):
+    """A deviance of positive targets, with the logarithm as link."""
+
+    scales_targets = False
+    takes_negative = False
+
+    def curvature_bound(self, n_outputs):
+        return 1.0
+
+    def baseline(self, mean):
+        return np.log(mean)
+
+    def predictions(self, scores):
+        with np.errstate(over="ignore"):
+            return namespace(scores).exp(scores)
+
+
+class Poisson(_LogLink):
     r"""Half the Poisson deviance, with the logarithm as link.
 
     .. math:: \ell(s, y) = \sum_c \left( e^{s_c} - y_c s_c + y_c \log y_c - y_c \right), \qquad
@@ -100,8 +119,6 @@ class Poisson(RegressionLoss):
     """
 
     name = "poisson"
-    scales_targets = False
-    takes_negative = False
 
     def value_and_gradient(self, scores, y):
         xp = namespace(scores)
@@ -113,18 +130,43 @@ class Poisson(RegressionLoss):
         with np.errstate(over="ignore"):
             return (np.exp(scores) * direction * direction).sum(axis=1)
 
-    def curvature_bound(self, n_outputs):
-        return 1.0
-
-    def baseline(self, mean):
-        return np.log(mean)
-
     def linear_targets(self, y, n_scores):
         return np.log1p(y)
 
-    def predictions(self, scores):
+
+class Gamma(_LogLink):
+    r"""Half the gamma deviance, with the logarithm as link.
+
+    .. math:: \ell(s, y) = \sum_c \left( y_c e^{-s_c} + s_c - \log y_c - 1 \right), \qquad
+              \hat y = e^s
+
+    It is that of targets whose deviation grows as their mean. Units of y only shift the
+    scores. The curvature has no bound, and is one in the mean where scores predict
+    well: sweeps descend by their line search.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktensornet.losses import Gamma
+    >>> Gamma().value_and_gradient(np.zeros((1, 1)), np.array([[1.0]]))
+    (array([0.]), array([[0.]]))
+    """
+
+    name = "gamma"
+    takes_zero = False
+
+    def value_and_gradient(self, scores, y):
+        xp = namespace(scores)
         with np.errstate(over="ignore"):
-            return namespace(scores).exp(scores)
+            ratio = y * xp.exp(-scores)
+        return xp.sum(ratio + scores - xp.log(y) - 1.0, axis=1), 1.0 - ratio
+
+    def curvature(self, scores, y, direction):
+        with np.errstate(over="ignore"):
+            return (y * np.exp(-scores) * direction * direction).sum(axis=1)
+
+    def linear_targets(self, y, n_scores):
+        return np.log(y)
 
 
 def _xlogx(x, xp):

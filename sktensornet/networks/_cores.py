@@ -98,6 +98,14 @@ def network_of(
     return TensorNetwork(tree, tuple(public), batched=batched)
 
 
+def with_dtype(network: TensorNetwork, dtype: np.dtype) -> TensorNetwork:
+    """The network with cores of a type; itself, if it has them."""
+    if network.dtype == dtype:
+        return network
+    cores = tuple(core.astype(dtype) for core in network.cores)
+    return TensorNetwork(network.tree, cores, network.batched)
+
+
 def tied(tree: Tree, arrays: Sequence[FloatArray]) -> list[FloatArray]:
     """Derivatives by the distinct cores, given those by the core of each node."""
     if not tree.labels:

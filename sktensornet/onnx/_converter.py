@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import is_classifier
 
+from .._data._multilabels import Multilabels
 from .._estimators._array_place import in_numpy
 from .._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from .._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
@@ -81,8 +82,12 @@ def _set_shapes(operator: Any) -> None:
     if is_classifier(estimator):
         is_text = estimator.classes_.dtype.kind in "OU"
         labels = StringTensorType if is_text else Int64TensorType
-        operator.outputs[0].type = labels([n_samples])
-        operator.outputs[1].type = floats([n_samples, len(estimator.classes_)])
+        n_labels = len(estimator.classes_)
+        shape = (
+            [n_samples, n_labels] if isinstance(estimator._targets, Multilabels) else [n_samples]
+        )
+        operator.outputs[0].type = labels(shape)
+        operator.outputs[1].type = floats([n_samples, n_labels])
     else:
         operator.outputs[0].type = floats([n_samples, estimator.network_.n_outputs])
 

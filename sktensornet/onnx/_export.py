@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from .._data._multilabels import Multilabels
 from .._estimators._array_place import in_numpy
 from .._estimators._base import BaseTensorNetwork
 from .._support._checks import check_option
@@ -133,6 +134,8 @@ def write(estimator: Any, dtype: str, raw_scores: bool = False) -> Any:
 def _classes(graph: Graph, estimator: Any, scores: str, raw_scores: bool) -> dict:
     """Labels, and probabilities or scores."""
     classes, n_scores = estimator.classes_, estimator.network_.n_outputs
+    if isinstance(estimator._targets, Multilabels):
+        return _labels(graph, estimator, scores, raw_scores)
     if classes.dtype.kind == "O" and not all(isinstance(label, str) for label in classes):
         raise ValueError(f"classes_={classes!r} must be numbers, booleans or strings for to_onnx.")
     if n_scores == 1:
@@ -155,9 +158,19 @@ def _classes(graph: Graph, estimator: Any, scores: str, raw_scores: bool) -> dic
     return outputs | {"scores": (scores, graph.dtype, shape)}
 
 
+def _labels(graph: Graph, estimator: Any, scores: str, raw_scores: bool) -> dict:
+    """Zeros and ones of several labels, and their probabilities or scores."""
+    shape = ["n_samples", len(estimator.classes_)]
+    found = graph.cast(graph("Greater", scores, 0.0), np.int64)
+    outputs = {"label": (found, np.dtype(np.int64), shape)}
+    if raw_scores or not estimator._targets.loss.has_probabilities:
+        return outputs | {"scores": (scores, graph.dtype, shape)}
+    return outputs | {"probabilities": (graph("Sigmoid", scores), graph.dtype, shape)}
+
+
 def _targets(graph: Graph, estimator: Any, scores: str) -> dict:
     """Predictions in the units of the targets."""
-    values = graph("Exp", scores) if estimator._targets.loss.name == "poisson" else scores
+    values = scores if estimator._targets.loss.scales_targets else graph("Exp", scores)
     values = graph("Mul", values, estimator.target_scale_)
     values = graph("Add", values, estimator.target_mean_)
     if estimator._targets.is_flat:

@@ -26,9 +26,13 @@ class _Sweeps:
     problem: Any = None
 
     def settled(self, tol: float) -> bool:
-        """Whether the last sweep gained too little."""
+        """Whether the last sweep changed too little, and is not above the best.
+
+        A truncation may raise the objective.
+        """
         *_, before, last = np.nan, np.nan, *self.values
-        return before - last <= tol * max(1.0, abs(last))
+        risen = last - min(before, self.best_value)
+        return max(before - last, risen) <= tol * max(1.0, abs(last))
 
 
 class ALS(Solver):
@@ -58,9 +62,9 @@ class ALS(Solver):
     gradients at 4 n p C a step without being formed, preconditioned by the
     Kronecker product of the Gram matrices of the messages.
 
-    The solver stops when a sweep has lowered the objective F by no more than
-    tol * max(1, F), with ``tol`` of the estimator. Default ``max_iter``: 20
-    sweeps.
+    The solver stops when a sweep has changed the objective F by no more than
+    tol * max(1, F), with ``tol`` of the estimator; a truncation may raise it, and the
+    best point is kept. Default ``max_iter``: 20 sweeps.
 
     Parameters
     ----------
@@ -158,9 +162,10 @@ class ALS(Solver):
             budget=1e9 * self.memory,
         )
         if state is None:
+            value = np.inf
             for local in problem.begin():
-                self.solve(local)
-            done = _Sweeps(start)
+                value = self.solve(local)
+            done = _Sweeps(problem.point(), value) if value < np.inf else _Sweeps(start)
         else:
             done = replace(state, values=list(state.values), records=list(state.records))
             problem.go_on(done.problem)

@@ -1,11 +1,19 @@
 """The tools that build the site, and what ties it to the rest of the project."""
 
+import ast
+import pydoc
 import re
+import sys
+import tomllib
+import zlib
 from pathlib import Path
 
+import inventories
 import links
 import pytest
 import reference
+
+import sktensornet
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
@@ -55,11 +63,60 @@ def test_examples_keep_the_style_of_the_gallery(example):
     bars = [line for line in heading if line and not line.strip("=")]
     assert bars
     assert all(len(bar) == len(title) for bar in bars)
+    assert "ArgumentParser(allow_abbrev=False)" in text
+    before = text[: text.index("ArgumentParser(")]
+    assert before.count("\n# %%\n") >= 1
     assert "parse_known_args()" in text
     assert '"--quick"' in text
     assert '"--output"' in text
     assert text.count("\n# %%\n") >= 3
     assert re.search(rf"\b{example.stem}\b", (ROOT / ".ci" / "run").read_text())
+
+
+def test_the_gallery_shows_each_example_once():
+    page = (ROOT / "docs" / "gallery.rst").read_text()
+    names = sorted(path.stem for path in EXAMPLES)
+    assert sorted(re.findall(r"\.\./examples/(\w+)\.py", page)) == names
+    assert sorted(re.findall(r"auto_examples/(\w+)", page)) == names
+
+
+def test_what_the_docs_extra_lacks_is_not_shown():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    brought = {re.split(r"[\[>]", line)[0] for line in extras["optional-dependencies"]["docs"]}
+    brought |= {"sktensornet", "matplotlib", "numpy", "scipy", "sklearn", "joblib"}
+    tops = set()
+    for example in EXAMPLES:
+        for node in ast.parse(example.read_text()).body:
+            if isinstance(node, ast.Import):
+                tops |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                tops.add(node.module.partition(".")[0])
+    assert tops - set(sys.stdlib_module_names) - brought == set()
+
+
+class TestInventories:
+    def test_names_are_those_of_the_packages(self):
+        for entry in inventories.data().values():
+            for place, names in entry["objects"].items():
+                kind = place.partition(" ")[0]
+                for name in names if kind != "term" else ():
+                    assert pydoc.locate(
+                        name if "." in name else f"builtins.{name}"
+                    ) is not None or (name == "None"), name
+
+    def test_are_in_the_format_of_sphinx(self, tmp_path):
+        mapping = inventories.write(tmp_path)
+        root, path = mapping["numpy"]
+        *header, body = Path(path).read_bytes().split(b"\n", 4)
+        assert header[0] == b"# Sphinx inventory version 2"
+        line = "numpy.ndarray py:class 1 reference/generated/numpy.ndarray.html#numpy.ndarray -"
+        assert line in zlib.decompress(body).decode().splitlines()
+        assert root == "https://numpy.org/doc/stable/"
+
+
+def test_the_citation_has_the_version():
+    said = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.M)
+    assert said.group(1) == sktensornet.__version__.partition(".dev")[0]
 
 
 def test_the_readme_says_how_to_build():

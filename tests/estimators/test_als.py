@@ -2,14 +2,29 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sktensornet import CPClassifier, HTClassifier, TTClassifier, TTRegressor
-from sktensornet.feature_maps import AffineMap, PCAMap, PolynomialMap, SplineMap, TrigonometricMap
+from sktensornet import (
+    CPClassifier,
+    CPRegressor,
+    HTClassifier,
+    HTRegressor,
+    TTClassifier,
+    TTRegressor,
+)
+from sktensornet.feature_maps import (
+    AffineMap,
+    PCAMap,
+    PolynomialMap,
+    QuantileMap,
+    SplineMap,
+    TrigonometricMap,
+)
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import ALS, LBFGS, Adam
 
@@ -324,3 +339,36 @@ def test_auto_takes_fewer_steps_for_many_columns(Format, n_columns, n_classes, s
     X = np.random.default_rng(0).standard_normal((40, n_columns))
     Format(rank=8, alpha=1.0, tol=1.0).fit(X, np.arange(40) % n_classes)
     assert taken == {steps}
+
+
+CASES = [
+    ("HT", "quantile", "linear", 1e-3, 30, 3),
+    ("HT", "quantile", "linear", 1e-6, 30, 3),
+    ("TT", "polynomial", "linear", 1e-3, 30, 3),
+    ("TT", "spline", "identity", 1e-3, 100, 8),
+    ("HT", "spline", "interactions", 1e-6, 100, 8),
+    ("HT", "spline", "moments", 1e-6, 100, 8),
+    ("CP", "polynomial", "interactions", 1e-3, 30, 3),
+    ("CP", "quantile", "linear", 1e-6, 100, 8),
+]
+
+
+@unfinished
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_last_bit_does_not_decide(case):
+    """Weights that differ by rounding give the same model: unused directions are not noise."""
+    format_, name, init, alpha, n, rank = case
+    Format = {"TT": TTRegressor, "HT": HTRegressor, "CP": CPRegressor}[format_]
+    maps = {"quantile": QuantileMap, "spline": SplineMap, "polynomial": PolynomialMap}
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 5))
+    y = np.sin(X[:, 0]) + X[:, 1] * X[:, 2] + 0.3 * rng.standard_normal(n)
+    weight = 1.0 + rng.integers(0, 2, n)
+    nearly = weight * (1 + 1e-15 * rng.standard_normal(n))
+    reg = Format(
+        rank=rank, feature_map=maps[name](scale=1.0), init=init, alpha=alpha, solver="als",
+        max_iter=20, random_state=0,
+    )  # fmt: skip
+    one = clone(reg).fit(X, y, sample_weight=weight).predict(X)
+    other = clone(reg).fit(X, y, sample_weight=nearly).predict(X)
+    np.testing.assert_allclose(other, one, atol=1e-6 * y.std())

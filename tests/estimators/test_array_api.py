@@ -88,6 +88,25 @@ def test_real_targets_stay_with_x(place, dispatch):
     np.testing.assert_allclose(to_numpy(found.predict(own_X)), here.predict(X[:, :3]), rtol)
 
 
+def test_deviations_stay_with_x(place, dispatch):
+    model = TTRegressor(solver="lbfgs", feature_map=PolynomialMap(scale=1.0), **SHORT)
+    here = clone(model).fit(X[:, :3], X[:, 3])
+    (own,) = there(place, X[:, :3])
+    found = model.fit(own, X[:, 3])
+    wanted, got = here.predict_interval(X[:, :3]), found.predict_interval(own)
+    assert place_of(got) == place_of(found.predict(own, return_std=True)[1]) == place
+    np.testing.assert_allclose(to_numpy(got), wanted, 1e-3)
+
+
+def test_several_labels_of_a_sample(place, dispatch):
+    labels = np.stack([Y > 0, X[:, 0] > 5.8], axis=1).astype(int)
+    own_X, own_y = there(place, X, labels)
+    here = clone(FITS[0]).fit(X, labels)
+    found = clone(FITS[0]).fit(own_X, own_y)
+    np.testing.assert_array_equal(to_numpy(found.predict(own_X)), here.predict(X))
+    np.testing.assert_allclose(to_numpy(found.predict_proba(own_X)), here.predict_proba(X), 1e-3)
+
+
 def test_partial_fit_goes_on_there(place, dispatch):
     model = TTClassifier(solver=Adam(), feature_map=MAP, alpha=1e-3, random_state=0)
     here, found = clone(model), clone(model)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import mean_poisson_deviance
+from sklearn.metrics import mean_gamma_deviance, mean_poisson_deviance
 
 from sktensornet import (
     CPClassifier,
@@ -117,9 +117,12 @@ def case(seed):
         told = "labels"
     else:
         told = rng.choice(["plain", "constant", "several", "huge", "tiny"])
-        if parameters["loss"] == "poisson":
+        others = {"poisson": "gamma", "squared_error": "absolute_error"}
+        if seed % 2:
+            parameters["loss"] = others.get(parameters["loss"], parameters["loss"])
+        if parameters["loss"] in ("poisson", "gamma"):
             # Counts have no unit, and the penalty pulls them towards one.
-            y, told = np.abs(y), rng.choice(["plain", "constant", "several"])
+            y, told = np.abs(y) + 1e-3, rng.choice(["plain", "constant", "several"])
             parameters["alpha"] = 1e-4
         y = {
             "plain": y, "constant": np.full(n, 2.0), "huge": huge * y, "tiny": y / huge,
@@ -147,14 +150,21 @@ def score_of(model, X, y, weight):
         return right, (min if model.class_weight else max)(counts) / weight.sum()
     unit = np.abs(y).max()
     predicted, y = (np.asarray(v / unit, float).reshape(len(X), -1) for v in (model.predict(X), y))
-    if model.loss == "poisson":
+    if model.loss in ("poisson", "gamma"):
         # What was minimised: of few rows a lower deviance can go with a larger squared error.
         least, mean = np.finfo(np.float32).tiny, np.average(y, axis=0, weights=weight)
         both = np.maximum(predicted, least), np.broadcast_to(mean, y.shape)
-        of = partial(mean_poisson_deviance, sample_weight=weight)
+        deviance = {"poisson": mean_poisson_deviance, "gamma": mean_gamma_deviance}[model.loss]
+        of = partial(deviance, sample_weight=weight)
         own, constant = (np.mean([*map(of, y.T, some.T)]) for some in both)
         # One row may outweigh all others.
         return 1 - own / constant if constant > 1e-6 else 0.0, 0.0
+    if model.loss == "absolute_error":
+        middle = [np.quantile(v, 0.5, weights=weight, method="inverted_cdf") for v in y.T]
+        own, constant = (
+            np.average(abs(v - y), axis=0, weights=weight) for v in (predicted, middle)
+        )
+        return 1 - (own / np.where(constant > 1e-10, constant, 1.0)).mean(), 0.0
     error = np.average((predicted - y) ** 2, axis=0, weights=weight)
     spread = np.average((y - np.average(y, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
     return 1 - (error / np.where(spread > 1e-20, spread, 1.0)).mean(), 0.0

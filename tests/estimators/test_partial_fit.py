@@ -3,10 +3,13 @@
 from copy import deepcopy
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import clone
 
-from sktensornet import CPClassifier, HTClassifier, TTClassifier
+from sktensornet import CPClassifier, HTClassifier, TTClassifier, TTRegressor
+from sktensornet.feature_maps import OneHotMap
 from sktensornet.solvers import LBFGS, Adam
 
 FORMATS = [TTClassifier, HTClassifier, CPClassifier]
@@ -264,3 +267,46 @@ def test_clone_forgets_the_batches(Format):
     model = batched(Format).partial_fit(X, y, classes=LABELS)
     with pytest.raises(ValueError, match="first call"):
         clone(model).partial_fit(X, y)
+
+
+def in_pandas(levels):
+    return pd.DataFrame({"level": pd.Series(levels, dtype=pd.CategoricalDtype(list("abc")))})
+
+
+def in_polars(levels):
+    return pl.DataFrame({"level": pl.Series(levels, dtype=pl.Enum(list("abc")))})
+
+
+@pytest.mark.parametrize(
+    "feature_map", ["auto", {"level": OneHotMap(scale=2.0)}], ids=["auto", "own"]
+)
+@pytest.mark.parametrize("table", [in_pandas, in_polars])
+def test_levels_that_a_type_declares_are_learnt_later(table, feature_map):
+    model = TTRegressor(
+        rank=1, solver=Adam(learning_rate=0.3), feature_map=feature_map, alpha=0.0, random_state=0
+    )
+    model.partial_fit(table(["a", "b", "a"]), [0.0, 1.0, 0.0])
+    for _ in range(40):
+        model.partial_fit(table(["a", "c", "b"]), [0.0, 5.0, 1.0])
+    found = model.predict(table(["a", "b", "c"]))
+    np.testing.assert_allclose(found, [0.0, 1.0, 5.0], atol=0.3)
+
+
+def test_levels_that_nothing_declares_are_told_of():
+    model = TTRegressor(rank=1, random_state=0)
+    model.partial_fit(pd.DataFrame({"level": ["a", "b", "a"]}), [0.0, 1.0, 0.0])
+    with pytest.warns(UserWarning, match="'level'.*such as 'c'; they count as missing"):
+        model.partial_fit(pd.DataFrame({"level": ["a", "c", "c"]}), [0.0, 1.0, 0.0])
+
+
+def test_declared_levels_without_rows_cost_a_fit_nothing():
+    model = TTRegressor(rank=1, alpha=1e-3, feature_map=OneHotMap(scale=1.0), random_state=0)
+    model.fit(in_pandas(["a", "b", "a"]), [0.0, 1.0, 0.0])
+    assert model.network_.mode_sizes == (3,)
+
+
+def test_categories_of_numbers_that_are_listed():
+    fitted = OneHotMap(categories=[7, 3]).fit(np.array([[3.0], [4.0]]), np.array([[0]]), None, None)
+    assert fitted.categories[0].tolist() == [3.0, 4.0, 7.0]
+    with pytest.raises(ValueError, match="categories='ab' must be a list of finite numbers"):
+        OneHotMap(categories="ab").fit(np.zeros((2, 1)), np.array([[0]]), None, None)

@@ -39,6 +39,7 @@ from sktensornet.feature_maps import (
     PCAMap,
     SplineMap,
 )
+from sktensornet.losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES, EachLabel
 from sktensornet.patches import ImagePatches, Patches, SequencePatches
 from sktensornet.persistence import TRUSTED_TYPES, InconsistentVersionWarning
 from sktensornet.solvers import ALS, LBFGS, SOLVERS, Adam, Solver
@@ -338,3 +339,9 @@ def test_copies_within_a_session_do_not_warn(way):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert "_sktensornet_version" not in vars(way(model))
+
+
+def test_all_losses_are_trusted():
+    losses = [*CLASSIFICATION_LOSSES.values(), *REGRESSION_LOSSES.values(), EachLabel]
+    names = {f"{one.__module__}.{one.__qualname__}" for one in losses}
+    assert names <= set(TRUSTED_TYPES)

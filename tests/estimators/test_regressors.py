@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from sklearn import config_context
 from sklearn.datasets import load_diabetes, make_regression
-from sklearn.linear_model import HuberRegressor, PoissonRegressor, Ridge
+from sklearn.linear_model import (
+    GammaRegressor,
+    HuberRegressor,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -102,6 +108,50 @@ def test_poisson_of_one_column_is_scikit_learns():
     assert reg.target_scale_ == pytest.approx(y.mean())
 
 
+@each_solver
+def test_gamma_of_one_column_is_scikit_learns(solver):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (300, 1))
+    y = rng.gamma(2.0, np.exp(1 + 1.5 * x[:, 0]) / 2)
+    reference = GammaRegressor(alpha=0.0, tol=1e-9).fit(x, y)
+    reg = TTRegressor(rank=1, loss="gamma", alpha=0.0, tol=1e-10, feature_map="polynomial")
+    reg.set_params(solver=solver, max_iter=100).fit(x, y)
+    np.testing.assert_allclose(reg.predict(x), reference.predict(x), rtol=1e-4)
+
+
+@each_solver
+@pytest.mark.parametrize("quantile", [None, 0.9])
+def test_quantile_of_one_column_is_scikit_learns(solver, quantile):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (400, 1))
+    y = 3 * x[:, 0] + (1 + x[:, 0]) * rng.standard_t(3, 400)
+    reference = QuantileRegressor(quantile=quantile or 0.5, alpha=0.0).fit(x, y)
+    asked = {"loss": "quantile", "quantile": quantile} if quantile else {"loss": "absolute_error"}
+    reg = TTRegressor(rank=1, alpha=0.0, tol=1e-9, feature_map="polynomial", **asked)
+    reg.set_params(solver=solver, max_iter=500).fit(x, y)
+    np.testing.assert_allclose(reg.predict(x), reference.predict(x), atol=0.03 * y.std())
+    assert np.mean(y <= reg.predict(x)) == pytest.approx(quantile or 0.5, abs=0.02)
+
+
+def test_the_median_is_robust(product):
+    X, y = product
+    spoilt = y.copy()
+    spoilt[:15] += 1000
+    reg = TTRegressor(rank=2, loss="absolute_error", alpha=1e-4, max_iter=30, random_state=0)
+    reg.set_params(feature_map=PolynomialMap(scale=1.0))
+    assert reg.fit(X, spoilt).score(X[15:], y[15:]) > 0.9
+
+
+def test_early_stopping_of_a_quantile_goes_by_its_loss():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 2))
+    y = X[:, 0] + rng.standard_normal(600)
+    reg = TTRegressor(rank=2, loss="quantile", quantile=0.95, early_stopping=True, max_iter=5)
+    reg.set_params(feature_map=PolynomialMap(scale=1.0), alpha=1e-3, validation_fraction=0.5)
+    # R2 of an upper bound is negative here.
+    assert max(reg.set_params(random_state=0).fit(X, y).validation_scores_) > 0.1 > reg.score(X, y)
+
+
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("solver", ["auto", "lbfgs"])
 def test_poisson_of_large_counts_is_as_good_as_generalized_linear(solver):
@@ -138,7 +188,9 @@ def test_poisson_predictions_are_positive():
         ({"loss": "poisson"}, 0.0, "needs a positive mean of each output"),
         ({"huber_epsilon": 0.0}, 1.0, "huber_epsilon"),
         ({"output_tensors": "both"}, 1.0, "output_tensors"),
-        ({"loss": "absolute_error"}, 1.0, "loss"),
+        ({"loss": "gamma"}, 0.0, r"loss='gamma' needs y > 0, but y has a minimum of 0"),
+        ({"loss": "quantile", "quantile": 1.0}, 1.0, "quantile"),
+        ({"loss": "absolute"}, 1.0, "loss"),
         ({"early_stopping": True}, 1.0, r"validation_fraction=0\.1 needs at least two"),
     ],
 )

@@ -94,6 +94,11 @@ CONFIGURATIONS = [
     HTRegressor(feature_map="fourier", alpha=1e-2, max_iter=3),
     TTRegressor(loss="huber", max_iter=3),
     HTRegressor(loss="poisson", max_iter=15),
+    CPRegressor(loss="gamma", feature_map=FIXED, alpha=1e-3, max_iter=5),
+    TTRegressor(loss="absolute_error", feature_map=FIXED, alpha=1e-3, max_iter=4),
+    HTRegressor(
+        loss="quantile", quantile=0.4, solver="lbfgs", feature_map=FIXED, alpha=1e-3, max_iter=15
+    ),
     CPRegressor(output_tensors="separate", feature_map="affine", max_iter=15),
     TTRegressor(solver="als", feature_map="quantile", alpha=1e-2, max_iter=3),
     CPRegressor(solver="als", feature_map=FIXED, alpha=1e-2, max_iter=3),
@@ -197,7 +202,7 @@ def checks_of_configurations():
 
 
 def expected_failures(estimator):
-    if estimator.loss == "poisson":
+    if estimator.loss in ("poisson", "gamma"):
         return {"check_regressor_multioutput": "its targets are negative"}
     if estimator.early_stopping:
         return {"check_sample_weight_equivalence_on_dense_data": "rows are drawn at random"}

@@ -272,10 +272,10 @@ def test_regressors_give_their_predictions(Format, tensors, n_outputs):
     np.testing.assert_allclose(outputs["predictions"], predicted, rtol=0, atol=1e-5 * size)
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "huber", "poisson"])
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "poisson", "gamma"])
 def test_regressors_of_any_loss_are_exported(loss):
     X, y, X_test = data(7)
-    model = TTRegressor(loss=loss, **SETTINGS).fit(X, y)
+    model = TTRegressor(loss=loss, **SETTINGS).fit(X, y + 1.0)
     predicted = model.predict(X_test)
     assert np.ptp(predicted) > 0.1
     np.testing.assert_allclose(run(model, X_test)["predictions"], predicted, rtol=1e-4, atol=1e-5)
@@ -429,3 +429,12 @@ def test_what_has_no_form_is_named(parameters, message):
     model = TTClassifier(**SETTINGS | {"solver": "adam"} | parameters).fit(abs(X.round()), y)
     with pytest.raises(ValueError, match=message):
         to_onnx(model)
+
+
+def test_several_labels_are_zeros_and_ones():
+    X, y, X_test = data(4)
+    Y = np.column_stack([y > 1, y % 2]).astype(int)
+    model = TTClassifier(**SETTINGS).fit(X, Y)
+    found = run(model, X_test)
+    np.testing.assert_array_equal(found["label"], model.predict(X_test))
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(X_test), atol=1e-5)

@@ -60,6 +60,8 @@ CASES = [
     TTRegressor(feature_map=PolynomialMap(scale=1.0)),
     TTRegressor(feature_map=AffineMap(3), loss="huber", output_tensors="separate"),
     CPRegressor(feature_map=PolynomialMap(scale=1.0), loss="poisson"),
+    CPRegressor(feature_map=PolynomialMap(scale=1.0), loss="gamma"),
+    CPRegressor(feature_map=PolynomialMap(scale=1.0), loss="quantile"),
 ]
 
 

@@ -160,10 +160,12 @@ def test_parameters_reach_the_problem(parameters, options):
         # ... and as it is below.
         ([0.5, 0.4, 0.36, 0.1], 0.05, 3, True),
         ([0.5, 0.4, 0.36, 0.1], 0.03, 4, False),
-        # One sweep cannot tell; a standstill and a rise always end it.
+        # One sweep cannot tell; a standstill always ends it, and a rise does not.
         ([3.0, 2.0, 1.0], 1e9, 2, True),
         ([3.0, 2.0, 2.0, 1.0], 0.0, 3, True),
-        ([3.0, 2.0, 2.5, 1.0], 0.0, 3, True),
+        ([3.0, 2.0, 2.5, 1.0], 0.0, 4, False),
+        ([3.0, 2.0, 2.5, 2.5], 0.1, 4, False),
+        ([3.0, 2.0, 2.01, 1.0], 0.1, 3, True),
         ([3.0, 2.0, 1.0], 0.0, 3, False),
         # The last sweep that is allowed may be the one that settles.
         ([3.0, 1.0, 1.0], 1e-3, 3, True),
@@ -219,6 +221,15 @@ def test_every_sweep_is_recorded():
 def test_the_best_point_is_kept(values, best):
     outcome, _ = minimize(Scripted(values))
     assert outcome.point == best
+
+
+def test_a_point_from_before_the_sweeps_is_kept_where_they_are_worse():
+    problem = Scripted([5.0, 5.0, 5.0])
+    problem.begin = lambda: problem._locals([1.0])
+    outcome, seen = minimize(problem)
+    assert outcome.point == "point 0"
+    assert len(seen) == 3
+    assert not outcome.converged
 
 
 def spread(size, condition, seed=1):

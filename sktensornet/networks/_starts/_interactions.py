@@ -13,9 +13,8 @@ from ..._arrays._typing import Features, FloatArray
 from .._cores import network_of
 from .._network import TensorNetwork
 from .._passes._contraction import Contraction
-from .._tensors._gauge import round_network
 from .._tree import Tree
-from ._linear import embedded
+from ._linear import embedded, independent, within_ranks
 
 MOST_ORDER, MOST_PRODUCTS = 6, 2_000_000
 """Products of up to so many columns, as long as they are no more than this: on 20,000 samples their
@@ -24,8 +23,6 @@ _ROWS = 2_000
 """Rows whose products are compared at once."""
 _CANDIDATES = 20
 """For each term that is wanted, so many are kept to choose from; not tuned."""
-_ROUNDING = 1e-13
-"""Singular values below, relative to the norm, are those of equal parts of terms."""
 
 Atom = tuple[int, int]
 """A site and one of its features."""
@@ -105,7 +102,8 @@ def interaction_start(
         n_found = _CANDIDATES * max(1, n_terms)
         found = telling_products(features, atoms, own - chosen, share, n_found)
         terms, coefficients = _pursuit(features, found, own, share, n_terms)
-        exact.append(_sum_of_terms(contraction.tree, constants, terms, coefficients))
+        network = _sum_of_terms(contraction.tree, constants, terms, coefficients)
+        exact.append(within_ranks(network, contraction))
     return embedded(contraction, constants, exact, random_state)
 
 
@@ -229,19 +227,26 @@ def _sum_of_terms(
 ) -> TensorNetwork:
     """The network of a sum of products: every message has one entry for each term."""
     n_terms = len(weights)
-    identity = np.eye(n_terms)
     readings = [np.repeat(u[:, None].astype(np.float64), n_terms, axis=1) for u in constants]
     for t, term in enumerate(terms):
         for site, i in term:
             readings[site][:, t] = np.eye(len(readings[site]))[i]
-    inputs = [identity if node.site is None else readings[node.site] for node in tree.nodes]
-    cores = []
-    for index in tree.order:
-        node = tree.nodes[index]
+    # From the message of a node to the terms.
+    reads: dict[int, FloatArray] = {}
+    cores = {}
+    for index, node in enumerate(tree.nodes):
+        if node.site is not None:
+            reads[index] = readings[node.site]
+            continue
         core = np.ones((1, n_terms))
         for child in node.children:
-            core = (core[:, None] * inputs[child]).reshape(-1, n_terms)
-        core = core @ (weights if index == tree.root else identity)
-        cores.append(core.reshape(1, *(len(inputs[child]) for child in node.children), -1))
-    network = network_of(tree, cores)
-    return network if tree.multiplied else round_network(network, rank_tol=_ROUNDING)
+            core = (core[:, None] * reads[child]).reshape(-1, n_terms)
+        if index == tree.root:
+            core = core @ weights
+        elif tree.multiplied:
+            reads[index] = np.eye(n_terms)
+        else:
+            chosen, reads[index] = independent(core)
+            core = core[:, chosen]
+        cores[index] = core.reshape(1, *(len(reads[child]) for child in node.children), -1)
+    return network_of(tree, [cores[index] for index in tree.order])

@@ -91,6 +91,7 @@ def linear_start(
     ]
     build = _sum_of_terms if tree.multiplied else _partial_sums
     exact = [build(tree, constants, own, offset) for own, offset in by_tensor]
+    exact = [within_ranks(network, contraction) for network in exact]
     needed = max(max(network.ranks, default=1) for network in exact)
     has = tree.bond_ranks(contraction.message_sizes)
     if any(r > own for network in exact for r, own in zip(network.ranks, has, strict=True)):
@@ -130,28 +131,58 @@ def embedded(
 
 
 def _partial_sums(tree: Tree, constants, weights, bias) -> TensorNetwork:
-    """Every message is the constant and a partial sum for each score, as far as needed."""
+    """Every message is the constant and a partial sum for each score, without dependent ones."""
     n_scores = len(bias)
-    identity = np.eye(n_scores + 1)
-    cores = []
-    for index in tree.order:
-        node = tree.nodes[index]
-        units, readings = [], []
-        for child in node.children:
-            site = tree.nodes[child].site
-            units.append(identity[0] if site is None else constants[site].astype(np.float64))
-            readings.append(identity[:, 1:] if site is None else weights[site])
+    # From the message of a node to the constant and the sums.
+    reads: dict[int, FloatArray] = {}
+    cores: dict[int, FloatArray] = {}
+    for index, node in enumerate(tree.nodes):
+        if node.site is not None:
+            unit = constants[node.site].astype(np.float64)
+            reads[index] = np.column_stack([unit, weights[node.site]])
+            continue
+        units = [reads[child][:, 0] for child in node.children]
         constant = outer(units)
         sums = np.zeros((*constant.shape, n_scores))
-        for place, reading in enumerate(readings):
+        for place, child in enumerate(node.children):
             for c in range(n_scores):
-                sums[..., c] += outer([*units[:place], reading[:, c], *units[place + 1 :]])
+                parts = [*units[:place], reads[child][:, 1 + c], *units[place + 1 :]]
+                sums[..., c] += outer(parts)
         if index == tree.root:
-            core = sums + constant[..., None] * bias
-        else:
-            core = np.concatenate([constant[..., None], sums], axis=-1)
-        cores.append(core[None])
-    return round_network(network_of(tree, cores), rank_tol=_ROUNDING)
+            cores[index] = sums + constant[..., None] * bias
+            continue
+        core = np.concatenate([constant[..., None], sums], axis=-1)
+        chosen, reads[index] = independent(core.reshape(-1, 1 + n_scores))
+        cores[index] = core[..., chosen]
+    return network_of(tree, [cores[index][None] for index in tree.order])
+
+
+def within_ranks(network: TensorNetwork, contraction: Contraction) -> TensorNetwork:
+    """A network, rounded if a rank is too large: of what lies beyond a bond less may be wanted."""
+    has = network.tree.bond_ranks(contraction.message_sizes)
+    fits = all(r <= own for r, own in zip(network.ranks, has, strict=True))
+    is_sum = bool(network.tree.multiplied)
+    return network if fits or is_sum else round_network(network, rank_tol=_ROUNDING)
+
+
+def independent(columns: FloatArray) -> tuple[list[int], FloatArray]:
+    """The columns that do not depend on those before, and what makes all of them from these.
+
+    Orthonormal ones would have signs, or more, that rounding decides, and the readings
+    beside them would be others.
+    """
+    chosen: list[int] = []
+    basis = np.zeros((len(columns), 0))
+    for k, column in enumerate(columns.T):
+        rest = column - basis @ (basis.T @ column)
+        rest = rest - basis @ (basis.T @ rest)
+        length = float(np.linalg.norm(rest))
+        if length > _ROUNDING * float(np.linalg.norm(column)):
+            chosen.append(k)
+            basis = np.column_stack([basis, rest / length])
+    reads = np.linalg.lstsq(columns[:, chosen], columns, rcond=None)[0]
+    reads[:, chosen] = np.eye(len(chosen))
+    return chosen, reads
 
 
 def _sum_of_terms(tree: Tree, constants, weights, bias) -> TensorNetwork:

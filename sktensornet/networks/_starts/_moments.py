@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..._arrays._linalg import thin_qr, with_signs
 from ..._arrays._typing import Features, FloatArray
 from .._messages import khatri_rao
 from .._passes._contraction import Contraction
@@ -136,7 +137,11 @@ def _leading_directions(
             largest = np.abs(design) @ (np.abs(design).T @ np.abs(moments))
             matrix = matrix * _gain(design @ matrix, largest, spread)
         else:
-            matrix = np.linalg.svd(design.T @ outside[index])[0][:, : sizes[index]]
+            u, values, _ = np.linalg.svd(design.T @ outside[index], full_matrices=False)
+            lead = np.zeros((len(u), sizes[index]))
+            lead[:, : len(values)] = (u * values)[:, : sizes[index]]
+            # Directions that no landmark has are fixed ones.
+            matrix = thin_qr(with_signs(lead)[None])[0][0]
             message = design @ matrix
             size = max(float(np.sqrt(np.mean(message**2))), 1e-300)
             matrix = matrix / size

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..._arrays._linalg import kept_rank
+from ..._arrays._linalg import kept_rank, thin_qr
 from ..._arrays._multilinear import mode_product, move_axis
 from ..._arrays._typing import FloatArray
 from ..._support._checks import check_integer, check_real
@@ -79,7 +79,7 @@ def orthogonalise(network: TensorNetwork, towards: int | None = None) -> TensorN
         raise ValueError(f"towards={towards!r} must be less than {len(cores)}, the cores.")
     for position, axis, neighbour, neighbour_axis in _inwards(tree, target):
         moved = move_axis(cores[position], axis, -1)
-        q, r = np.linalg.qr(moved.reshape(len(moved), -1, moved.shape[-1]))
+        q, r = thin_qr(moved.reshape(len(moved), -1, moved.shape[-1]))
         cores[position] = move_axis(q.reshape(*moved.shape[:-1], q.shape[-1]), -1, axis)
         cores[neighbour] = mode_product(cores[neighbour], r, neighbour_axis)
     return network_of(tree.free(), cores, network.batched, network.dtype)
