@@ -37,7 +37,7 @@ from sktensornet import TTClassifier
 from sktensornet.feature_maps import AffineMap
 from sktensornet.patches import ImagePatches
 
-parser = argparse.ArgumentParser(description="Fit tensors of torch.")
+parser = argparse.ArgumentParser(allow_abbrev=False)
 parser.add_argument("--quick", action="store_true", help="fewer iterations")
 parser.add_argument("--output", default="torch.png", help="file of the picture")
 arguments, _ = parser.parse_known_args()
