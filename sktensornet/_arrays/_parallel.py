@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import operator
 import threading
 from collections import deque
@@ -44,6 +45,10 @@ def effective_threads(n_jobs: int | None) -> int:
     """
     if n_jobs is None:
         return max((library["num_threads"] for library in _blas().info()), default=1)
+    if multiprocessing.current_process().daemon:
+        # In a worker of a pool joblib asks whether processes can be started, which cannot.
+        with joblib.parallel_config(backend="threading"):
+            return int(joblib.effective_n_jobs(n_jobs))
     return int(joblib.effective_n_jobs(n_jobs))
 
 
@@ -103,6 +108,9 @@ class ChunkPool:
     sum over them does not depend on it; at most two results per thread wait.
     Use it as a context manager.
     """
+
+    holds_part: bool = False
+    """Whether others hold samples too, so that `total` is more than the value."""
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads

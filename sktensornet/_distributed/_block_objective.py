@@ -9,7 +9,7 @@ import numpy as np
 from .._arrays._parallel import ChunkPool, effective_threads
 from .._arrays._typing import FloatArray
 from .._problems._objective import Objective
-from ._blocks import _shared, read
+from ._blocks import LostWorkerError, _shared, read, recovered
 
 _SUMMED_AT_ONCE = 8
 """Blocks whose gradients are added in one task, so that a worker holds no more of them."""
@@ -35,29 +35,42 @@ class BlockObjective(Objective):
     def __init__(self, *args: Any, n_jobs: int | None, **others: Any) -> None:
         super().__init__(*args, **others)
         self.X.release()
-        self._targets = self.X.place(np.column_stack([self.weight, self.y]))
-        self._problem = _shared(
-            (self.model, self.loss, self.y.dtype, self.y.shape, self.penalty, n_jobs)
-        )
+        self._n_jobs = n_jobs
+        self._sent: tuple[Any, Any] | None = None
 
     def mean_loss(self, theta, rows=None, dropout=0.0, seed=0):
         if rows is not None:
             raise ValueError(
                 "samples of a dask array cannot be taken one by one: rows must be None."
             )
+        total = recovered(lambda: self._sums(theta))
+        return float(total[0]), total[1:]
+
+    def _sums(self, theta: FloatArray) -> FloatArray:
+        """The mean loss, and its derivative after it."""
         import dask.array as da
 
+        if self._sent is None:
+            targets = self.X.place(np.column_stack([self.weight, self.y]))
+            shape = self.y.dtype, self.y.shape
+            problem = _shared((self.model, self.loss, *shape, self.penalty, self._n_jobs))
+            self._sent = targets, problem
+        targets, problem = self._sent
         parts = da.map_blocks(
             _block_share,
             self.X.array,
-            self._targets,
+            targets,
             theta=_shared(theta, everywhere=False),
-            problem=self._problem,
+            problem=problem,
             chunks=((1,) * self.X.array.numblocks[0], (1 + self.model.size,)),
             meta=np.empty((0, 0)),
         )
-        total = read(parts.sum(axis=0, split_every=_SUMMED_AT_ONCE))
-        return float(total[0]), total[1:]
+        try:
+            return read(parts.sum(axis=0, split_every=_SUMMED_AT_ONCE))
+        except LostWorkerError:
+            # The lost worker may have been the only one that had a part of them.
+            self._sent = None
+            raise
 
 
 def _block_share(

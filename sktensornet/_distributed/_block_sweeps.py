@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from itertools import pairwise
@@ -18,7 +18,7 @@ from ..feature_maps import FittedMap
 from ..losses import Loss
 from ..networks import TensorNetwork
 from ..solvers import Solver
-from ._blocks import Blocks, client_of_dask, lost_worker, read
+from ._blocks import Blocks, LostWorkerError, client_of_dask, read, recovered, telling_losses
 from ._lockstep import ERROR, MONITOR, LocalParts, Part, Request, SharedPool, run
 
 _ROUNDING = 1e-6
@@ -71,20 +71,48 @@ class BlockSweeps:
 
     def minimize(self, solver: Solver, start: TensorNetwork, *, monitor, **options) -> Any:
         """What ``solver.minimize`` gives, on all blocks at a time."""
-        problem = (*self._setting, solver, start, options)
         bounds = np.cumsum([0, *self._X.array.chunks[0]])
         own = [
             (block, self._y[a:b], self._weight[a:b])
             for block, (a, b) in zip(self._X.array.blocks, pairwise(bounds), strict=True)
             if b > a
         ]
-        client = client_of_dask()
-        parts: Any
-        if client is None:
-            parts = LocalParts([BlockPart(read(X), y, weight, problem) for X, y, weight in own])
-        else:
-            parts = ActorParts(client, own, problem)
-        return run(parts, monitor, _agree)
+        begin = {"start": start} | options
+
+        def told(point: Any, value: float, state: Any) -> bool:
+            # Where a worker is lost, all parts go on from here.
+            if state is None:
+                begin.update(start=point, max_iter=begin["max_iter"] - 1)
+            else:
+                begin["state"] = state
+            return monitor(point, value)
+
+        def work() -> Any:
+            problem = (*self._setting, solver, begin)
+            client = client_of_dask()
+            parts: Any
+            if client is None:
+                parts = LocalParts([BlockPart(read(X), y, weight, problem) for X, y, weight in own])
+            else:
+                parts = ActorParts(client, own, problem)
+            return run(parts, told, _agree)
+
+        return recovered(work)
+
+
+class _Asking:
+    """The monitor of a part: it asks with the point, and with what the solver goes on from."""
+
+    def __init__(self, ask: Callable[[str, Any], Any]) -> None:
+        self._ask = ask
+        self._reached: Callable[[], Any] | None = None
+
+    def offer(self, reached: Callable[[], Any]) -> None:
+        self._reached = reached
+
+    def __call__(self, point: TensorNetwork, value: float) -> bool:
+        state = None if self._reached is None else self._reached().state
+        return self._ask(MONITOR, (point, value, state))
 
 
 class BlockPart(Part):
@@ -100,18 +128,12 @@ class BlockPart(Part):
 
     def __init__(self, X: FloatArray, y: np.ndarray, weight: FloatArray, problem: tuple) -> None:
         # Parts of one process must not draw from one random state.
-        model, loss, alpha, rank, n_jobs, solver, start, options = deepcopy(problem)
+        model, loss, alpha, rank, n_jobs, solver, options = deepcopy(problem)
 
         def work(ask):
             with SharedPool(effective_threads(n_jobs), ask) as pool:
                 sweeps = SweepProblem(model, loss, X, y, weight, alpha=alpha, rank=rank, pool=pool)
-                # The state of a solver stays where it is: with its block.
-                return solver.minimize(
-                    sweeps,
-                    start,
-                    monitor=lambda *found: ask(MONITOR, found),
-                    **options,
-                )
+                return solver.minimize(sweeps, monitor=_Asking(ask), **options)
 
         super().__init__(work)
 
@@ -129,16 +151,14 @@ class ActorParts:
     """
 
     def __init__(self, client: Any, own: Sequence[tuple], problem: tuple) -> None:
-        (everywhere,) = client.scatter([problem], hash=False, broadcast=True)
-        blocks = client.compute([block for block, *_ in own])
-        made = [
-            client.submit(BlockPart, block, *rest, everywhere, actor=True, pure=False)
-            for block, (_, *rest) in zip(blocks, own, strict=True)
-        ]
-        try:
+        with telling_losses(OSError):
+            (everywhere,) = client.scatter([problem], hash=False, broadcast=True)
+            blocks = client.compute([block for block, *_ in own])
+            made = [
+                client.submit(BlockPart, block, *rest, everywhere, actor=True, pure=False)
+                for block, (_, *rest) in zip(blocks, own, strict=True)
+            ]
             self._actors = [future.result() for future in made]
-        except OSError as error:
-            raise lost_worker(error) from error
 
     def step(self, answer: Any) -> list[Request]:
         asked = [actor.step(answer) for actor in self._actors]
@@ -148,7 +168,7 @@ class ActorParts:
                 found.append(future.result())
             except Exception as error:
                 # Errors of the work come as an answer: this is one of the connection.
-                found.append((ERROR, lost_worker(error)))
+                found.append((ERROR, LostWorkerError(error)))
         return found
 
     def close(self) -> None:
@@ -158,12 +178,12 @@ class ActorParts:
                 actor.close().result()
 
 
-def _agree(found: Sequence[tuple[TensorNetwork, float]]) -> bool:
+def _agree(found: Sequence[tuple[TensorNetwork, float, Any]]) -> bool:
     """Whether networks are the same up to rounding, in their gauge too."""
-    (first, _), *others = found
+    (first, *_), *others = found
     scales = [np.abs(core).max() for core in first.cores]
     return all(
         core.shape == like.shape and np.allclose(core, like, rtol=0, atol=_ROUNDING * scale)
-        for network, _ in others
+        for network, *_ in others
         for core, like, scale in zip(network.cores, first.cores, scales, strict=True)
     )

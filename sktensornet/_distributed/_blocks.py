@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial, reduce
 from itertools import pairwise
 from typing import Any
@@ -108,15 +109,19 @@ class Blocks:
         size: int | None,
     ) -> Any:
         """`sum_rows` of each block where it is, and their sum in order."""
-        placed = [self.place(other[:, None]) for other in others]
-        found = self.array.map_blocks(
-            _sum_of_block,
-            *placed,
-            summed=partial(sum_rows, function, add=add, size=size),
-            chunks=((1,) * self.array.numblocks[0], (1,)),
-            meta=np.empty((0, 0), object),
-        )
-        return reduce(add, (one for one in read(found).ravel() if one is not None))
+
+        def sums() -> np.ndarray:
+            placed = [self.place(other[:, None]) for other in others]
+            found = self.array.map_blocks(
+                _sum_of_block,
+                *placed,
+                summed=partial(sum_rows, function, add=add, size=size),
+                chunks=((1,) * self.array.numblocks[0], (1,)),
+                meta=np.empty((0, 0), object),
+            )
+            return read(found).ravel()
+
+        return reduce(add, (one for one in recovered(sums) if one is not None))
 
 
 def _sum_of_block(X: FloatArray, *others: np.ndarray, summed: Callable[..., Any]) -> np.ndarray:
@@ -143,27 +148,56 @@ def read(array: Any) -> Any:
     from dask import config
 
     asked = client_of_dask() is not None or config.get("scheduler", None) is not None
-    try:
+    with telling_losses():
         return array.compute() if asked else array.compute(scheduler="synchronous")
-    except Exception as error:
-        if type(error).__name__ not in _LOST:
-            raise
-        raise lost_worker(error) from error
+
+
+class LostWorkerError(RuntimeError):
+    """A worker of dask ended with what only it had."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(
+            f"a worker of dask was lost during the fit ({type(error).__name__}: {error}), and what "
+            "it had cannot be computed again on those that are left; the estimator is as it was "
+            "before. Call fit again with blocks that dask knows how to compute (X from files, or "
+            "not only scattered). With set_callbacks(sktensornet.callbacks.Checkpoint(...)), the "
+            "file that it wrote goes on from the last iterations."
+        )
 
 
 _LOST = ("FutureCancelledError", "CancelledError", "KilledWorker", "FutureLostError")
 """The names of what dask raises where a worker ended with what only it had."""
+_MOST_LOSSES, _PATIENCE = 3, 30
+"""So often work begins again, if there is a worker within so many seconds; not tuned."""
 
 
-def lost_worker(error: Exception) -> RuntimeError:
-    """What to say where a worker of dask ended during a fit."""
-    return RuntimeError(
-        f"a worker of dask was lost during the fit ({type(error).__name__}: {error}); the "
-        "estimator is as it was before. Call fit again: dask computes the blocks of X on the "
-        "workers that are left, if it knows how (X from files, or not yet persisted). With "
-        "set_callbacks(sktensornet.callbacks.Checkpoint(...)), the file that it wrote goes on "
-        "from the last iterations."
-    )
+@contextmanager
+def telling_losses(*others: type[BaseException]) -> Iterator[None]:
+    """Raise `LostWorkerError` for errors of dask, and for others, that mean it."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ not in _LOST and not isinstance(error, others):
+            raise
+        raise LostWorkerError(error) from error
+
+
+def recovered(work: Callable[[], Any]) -> Any:
+    """What work gives that sends all it needs; again where a worker was lost meanwhile.
+
+    dask computes the blocks of X on the workers that are left, if it knows how.
+    """
+    for losses in range(1 + _MOST_LOSSES):
+        try:
+            return work()
+        except LostWorkerError:
+            client = client_of_dask()
+            if client is None or losses == _MOST_LOSSES:
+                raise
+            with suppress(TimeoutError):
+                client.wait_for_workers(1, timeout=_PATIENCE)
+                continue
+            raise
 
 
 def client_of_dask() -> Any:

@@ -33,6 +33,8 @@ class SharedPool(ChunkPool):
         ``ask(what, value)`` gives the sum of what all parts ask with.
     """
 
+    holds_part = True
+
     def __init__(self, n_threads: int, ask: Callable[[str, Any], Any]) -> None:
         super().__init__(n_threads)
         self._ask = ask

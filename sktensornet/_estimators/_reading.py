@@ -124,8 +124,9 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
     categorical = estimator.categorical_features
     if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
         raise ValueError(
-            f"categorical_features={categorical!r} does not go with blocks of dask as X; use "
-            "feature_map={column: 'one_hot'} for columns whose numbers are categories."
+            f"categorical_features={categorical!r} does not go with a dask array X, or a "
+            "DataFrame of dask; use feature_map={column: 'one_hot'} for columns whose "
+            "numbers are categories."
         )
     y, sample_weight = _gathered(y), _gathered(sample_weight)
     like, names = X, None
@@ -199,7 +200,15 @@ def _targets(estimator: Any, y: Any) -> Any:
             f"y has shape {np.shape(values)}; it must be (n_samples,), or (n_samples, n_outputs) "
             "for a regressor or several labels."
         )
+    if issparse(y):
+        raise TypeError("Sparse data was passed for y, but it must be dense; use y.toarray().")
     kind = getattr(getattr(values, "dtype", None), "kind", None)
+    if kind in ("m", "M") and estimator._target_checks.get("y_numeric"):
+        raise ValueError(
+            f"y has dates or durations, of type {values.dtype}, whose numbers depend on their "
+            "unit; make them numbers, such as days since some date: (y - start) / "
+            "numpy.timedelta64(1, 'D')."
+        )
     if kind not in ("O", "U", "S"):
         return y
     values = np.asarray(values)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._arrays._immutable import ReadOnlyArrays
+from .._arrays._indicators import Indicators
 from .._arrays._parallel import single_threaded_blas
 from .._arrays._samples import add_each, sum_rows
 from .._arrays._typing import FloatArray
@@ -89,7 +90,15 @@ def feature_moments(
     def sums(block: FloatArray, weight: FloatArray) -> list[FloatArray]:
         found: list[FloatArray] = []
         overlaps = np.zeros(len(wide))
-        for k, features in enumerate(feature_map.transform(sites.extract(block))):
+        columns = sites.extract(block)
+        for k, features in enumerate(feature_map.forward(feature_map.parameters, columns)[0]):
+            if isinstance(features, Indicators):
+                # Of indicators no two are set at a time: no products but of each with itself.
+                n, first = features.size, np.eye(1, features.size)[0] * weight.sum()
+                for power in (1, 2):
+                    share = weight * features.values.astype(np.float64) ** power
+                    found.append(first + np.bincount(features.codes, share, minlength=n))
+                continue
             own = np.asarray(features, np.float64)
             found.append(weight @ own)
             if wide[k]:

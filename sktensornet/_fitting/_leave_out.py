@@ -6,7 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._arrays._typing import FloatArray
+from .._arrays._indicators import Indicators
+from .._arrays._typing import Features, FloatArray
+
+
+def product_kernel(features: Features) -> FloatArray:
+    """Products over the sites of the inner products of features, for all pairs of samples."""
+    kernel = np.ones((len(features[0]), len(features[0])))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for own in features:
+            if isinstance(own, Indicators):
+                kernel *= own.kernel()
+            else:
+                wide = own.astype(np.float64)
+                kernel *= wide @ wide.T
+    return kernel
 
 
 def left_out_loss(

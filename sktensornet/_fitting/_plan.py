@@ -46,8 +46,8 @@ LBFGS_LIMIT = 5_000_000
 below, MNIST is above, where a step over all samples takes as long as hundreds of mini-batches."""
 LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
 WIDEST_SWEPT = 320
-"""The largest number of features of a site for which "auto" takes ALS: two columns of 300
-levels and 20,000 rows are swept in 25 s, one of 500 levels already needs over a gigabyte."""
+"""The largest number of dense features of a site for which "auto" takes ALS: a site of 500 needs
+over a gigabyte. Categories have none above 64 levels."""
 MOST_SWEPT = 100_000_000
 """The largest number of features of all samples and sites for which "auto" takes ALS, which keeps
 them while it sweeps: 0.8 GB in double precision."""
@@ -350,14 +350,17 @@ def automatic_solver(
     parameters: Any, model: Model, samples: Samples, targets: Targets, lacks: Lacks
 ) -> Solver:
     """What "auto" means as the solver."""
-    sizes = model.feature_map.mode_sizes
+    feature_map = model.feature_map
+    sizes = feature_map.mode_sizes
+    # What is looked up takes two numbers a sample.
+    entries = [2 if k in feature_map.indexed_sites else m for k, m in enumerate(sizes)]
     n_samples, loss = len(samples), targets.loss
     if "single rows" in lacks:
         return LBFGS()
     if (
         has((*SWEEPS, COLUMNS), lacks)
-        and max(sizes) <= WIDEST_SWEPT
-        and n_samples * sum(sizes) <= MOST_SWEPT
+        and max(entries) <= WIDEST_SWEPT
+        and n_samples * sum(entries) <= MOST_SWEPT
     ):
         if not loss.is_quadratic:
             few = len(sizes) >= MANY_SITES and targets.n_scores < MANY_OUTPUTS

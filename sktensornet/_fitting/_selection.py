@@ -14,7 +14,7 @@ from .._data._samples import Samples
 from .._problems._model import Model
 from ..networks import TensorNetwork
 from ._held_out import Fold, HeldOut
-from ._leave_out import left_out_loss
+from ._leave_out import left_out_loss, product_kernel
 from ._search import Trial
 
 _SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
@@ -29,11 +29,12 @@ _KERNEL_ROWS = 600
 _TRIAL_ROWS = 4_000
 """Bounds the time of the choice for large tables. With 2,000 the validation RMSE of kin8nm is 1 %
 and of gss_wages 2 % higher."""
-_ROWS_PER_LEVEL, _TRIAL_ENTRIES = 40, 10_000_000
-"""Where a site has many features, so many rows for each of them, as long as these are no more
-numbers: with fewer rows no level is seen often enough."""
+_ROWS_PER_LEVEL, _MOST_TRIAL_ROWS = 40, 20_000
+"""Where a site has many features, so many rows for each of them, up to a number that bounds the
+time: with fewer rows no level is seen often enough."""
 _FOLDS, _FOLDED_ROWS = 3, 1_000
-"""With more rows one part in four is held out once: it tells as much as three folds of fewer."""
+"""With more rows one part in four is held out once: it tells as much as three folds of fewer. Three
+such parts lower the RMSE of sixteen made tables of steps by 0.2 %, in half more time."""
 _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
 """A walk with fewer cannot compare two steps; with more, the choice takes longer than the fit."""
 _MOST_SOLVES = 500
@@ -155,7 +156,7 @@ class Selection:
         rows, weights = merged_rows(X, y, weight / size)
         self._total = weights.sum()
         widest = max(model.feature_map.mode_sizes)
-        wanted = min(_ROWS_PER_LEVEL * widest, _TRIAL_ENTRIES // widest)
+        wanted = min(_ROWS_PER_LEVEL * widest, _MOST_TRIAL_ROWS)
         first = slice(max(_TRIAL_ROWS, wanted))
         rows, weights = rows[first], weights[first]
         used = Samples(X[rows], y[rows], weights, samples.unit[rows] / size)
@@ -231,12 +232,9 @@ class Selection:
     def _leave_one_out(self, scale: int) -> Callable[[float], float] | None:
         """Mean squared residual for every penalty; None where products overflow or are all one."""
         X, _, weight = self._kernel_samples
-        kernel = np.ones((len(weight), len(weight)))
         feature_map = self._model.feature_map.with_scale(_SCALES[scale])
-        with np.errstate(over="ignore", invalid="ignore"):
-            for features in feature_map.transform(self._model.sites.extract(X)):
-                features = features.astype(np.float64)
-                kernel *= features @ features.T
+        sites = self._model.sites.extract(X)
+        kernel = product_kernel(feature_map.forward(feature_map.parameters, sites)[0])
         largest = np.abs(kernel).max()
         # Of features that are all constants nothing can be learnt, whatever the penalty.
         if not largest <= _LARGEST_KERNEL or np.ptp(kernel) <= _ROUNDING * largest:

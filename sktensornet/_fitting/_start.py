@@ -6,9 +6,11 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from .._arrays._indicators import Indicators
 from .._arrays._typing import FloatArray, IntArray
 from .._data._samples import Samples
 from .._data._targets import Targets
@@ -166,8 +168,14 @@ def _linear_model(
 ) -> tuple[list[FloatArray], FloatArray]:
     """Weights (m_k, n_scores) of each site and offsets, by scikit-learn."""
     first = int(model.feature_map.has_constant)
-    features = [feature[:, first:] for feature in model.features(X)]
-    design = np.hstack(features)
+    features = model.features(X)
+    sizes = [feature.shape[1] - first for feature in features]
+    columns = [
+        feature.sparse()[:, first:] if isinstance(feature, Indicators) else feature[:, first:]
+        for feature in features
+    ]
+    is_sparse = any(isinstance(feature, Indicators) for feature in features)
+    design = sparse.hstack(columns, format="csr") if is_sparse else np.hstack(columns)
     n_scores = len(bias)
     strength = max(alpha, _LEAST_ALPHA) * weight.sum()
     weights, offset = np.zeros((design.shape[1], n_scores)), bias.astype(np.float64)
@@ -192,6 +200,5 @@ def _linear_model(
         ridge = Ridge(alpha=strength).fit(design, targets, sample_weight=weight)
         weights = np.reshape(ridge.coef_, (n_scores, -1)).T
         offset = np.reshape(ridge.intercept_, n_scores)
-    bounds = np.cumsum([feature.shape[1] for feature in features])[:-1]
-    parts = np.split(weights.astype(np.float64), bounds)
+    parts = np.split(weights.astype(np.float64), np.cumsum(sizes)[:-1])
     return [np.vstack([np.zeros((first, n_scores)), part]) for part in parts], offset

@@ -147,7 +147,8 @@ class LocalProblem:
         loss) for each column that shares it, and never above 4,000; otherwise N
         is replaced by the Kronecker product of the Gram matrices of the block's
         legs. The rule does not depend on the number of samples, so that weights
-        are repetitions.
+        are repetitions. A block at a site of many categories has a way of its own,
+        which is as exact as factors.
 
         Returns
         -------
@@ -156,6 +157,10 @@ class LocalProblem:
             Whether M is the second derivative itself.
         """
         block = self._block
+        curvature = self._loss.curvature_bound(self._n_outputs) / self._n_samples
+        inverse = block.inverse(self._weight * curvature, self._alpha, self._loss.shift_free)
+        if inverse is not None:
+            return inverse, self._loss.is_quadratic
         worth = _PRODUCTS_IF_EXACT if self._loss.is_quadratic else _PRODUCTS
         # Forming N takes p^2 operations a sample, a product with it 4 p for each column.
         limit = 4 * worth * block.value.shape[-1]

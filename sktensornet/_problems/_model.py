@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays._indicators import Indicators
 from .._arrays._namespace import Place, each, namespace, rows_of, widest
 from .._arrays._parallel import ChunkPool, chunks
 from .._arrays._typing import FloatArray, IntArray
@@ -73,7 +74,9 @@ class Model:
         self.message_sizes = message_sizes
         self.batched = batched
         self.dtype = np.dtype(dtype)
-        self._function = ScoreFunction(tree, message_sizes, n_batch, place)
+        has_lookups = tree.is_multilinear and not tree.labels and place is None
+        self._indexed = feature_map.indexed_sites if has_lookups else frozenset()
+        self._function = ScoreFunction(tree, message_sizes, n_batch, self._indexed, place)
         self.contraction = self._function.contraction
         self.groups = tree.groups
         self.core_shapes = shapes = self.contraction.core_shapes
@@ -185,6 +188,8 @@ class Model:
         """Scores (n_samples, n_outputs) of a chunk in float64, and a tape kept in `work`."""
         sites = self._extract(X)
         features, saved = self.feature_map.forward(parameters, sites)
+        if self.place is None and not self._indexed and not isinstance(features, np.ndarray):
+            features = [np.asarray(own) for own in features]
         masks = None
         if dropout is not None:
             masks = self._masks(features, *dropout)
@@ -251,12 +256,24 @@ class Model:
         number of them and a generator: masks are drawn in NumPy, the same everywhere.
         """
         if self.place is not None:
-            sizes = self.feature_map.mode_sizes
-            parts = [[self._mask((n, m), rate, own) for m in sizes] for n, own in rng]
+            sizes = list(enumerate(self.feature_map.mode_sizes))
+            parts = [[self._host_mask(k, n, m, rate, own) for k, m in sizes] for n, own in rng]
             return [self.place.put(np.concatenate(own)) for own in zip(*parts, strict=True)]
         if isinstance(features, np.ndarray):
             return self._mask(features.shape, rate, rng)
-        return [self._mask(array.shape, rate, rng) for array in features]
+        return [
+            self._mask((len(own), 2), rate, rng)[:, 1]
+            if isinstance(own, Indicators)
+            else self._mask(own.shape, rate, rng)
+            for own in features
+        ]
+
+    def _host_mask(self, site: int, n: int, m: int, rate: float, rng: Any) -> FloatArray:
+        """That of a site as NumPy draws it, where `Indicators` are dropped as a whole."""
+        if site not in self.feature_map.indexed_sites:
+            return self._mask((n, m), rate, rng)
+        drawn = self._mask((n, 2), rate, rng)
+        return np.concatenate([drawn[:, :1], np.repeat(drawn[:, 1:], m - 1, axis=1)], axis=1)
 
     def _mask(self, shape: tuple[int, ...], rate: float, rng: np.random.Generator) -> FloatArray:
         """Zeros and 1 / (1 - rate) for features (..., n, m), with the samples innermost."""
@@ -278,22 +295,30 @@ class Model:
         if self.feature_map.has_constant:
             if isinstance(arrays, np.ndarray) and isinstance(masks, np.ndarray):
                 return arrays * masks
-            return [array * mask for array, mask in zip(each(arrays), masks, strict=True)]
+            return [_times(array, mask) for array, mask in zip(each(arrays), masks, strict=True)]
         dropped = []
         for array, mask, u in zip(each(arrays), masks, self.feature_map.constants, strict=True):
             along = (array @ u)[:, None] * (u / (u @ u))
             dropped.append(along + mask * (array - along))
         return dropped
 
-    def features(self, X: FloatArray) -> list[FloatArray]:
-        """Local features of all rows, one array (n_samples, m_k) per site."""
-        out = [np.empty((len(X), size), self.dtype) for size in self.feature_map.mode_sizes]
+    def features(self, X: FloatArray, dense: bool = False) -> list[Any]:
+        """Local features of all rows, one array (n_samples, m_k) or `Indicators` per site."""
+        indexed = frozenset() if dense else self._indexed
+        sizes = enumerate(self.feature_map.mode_sizes)
+        out: list[Any] = [
+            [] if k in indexed else np.empty((len(X), size), self.dtype) for k, size in sizes
+        ]
+        parameters = self.feature_map.parameters
         for rows in chunks(len(X), self.chunk_size):
             block = X[rows].astype(self.dtype, copy=False)
-            parts = self.feature_map.transform(self.sites.extract(block))
+            parts, _ = self.feature_map.forward(parameters, self.sites.extract(block))
             for array, part in zip(out, parts, strict=True):
-                array[rows] = part
-        return out
+                if isinstance(array, list):
+                    array.append(part)
+                else:
+                    array[rows] = part
+        return [Indicators.joined(own) if isinstance(own, list) else own for own in out]
 
     def scores(self, theta: FloatArray, X: FloatArray, n_threads: int) -> FloatArray:
         """Scores (n_samples, n_outputs) of all rows, in the model's dtype."""
@@ -326,6 +351,15 @@ def _chunk_size(row_bytes: int, place: Place | None) -> int:
     if place is None or place.is_host:
         return int(min(_MAX_CHUNK, max(16, _CHUNK_BYTES // row_bytes)))
     return max(16, _DEVICE_BYTES // row_bytes)
+
+
+def _times(features: Any, mask: FloatArray) -> Any:
+    """Features times a mask, or their derivative, which is None for `Indicators`."""
+    if features is None:
+        return None
+    if isinstance(features, Indicators):
+        return Indicators(features.codes, features.values * mask, features.size)
+    return features * mask
 
 
 class _Vector:

@@ -104,9 +104,11 @@ class SweepProblem:
         self._pool = pool
         self.first_objectives: list[float] = []
         self._norms = [float(np.linalg.norm(u)) for u in model.feature_map.constants]
-        self._features = model.features(X)
+        # The equations of a site of many categories are not a sum over parts.
+        self._features = model.features(X, dense=pool.holds_part)
         for feature, norm in zip(self._features, self._norms, strict=True):
-            feature *= norm
+            if norm != 1.0:
+                feature *= norm
 
     def open(self, start: TensorNetwork, **options) -> None:
         """Begin at a network; the options are those of `SweepOptions`."""

@@ -137,6 +137,11 @@ class FittedMap(ReadOnlyArrays, ABC):
         )
 
     @property
+    def indexed_sites(self) -> frozenset[int]:
+        """Sites whose features `forward` gives as `Indicators`."""
+        return frozenset()
+
+    @property
     def n_parameters(self) -> int:
         """Number of trainable parameters."""
         return sum(array.size for array in self.parameters)
@@ -253,7 +258,8 @@ class FittedMap(ReadOnlyArrays, ABC):
         sequence of ndarray of shape (n_samples, m_k)
             The features of each site.
         """
-        return self.forward(self.parameters, sites)[0]
+        found = self.forward(self.parameters, sites)[0]
+        return found if isinstance(found, np.ndarray) else [np.asarray(own) for own in found]
 
     @abstractmethod
     def forward(self, parameters: Sequence[FloatArray], sites: FloatArray) -> tuple[Features, Any]:
@@ -269,7 +275,7 @@ class FittedMap(ReadOnlyArrays, ABC):
         Returns
         -------
         features : sequence of ndarray of shape (n_samples, m_k)
-            The features of each site.
+            The features of each site; of `indexed_sites` they are `Indicators`.
         saved : object
             What `backward` needs; None for a fixed map.
         """
@@ -286,7 +292,8 @@ class FittedMap(ReadOnlyArrays, ABC):
         saved : object
             What `forward` returned.
         gradient : sequence of ndarray of shape (n_samples, m_k)
-            Derivative of a number by the features of each site.
+            Derivative of a number by the features of each site; None for those of
+            `indexed_sites`, which have no parameters.
 
         Returns
         -------

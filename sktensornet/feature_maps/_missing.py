@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._arrays._indicators import Indicators
 from .._arrays._namespace import each, namespace
 from .._arrays._samples import sum_rows
 from .._arrays._typing import FloatArray, IntArray
@@ -63,6 +64,10 @@ class FittedMissingMap(FittedMap):
     known: FittedMap
     missing_sites: IntArray
 
+    @property
+    def indexed_sites(self) -> frozenset[int]:
+        return self.known.indexed_sites
+
     def with_scale(self, scale: float) -> FittedMap:
         if not self.has_free_scale:
             return self
@@ -79,13 +84,18 @@ class FittedMissingMap(FittedMap):
         found, saved = self.known.forward(parameters, sites)
         xp, features = namespace(sites), each(found)
         for k in self.missing_sites.tolist():
-            indicator = xp.astype(xp.isnan(sites[k, ...]), sites.dtype)
-            scaled = indicator * float(self.known.scale_at(k))
-            features[k] = xp.concat([features[k], scaled], axis=1)
+            own, unknown = features[k], xp.isnan(sites[k, ...])
+            scale = float(self.known.scale_at(k))
+            if isinstance(own, Indicators):
+                features[k] = own.with_feature(unknown[:, 0], scale)
+            else:
+                indicator = xp.astype(unknown, sites.dtype) * scale
+                features[k] = xp.concat([own, indicator], axis=1)
         return features, saved
 
     def backward(self, parameters, saved, gradient):
         gradient = each(gradient)
         for k in self.missing_sites.tolist():
-            gradient[k] = gradient[k][:, :-1]
+            if gradient[k] is not None:
+                gradient[k] = gradient[k][:, :-1]
         return self.known.backward(parameters, saved, gradient)

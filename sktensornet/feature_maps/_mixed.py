@@ -93,6 +93,11 @@ class FittedMixedMap(FittedMap):
     groups: tuple[IntArray, ...]
     place: IntArray
 
+    @property
+    def indexed_sites(self) -> frozenset[int]:
+        groups = zip(self.maps, self.groups, strict=True)
+        return frozenset(int(group[k]) for one, group in groups for k in one.indexed_sites)
+
     def with_scale(self, scale: float) -> FittedMap:
         return replace(self, maps=tuple(one.with_scale(scale) for one in self.maps))
 

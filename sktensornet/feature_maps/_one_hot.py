@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._arrays._indicators import Indicators
 from .._arrays._namespace import each, filled, namespace
 from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
 from ._single import check_single
+
+WIDEST_DENSE = 64
+"""Of more features a site has `Indicators`."""
 
 
 class OneHotMap(FeatureMap):
@@ -88,10 +92,30 @@ class FittedOneHotMap(FittedMap):
     categories: tuple[np.ndarray, ...]
     scale: float
 
+    @property
+    def indexed_sites(self) -> frozenset[int]:
+        return frozenset(k for k, size in enumerate(self.mode_sizes) if size > WIDEST_DENSE)
+
     def forward(self, parameters, sites):
+        if not isinstance(sites, np.ndarray):
+            return self._forward_there(sites), None
+        indexed = self.indexed_sites
+        features = []
+        for k, (values, categories) in enumerate(zip(sites[..., 0], self.categories, strict=True)):
+            codes = np.searchsorted(categories, values)
+            known = np.zeros(len(values), bool)
+            if len(categories):
+                known = categories[np.minimum(codes, len(categories) - 1)] == values
+            codes = np.where(known, codes + 1, 0)
+            hot = Indicators(codes, known * sites.dtype.type(self.scale), len(categories) + 1)
+            features.append(hot if k in indexed else np.asarray(hot))
+        return features, None
+
+    def _forward_there(self, sites):
+        """All features of arrays of other libraries."""
         xp, features = namespace(sites), []
         constant = filled(1.0, (sites.shape[1], 1), sites)
         for values, categories in zip(each(sites), self.categories, strict=True):
             hot = xp.astype(values == categories[None, :], sites.dtype) * self.scale
             features.append(xp.concat([constant, hot], axis=1))
-        return features, None
+        return features

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._arrays._typing import FloatArray
+from .._arrays._indicators import Indicators
+from .._arrays._typing import FloatArray, SiteFeatures
 
 
 def khatri_rao(x: FloatArray, y: FloatArray) -> FloatArray:
@@ -48,6 +49,53 @@ def contract_core(
         each = result.reshape(len(result), message.shape[1], -1, result.shape[-1])
         result = np.einsum("bron,brn->bon", each, message)
     return result
+
+
+def indicators_among(
+    messages: Sequence[SiteFeatures],
+) -> tuple[int, Indicators, list[FloatArray]] | None:
+    """The place of the first `Indicators`, these, and the other messages; None without."""
+    for place, message in enumerate(messages):
+        if isinstance(message, Indicators):
+            others = [*messages[:place], *messages[place + 1 :]]
+            # A node with two such sites is one of a tree made by hand.
+            dense = [np.asarray(x).T[None] if isinstance(x, Indicators) else x for x in others]
+            return place, message, dense
+    return None
+
+
+def look_up(core: FloatArray, features: Indicators, messages: Sequence[FloatArray]) -> FloatArray:
+    """Contract a core with indicators at its first leg and a message at each other.
+
+    Parameters
+    ----------
+    core : ndarray of shape (b, m, i_1, ..., i_k, o)
+    features : Indicators
+    messages : sequence of ndarray of shape (b, i_j, n)
+
+    Returns
+    -------
+    ndarray of shape (b, o, n)
+    """
+    matrix = core.swapaxes(0, 1).reshape(features.size, -1)
+    result = (features @ matrix).T.reshape(len(core), -1, len(features))
+    for message in messages:
+        each = result.reshape(len(result), message.shape[1], -1, result.shape[-1])
+        result = np.einsum("bron,brn->bon", each, message)
+    return result
+
+
+def add_up(x: FloatArray, features: Indicators) -> FloatArray:
+    """Sums of x (b, p, n) times each of the features, (b, m, p): the adjoint of a lookup."""
+    b, p, n = x.shape
+    return features.adjoint(x.reshape(b * p, n).T).reshape(-1, b, p).swapaxes(0, 1)
+
+
+def read(factor: FloatArray, features: SiteFeatures) -> FloatArray:
+    """Readings (b, r, n) of features (1, m, n), or of `Indicators`, by a factor (b, m, r)."""
+    if isinstance(features, Indicators):
+        return look_up(factor, features, ())
+    return factor.mT @ features
 
 
 def product_over_samples(x: FloatArray, y: FloatArray) -> FloatArray:

@@ -1,12 +1,16 @@
 """Arrays of dask: the same statistics, objective and model as for NumPy, in bounded memory."""
 
+import os
+import signal
 import threading
+import warnings
 
 import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from sktensornet import CPClassifier, HTClassifier, HTRegressor, TTClassifier, TTRegressor
@@ -48,6 +52,49 @@ def client():
     )
     with cluster, Client(cluster) as client:
         yield client
+
+
+class Killer:
+    """Ends a worker process after an iteration, as the kernel would for its memory."""
+
+    def __init__(self, client, after):
+        self.client, self.after, self.seen = client, after, 0
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.seen += 1
+        if self.seen == self.after:
+            os.kill(next(iter(self.client.run(os.getpid).values())), signal.SIGKILL)
+
+
+def test_a_killed_worker_does_not_end_a_fit(client):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 4))
+    y = X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3] + np.sin(3 * X).sum(axis=1)
+    blocks = da.from_array(X, chunks=(20, 4))
+    model = TTRegressor(
+        rank=2, feature_map=PolynomialMap(scale=1.0), alpha=1e-4, solver="als", max_iter=4,
+        tol=1e-12, random_state=0,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        whole = clone(model).fit(blocks, y)
+        killer = Killer(client, after=2)
+        cut = clone(model).set_callbacks(killer).fit(blocks, y)
+    client.wait_for_workers(2, timeout=60)
+    assert killer.seen >= 4
+    assert len(cut.loss_curve_) == len(whole.loss_curve_) == 4
+    np.testing.assert_allclose(cut.loss_curve_, whole.loss_curve_, rtol=1e-6)
+    np.testing.assert_allclose(cut.predict(X), whole.predict(X), atol=1e-5)
+    assert len(cut.sweeps_) == 4
 
 
 @pytest.fixture
@@ -264,8 +311,8 @@ def test_parts_in_another_gauge_are_noticed():
     network, flipped = (
         TensorNetwork(tensor_train(2), tuple(sign * core for core in cores)) for sign in (1.0, -1.0)
     )
-    assert _agree([(network, 0.5), (network, 0.5)])
-    assert not _agree([(network, 0.5), (flipped, 0.5)])
+    assert _agree([(network, 0.5, None), (network, 0.5, None)])
+    assert not _agree([(network, 0.5, None), (flipped, 0.5, None)])
 
 
 @pytest.mark.parametrize("name", SWEPT)

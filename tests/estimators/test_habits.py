@@ -1,5 +1,6 @@
 """What people do with estimators of scikit-learn: a table of ways that give the same answers."""
 
+import multiprocessing
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -168,3 +169,27 @@ def test_held_out_predictions():
     X, y, _ = data()
     found = cross_val_predict(clf(), X, y, cv=3, method="decision_function")
     assert np.mean((found > 0) == y) > 0.7
+
+
+def test_search_in_processes():
+    X, y, _ = data()
+    with joblib.parallel_backend("loky", n_jobs=2):
+        found = GridSearchCV(clf(), GRID, cv=2, n_jobs=2, error_score="raise").fit(X, y)
+    alone = GridSearchCV(clf(), GRID, cv=2, error_score="raise").fit(X, y)
+    np.testing.assert_array_equal(
+        found.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
+    )
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_fit_and_predict_in_a_fork(n_jobs):
+    X, y, _ = data()
+    # Threads that ran before a fork are not in the child.
+    model = clf().set_params(n_jobs=n_jobs).fit(X, y)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found = pool.apply_async(model.predict_proba, (X,)).get(timeout=60)
+        again = pool.apply_async(model.fit, (X, y)).get(timeout=60)
+    np.testing.assert_array_equal(found, model.predict_proba(X))
+    np.testing.assert_array_equal(again.predict_proba(X), found)

@@ -35,6 +35,21 @@ class TestTargets:
         with pytest.raises(ValueError, match=r"^y has text.*TTRegressor.*'much'.*classifier"):
             (model.fit if learns else model.partial_fit)(X[["number"]], ["much"] * 30)
 
+    @pytest.mark.parametrize(
+        "y",
+        [pd.date_range("2020", periods=30), np.arange(30).astype("m8[D]")],
+        ids=["dates", "durations"],
+    )
+    def test_of_dates(self, y):
+        X, _ = table()
+        with pytest.raises(ValueError, match=r"^y has dates or durations.*timedelta64"):
+            TTRegressor().fit(X[["number"]], y)
+
+    def test_that_is_sparse(self):
+        X, y = table()
+        with pytest.raises(TypeError, match=r"for y, .* use y.toarray\(\)"):
+            TTRegressor().fit(X[["number"]], csr_array(y.to_numpy()[:, None]))
+
     @pytest.mark.parametrize("Format", [TTClassifier, TTRegressor])
     def test_with_three_axes(self, Format):
         X, _ = table()

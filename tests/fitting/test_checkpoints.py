@@ -118,8 +118,9 @@ def test_goes_on_bit_for_bit_from_every_iteration(Format, parameters, dtype):
     for k, one in enumerate(saved):
         again = pickle.loads(one)
         assert again.n_iter_ == len(again.loss_curve_) == k + 1
-        # The importances are those of the network at the end.
-        assert vars(again).keys() == vars(model).keys() - {"feature_importances_"}
+        # The importances, and what intervals are made of, are those of the network at the end.
+        at_the_end = {"feature_importances_", "_remembered"}
+        assert vars(again).keys() == vars(model).keys() - at_the_end
         assert again._unfinished is not None
         again.set_params(warm_start=True).fit(X, y)
         assert_same_fit(again, model, X)

@@ -592,7 +592,8 @@ class TestEstimators:
         [("auto", {}, 1e-3), ("auto", {"free start": "init"}, 1e-8), (1e-3, {}, 1e-8)],
     )
     def test_what_ends_a_local_solve_early_does_too(self, alpha, lacks, local_tol):
-        model = SimpleNamespace(feature_map=SimpleNamespace(mode_sizes=(2, 2)))
+        feature_map = SimpleNamespace(mode_sizes=(2, 2), indexed_sites=frozenset())
+        model = SimpleNamespace(feature_map=feature_map)
         parameters = SimpleNamespace(alpha=alpha, tol=1e-4)
         targets = SimpleNamespace(loss=SimpleNamespace(is_quadratic=True), n_scores=1)
         solver = automatic_solver(parameters, model, range(9), targets, lacks)

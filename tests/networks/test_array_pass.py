@@ -28,7 +28,7 @@ def drawn(tree, n_batch, size, factor, merges, place=None):
     """A contraction with random cores, features, and derivatives by the scores."""
     rng = np.random.default_rng(0)
     sizes = tree.message_sizes((size,) * tree.n_sites, 4, 3 if n_batch == 1 else 1)
-    contraction = Contraction(tree, sizes, n_batch, merges, place)
+    contraction = Contraction(tree, sizes, n_batch, merges, place=place)
     cores = [factor * rng.standard_normal(shape) for shape in contraction.core_shapes]
     features = rng.standard_normal((tree.n_sites, 5, size))
     gradient = rng.standard_normal((n_batch, 5, sizes[-1]))
@@ -66,7 +66,7 @@ def test_scores_and_derivatives_are_those_of_numpy(place, name, n_batch, size, f
 
 def test_features_of_several_sizes_come_as_a_list(place):
     tree = tensor_train(3)
-    contraction = Contraction(tree, tree.message_sizes((2, 3, 2), 2, 1), 1, True, place)
+    contraction = Contraction(tree, tree.message_sizes((2, 3, 2), 2, 1), 1, True, place=place)
     rng = np.random.default_rng(0)
     cores = [rng.standard_normal(shape) for shape in contraction.core_shapes]
     features = [rng.standard_normal((4, m)) for m in (2, 3, 2)]

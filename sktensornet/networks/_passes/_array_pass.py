@@ -91,7 +91,7 @@ class ArrayPass:
                 down.part, self.prepared.matrices, n, self._place, self._dtype, self._memory
             )
             rows = None if down.by_feature is None else memory.array(down.by_feature)[0, ...]
-            by_core = [memory.array(view) for view in down.by_core]
+            by_core = [memory.array(view) for view in down.by_core if view is not None]
             way = _Way(down.part, memory, self.shifts)
             self._down[key] = way, memory.array(down.scores), by_core, rows
         way, target, by_core, rows = self._down[key]

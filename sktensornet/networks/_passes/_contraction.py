@@ -6,8 +6,10 @@ with respect to every core and every feature.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate
+
+import numpy as np
 
 from ..._arrays._namespace import Place, namespace
 from ..._arrays._typing import Features, FloatArray
@@ -16,11 +18,19 @@ from ..._support._optional import can_compile
 from .._cores import core_shapes
 from .._tree import Tree
 from ._array_pass import ArrayPass
+from ._lookup import LookupRule
 from ._merging import merges
 from ._pass import Pass, Prepared
 from ._plan import Plan, visits
 from ._products import PRODUCTS
-from ._rules import CoreRule, JoinAllRule, JoinRule, MultiplyRule, Rule, core_rule
+from ._rules import (
+    CoreRule,
+    JoinAllRule,
+    JoinRule,
+    MultiplyRule,
+    Rule,
+    core_rule,
+)
 
 _WIDEST_COMPILED_SUM = 96
 """Messages of a sum above which its calls are long, and there is no core whose steps share a
@@ -48,8 +58,11 @@ class Contraction:
         Whether neighbouring sites of few features are contracted as one where
         that is faster. `backward` then gives derivatives by the cores of the
         tree after that, which `gradients` takes back to the cores.
+    indexed : collection of int, default=()
+        Sites whose features are `Indicators`. Beside them no sites are merged; it
+        takes the product "multiply".
     place : Place or None
-        Where arrays are, of another library than NumPy.
+        Where arrays are, of another library than NumPy, which takes no indicators.
 
     Attributes
     ----------
@@ -82,6 +95,7 @@ class Contraction:
         message_sizes: tuple[int, ...],
         n_batch: int = 1,
         merges_sites: bool = False,
+        indexed: Collection[int] = (),
         place: Place | None = None,
     ) -> None:
         self.tree = tree
@@ -90,6 +104,8 @@ class Contraction:
         self.core_shapes = core_shapes(tree, message_sizes, n_batch)
         modes = {n.site: m for n, m in zip(tree.nodes, message_sizes) if n.site is not None}
         self.mode_sizes = tuple(modes[site] for site in range(tree.n_sites))
+        self._indexed = indexed
+        merges_sites = merges_sites and not indexed
         self._merges = merges(tree, message_sizes, n_batch) if merges_sites else []
         self._tree, self._sizes = tree, message_sizes
         for merge in self._merges:
@@ -101,17 +117,30 @@ class Contraction:
         )
         self._rules: list[Rule] = []
         self._core_rules: list[tuple[int, CoreRule | JoinRule]] = []
+        self._lookups: dict[int, tuple[int, LookupRule]] = {}
+        planned = list(self._sizes)
         for visit in visits(self._tree):
             sizes, out = tuple(self._sizes[k] for k in visit.children), self._sizes[visit.node]
             if visit.position is None:
                 self._rules.append(self._product_rule(len(sizes), out))
             else:
                 rule = self._core_rule(sizes, out)
+                for j, child in enumerate(visit.children):
+                    site = self._tree.nodes[child].site
+                    if site is not None and site in indexed and not isinstance(rule, LookupRule):
+                        rule = LookupRule(sizes, out, j, n_batch)
+                        self._lookups[site] = visit.position, rule
+                        planned[child] = rule.n_looked_up
                 self._rules.append(rule)
                 self._core_rules.append((visit.position, rule))
         self._plans: dict[bool, Plan] = {}
+        self._planned_sizes = tuple(planned)
+        self._planned_modes = tuple(
+            self._lookups[site][1].n_looked_up if site in self._lookups else size
+            for site, size in enumerate(self.mode_sizes)
+        )
         kept = n_batch * sum(rule.entries for rule in self._rules)
-        own = sum(m for node, m in zip(self._tree.nodes, self._sizes) if node.site is not None)
+        own = sum(m for node, m in zip(self._tree.nodes, planned) if node.site is not None)
         before = [merge.n_features for merge in self._merges]
         self.entries_per_sample: int = kept + 2 * own + sum(before)
         """About how many numbers a forward and a backward pass keep for each sample."""
@@ -134,12 +163,13 @@ class Contraction:
         if wants_tape not in self._plans:
             self._plans[wants_tape] = Plan(
                 self._tree,
-                self._sizes,
+                self._planned_sizes,
                 self.n_batch,
                 self._rules,
                 self._merges,
-                self.mode_sizes,
+                self._planned_modes,
                 wants_tape,
+                tuple(self._lookups),
             )
         return self._plans[wants_tape]
 
@@ -185,7 +215,8 @@ class Contraction:
         cores : sequence of ndarray
             The cores (n_batch, children..., out), or what `prepare` made of them.
         features : sequence of ndarray of shape (n, m_k)
-            Local features of each site, best with the samples innermost in memory.
+            Local features of each site, best with the samples innermost in memory;
+            `Indicators` at sites that are indexed.
         work : Workspace or None
             Whose memory is used; a pass over as many samples with the same
             prepared cores writes over the tape of the one before.
@@ -201,7 +232,7 @@ class Contraction:
         """
         work = Workspace() if work is None else work
         prepared = cores if isinstance(cores, Prepared) else self.prepare(cores)
-        n = features[0].shape[0] if isinstance(features, list | tuple) else features.shape[-2]  # type: ignore[union-attr]
+        n = features.shape[-2] if hasattr(features, "shape") else features[0].shape[0]
 
         def make() -> Pass | ArrayPass:
             plan = self.plan(wants_tape)
@@ -210,7 +241,17 @@ class Contraction:
             return Pass(plan, prepared, n, work.block, self._product, self._compiles)
 
         tape = work.kept((id(prepared), n, wants_tape), make)
-        return tape.forward(features, self.mode_sizes), tape
+        if isinstance(tape, ArrayPass):
+            return tape.forward(features, self.mode_sizes), tape
+        if self._lookups:
+            tape.looked_up = [(site, features[site]) for site in self._lookups]
+            features = [
+                own @ prepared.matrices[self._lookups[site][0]][0]
+                if site in self._lookups
+                else np.asarray(own)
+                for site, own in enumerate(features)
+            ]
+        return tape.forward(features, self._planned_modes), tape
 
     def backward(
         self,
@@ -240,11 +281,23 @@ class Contraction:
             not asked for.
         feature_gradients : list of ndarray of shape (n, m_k), or None
             Derivative by the features of each site, if asked for; one array where
-            all sites have as many. All derivatives last until the next pass on the
-            same memory.
+            all sites have as many. None at sites that are indexed. All derivatives
+            last until the next pass on the same memory.
         """
         by_core, rows = tape.backward(score_gradient, wants_features, wants_cores)
-        return by_core, None if rows is None else _by_site(rows, self.mode_sizes)
+        if rows is None:
+            return by_core, None
+        by_site = _by_site(rows, self._planned_modes)
+        if not self._lookups:
+            return by_core, by_site
+        assert isinstance(tape, Pass)
+        each: list = list(by_site)
+        for site, features in tape.looked_up:
+            position, rule = self._lookups[site]
+            if wants_cores:
+                by_core[position] = rule.core(features.adjoint(each[site]))
+            each[site] = None
+        return by_core, each if wants_features else None
 
     def gradients(self, prepared: Prepared, by_core: Sequence[FloatArray]) -> list[FloatArray]:
         """Derivatives by core from what `backward` gives, or sums of it over chunks.

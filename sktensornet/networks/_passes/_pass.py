@@ -87,15 +87,15 @@ class Pass:
         self.plan, self.prepared = plan, prepared
         self.shifts: dict[int, IntArray] = {}
         """Exponents that were taken out of messages, by check."""
+        self.looked_up: list[tuple[int, Any]] = []
+        """Sites whose product with the core came in, and their `Indicators`."""
         self._product, self._block_of = product, block_of
         self._compiles = compiles and plan.n_features * n >= WORTH_COMPILING
         self._memory = Memory(plan.up, prepared.matrices, n, block_of)
         self._up = self._bound(plan.up, self._memory)
         (self._features,) = self._memory.array(plan.features)
         self._scores = self._memory.array(plan.messages[-1])
-        self._down: dict[
-            tuple[bool, bool], tuple[_Bound, Any, list[FloatArray], FloatArray | None]
-        ] = {}
+        self._down: dict[tuple[bool, bool], tuple[_Bound, Any, list[Any], FloatArray | None]] = {}
 
     def _bound(self, part: Part, memory: Memory) -> _Bound:
         return _Bound(part, memory, self._product, self.shifts, self._compiles)
@@ -127,8 +127,8 @@ class Pass:
 
     def backward(
         self, score_gradient: FloatArray, wants_features: bool, wants_cores: bool = True
-    ) -> tuple[list[FloatArray], FloatArray | None]:
-        """Derivatives by each core, and by the features as (all m_k in turn, n)."""
+    ) -> tuple[list[Any], FloatArray | None]:
+        """Derivatives by each core, or None if looked up, and by all features in turn, (m_k, n)."""
         key = wants_features, wants_cores
         if key not in self._down:
             down, n = self.plan.down(wants_features, wants_cores), self._memory.n
@@ -136,7 +136,7 @@ class Pass:
             memory = Memory(down.part, matrices, n, self._block_of, before=self._memory)
             bound = self._bound(down.part, memory)
             rows = None if down.by_feature is None else memory.array(down.by_feature)[0]
-            by_core = [memory.array(view) for view in down.by_core]
+            by_core = [None if view is None else memory.array(view) for view in down.by_core]
             self._down[key] = bound, memory.array(down.scores), by_core, rows
         bound, target, by_core, rows = self._down[key]
         target[...] = score_gradient.mT
@@ -146,4 +146,4 @@ class Pass:
             target *= inside
             np.ldexp(target, np.where(inside, exponent, 0), out=target)
         bound.run(rescaled=bool(self.shifts))
-        return by_core, rows
+        return list(by_core), rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from .._tree import Tree
@@ -52,15 +52,15 @@ class Down(NamedTuple):
     scores : View
         Where the derivative by the scores is written.
     part : Part
-    by_core : tuple of View
-        The derivative by each core (b, children..., out).
+    by_core : tuple of View or None
+        The derivative by each core (b, children..., out); None at sites that are looked up.
     by_feature : View or None
-        The derivative by all features, (1, all m_k in turn).
+        The derivative by all features, (1, all m_k in turn), or by what is looked up alone.
     """
 
     scores: View
     part: Part
-    by_core: tuple[View, ...]
+    by_core: tuple[View | None, ...]
     by_feature: View | None
 
 
@@ -80,6 +80,9 @@ class Plan:
         Of these.
     wants_tape : bool
         Whether there is a way down.
+    looked_up : collection of int
+        Sites where no features come in, but their product with the core: its size is
+        that of the site.
 
     Attributes
     ----------
@@ -102,7 +105,9 @@ class Plan:
         merges: Sequence[Any],
         mode_sizes: Sequence[int],
         wants_tape: bool,
+        looked_up: Collection[int] = (),
     ) -> None:
+        self._looked_up = looked_up
         self._tree, self._sizes, self._n_batch = tree, message_sizes, n_batch
         self._visits = list(zip(visits(tree), rules, strict=True))
         self._merges, self._mode_sizes = merges, mode_sizes
@@ -155,14 +160,19 @@ class Plan:
         pending: list[Any] = [None] * len(self.messages)
         pending[-1] = scores
         rows, ends = None, []
-        if wants_features:
+        summed: list[tuple[int, int]] = []
+        if wants_features or self._looked_up:
             rows = build.keep(1, sum(self._mode_sizes))
             ends = [by_site(rows, self._mode_sizes)]
             for merge in self._merges:
                 ends.append(merge.targets(build, ends[-1]))
             for site, index in self._site_nodes:
-                single, size = self._n_batch == 1, self._sizes[index]
-                pending[index] = ends[-1][site] if single else build.keep(self._n_batch, size)
+                if self._n_batch == 1 or site in self._looked_up:
+                    if wants_features or site in self._looked_up:
+                        pending[index] = ends[-1][site]
+                elif wants_features:
+                    pending[index] = build.keep(self._n_batch, self._sizes[index])
+                    summed.append((site, index))
         for visit, _ in self._visits:
             for child in visit.children:
                 if self._tree.nodes[child].site is None:
@@ -184,7 +194,7 @@ class Plan:
                 by_core[visit.position] = found
         build.next_node()
         if wants_features:
-            for site, index in self._site_nodes if self._n_batch > 1 else ():
+            for site, index in summed:
                 build.add(Kind.SUM_BATCH, pending[index], out=ends[-1][site])
             for level in reversed(range(len(self._merges))):
                 self._merges[level].down(build, self._sites[level], ends[level + 1], ends[level])

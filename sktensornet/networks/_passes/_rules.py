@@ -21,7 +21,7 @@ from ..._arrays._typing import FloatArray
 from ._steps import LEAVES_BETWEEN_CHECKS, Builder, Kind, View
 
 
-class _Split:
+class Split:
     r"""The multilinear rule cut into a matrix product and sums sample by sample.
 
     .. math:: z = G_{(\mathrm{rest}, o), (\mathrm{first})} \, (x_i \otimes x_j), \qquad
@@ -101,14 +101,14 @@ class CoreRule:
     def __init__(self, sizes: Sequence[int], out: int, fused: bool = False) -> None:
         k = len(sizes)
 
-        def split(*first: int) -> _Split:
+        def split(*first: int) -> Split:
             rest = tuple(j for j in range(k) if j not in first)
-            return _Split(first, rest, sizes, out, fused)
+            return Split(first, rest, sizes, out, fused)
 
-        def designed(split: _Split) -> int:
+        def designed(split: Split) -> int:
             return math.prod(sizes[j] for j in split.first) if len(split.first) > 1 else 0
 
-        def left(split: _Split) -> int:
+        def left(split: Split) -> int:
             return math.prod(sizes[j] for j in split.rest) * out if split.rest else 0
 
         splits = [split(*first) for n in (1, 2) for first in combinations(range(k), n)]

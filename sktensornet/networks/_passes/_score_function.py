@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +37,8 @@ class ScoreFunction:
     tree : Tree
     message_sizes : tuple of int
     n_batch : int
+    indexed : collection of int
+        As for `Contraction`; none with shared cores.
     place : Place or None
         Where arrays are, of another library than NumPy.
 
@@ -53,9 +55,10 @@ class ScoreFunction:
         tree: Tree,
         message_sizes: tuple[int, ...],
         n_batch: int,
+        indexed: Collection[int] = (),
         place: Place | None = None,
     ) -> None:
-        self.contraction = whole = Contraction(tree, message_sizes, n_batch, True, place)
+        self.contraction = whole = Contraction(tree, message_sizes, n_batch, True, indexed, place)
         self._lengths = np.array(tree.lengths)
         everything = tuple(range(len(tree.order)))
         self._shorter: dict[int, tuple[Contraction, tuple[int, ...]]] = {

@@ -17,6 +17,9 @@ from ..._arrays._multilinear import outer
 from ..._arrays._typing import FloatArray
 from .._passes._contraction import Contraction
 
+_WIDEST_SQUARE = 320
+"""Of more features no square matrix is formed."""
+
 
 def identity_start(
     contraction: Contraction,
@@ -139,18 +142,26 @@ def _pass_through(full, units, covectors, n_sites, spread, mixing, draw) -> Floa
 
 def _merge(units, size, batch, draw) -> list[FloatArray]:
     """Random orthonormal readings of all directions that are not constant."""
-    complements = [np.linalg.svd(unit[None])[2][1:].T for unit in units]
-    bounds = np.cumsum([0, *(basis.shape[1] for basis in complements)])
+    bounds = np.cumsum([0, *(len(unit) - 1 for unit in units)])
     readings = np.zeros((batch, bounds[-1], size))
     for tensor in readings:
-        gauss = draw((max(tensor.shape[0], size - 1), max(tensor.shape[0], size - 1)))
+        n_rows = max(tensor.shape[0], size - 1)
+        # A square matrix of many categories would be large, and all but few columns idle.
+        gauss = draw((n_rows, n_rows if n_rows <= _WIDEST_SQUARE else size - 1))
         if gauss.any():
             orthonormal = np.linalg.qr(gauss)[0]
             tensor[:, 1:] = orthonormal[: tensor.shape[0], : size - 1]
     return [
-        basis @ readings[:, first:last]
-        for basis, first, last in zip(complements, bounds[:-1], bounds[1:], strict=True)
+        _orthogonal(unit, readings[:, first:last])
+        for unit, first, last in zip(units, bounds[:-1], bounds[1:], strict=True)
     ]
+
+
+def _orthogonal(unit: FloatArray, coordinates: FloatArray) -> FloatArray:
+    """What has some coordinates in an orthonormal basis of all that is orthogonal to a vector."""
+    if len(unit) > _WIDEST_SQUARE and unit[0] == 1 and not unit[1:].any():
+        return np.pad(coordinates, ((0, 0), (1, 0), (0, 0)))
+    return np.linalg.svd(unit[None])[2][1:].T @ coordinates
 
 
 def _zeros(shape) -> FloatArray:

@@ -8,8 +8,9 @@ from itertools import combinations
 
 import numpy as np
 
+from ..._arrays._indicators import Indicators
 from ..._arrays._parallel import chunks
-from ..._arrays._typing import Features, FloatArray
+from ..._arrays._typing import Features, FloatArray, SiteFeatures
 from .._cores import network_of
 from .._network import TensorNetwork
 from .._passes._contraction import Contraction
@@ -23,6 +24,8 @@ _ROWS = 2_000
 """Rows whose products are compared at once."""
 _CANDIDATES = 20
 """For each term that is wanted, so many are kept to choose from; not tuned."""
+_MOST_CATEGORIES = 1_000
+"""Of each site that are compared; two sites of 1,000 have half as many pairs as are compared."""
 
 Atom = tuple[int, int]
 """A site and one of its features."""
@@ -92,9 +95,13 @@ def interaction_start(
     """
     n_terms = max(contraction.tree.bond_ranks(contraction.message_sizes), default=2) - 1
     n_batch = contraction.n_batch
-    atoms = [(site, i) for site, own in enumerate(features) for i in range(1, own.shape[1])]
     share = weight / weight.sum()
     mean = share @ targets
+    atoms = [
+        (site, i)
+        for site, own in enumerate(features)
+        for i in _telling_features(own, targets - mean, share)
+    ]
     every = [targets] if n_batch == 1 else np.split(targets, targets.shape[1], axis=1)
     exact: list[TensorNetwork] = []
     for own in every:
@@ -105,6 +112,21 @@ def interaction_start(
         network = _sum_of_terms(contraction.tree, constants, terms, coefficients)
         exact.append(within_ranks(network, contraction))
     return embedded(contraction, constants, exact, random_state)
+
+
+def _telling_features(own: SiteFeatures, residual: FloatArray, share: FloatArray) -> Sequence[int]:
+    """All features of a site but the constant; of many categories those that correlate most."""
+    if not isinstance(own, Indicators) or own.size <= _MOST_CATEGORIES:
+        return range(1, own.shape[1])
+    weighted = np.column_stack([residual * share[:, None], share])
+    sums = own.adjoint(weighted)[1:]
+    score = (sums[:, :-1] ** 2).sum(axis=1) / np.maximum(np.abs(sums[:, -1]), 1e-300)
+    return np.sort(1 + np.argsort(-score, kind="stable")[:_MOST_CATEGORIES]).tolist()
+
+
+def _values(own: SiteFeatures, feature: int, rows: slice = slice(None)) -> FloatArray:
+    """One feature of some samples."""
+    return own[rows].column(feature) if isinstance(own, Indicators) else own[rows, feature]
 
 
 def highest_order(n_atoms: int, n_sites: int) -> int:
@@ -169,7 +191,9 @@ def telling_products(
     place = {half: k for k, half in enumerate(halves)}
     before = [place[half[:-1]] for half in halves[1:]]
     for part in chunks(len(share), _ROWS):
-        values = np.stack([features[site][part, i] for site, i in atoms]).astype(np.float32)
+        values = np.stack([_values(features[site], i, part) for site, i in atoms]).astype(
+            np.float32
+        )
         products = np.ones((len(halves), values.shape[1]), np.float32)
         for k, half in enumerate(halves[1:], start=1):
             np.multiply(products[before[k - 1]], values[half[-1]], out=products[k])
@@ -206,7 +230,7 @@ def _pursuit(
     design = np.ones((len(share), 1 + len(candidates)))
     for column, term in enumerate(candidates, start=1):
         for site, i in term:
-            design[:, column] *= features[site][:, i]
+            design[:, column] *= _values(features[site], i)
     weighted = design * share[:, None]
     gram, right = weighted.T @ design, weighted.T @ targets
     used = [0] if n_terms else []
@@ -230,13 +254,17 @@ def _sum_of_terms(
     readings = [np.repeat(u[:, None].astype(np.float64), n_terms, axis=1) for u in constants]
     for t, term in enumerate(terms):
         for site, i in term:
-            readings[site][:, t] = np.eye(len(readings[site]))[i]
+            readings[site][:, t] = 0.0
+            readings[site][i, t] = 1.0
     # From the message of a node to the terms.
     reads: dict[int, FloatArray] = {}
     cores = {}
     for index, node in enumerate(tree.nodes):
         if node.site is not None:
             reads[index] = readings[node.site]
+            continue
+        if node.is_product:
+            reads[index] = np.eye(n_terms)
             continue
         core = np.ones((1, n_terms))
         for child in node.children:

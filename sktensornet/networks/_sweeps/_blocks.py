@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 
@@ -152,6 +153,26 @@ class Block(ABC):
             One for each leg of the value.
         """
 
+    def inverse(
+        self, weight: FloatArray, alpha: float, shift_free: bool
+    ) -> Callable[[FloatArray], FloatArray] | None:
+        r"""Solve systems with N + alpha H, where that is cheaper than to form them.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (n_samples,)
+            Weights of all samples, times a bound of the curvature of the loss.
+        alpha : float
+        shift_free : bool
+            As for `normal`.
+
+        Returns
+        -------
+        callable or None
+            From a right side in the shape of ``value`` to the solution.
+        """
+        return None
+
     @abstractmethod
     def penalty(self, value: FloatArray) -> FloatArray:
         """H applied to a value.
@@ -227,12 +248,12 @@ class CoreBlock(Block):
     def scores(self, value, rows):
         design, others = self._design(rows)
         raw = contract_core(value.astype(design.dtype, copy=False), design, others)
-        return _as_scores(raw)
+        return as_scores(raw)
 
     def adjoint(self, gradient, rows):
         design, others = self._design(rows)
         n_batch = max(len(self.value), *(len(message) for message in self.messages))
-        g = _as_message(gradient.astype(design.dtype, copy=False), n_batch)
+        g = as_message(gradient.astype(design.dtype, copy=False), n_batch)
         for message in reversed(others):
             g = khatri_rao(message, g)
         result = product_over_samples(design, g).astype(np.float64, copy=False)
@@ -306,11 +327,11 @@ class FactorBlock(Block):
         dtype = self.others.dtype
         hidden = value[..., 0].astype(dtype).mT @ self.features[..., rows]
         raw = self.readout.astype(dtype).mT @ (hidden * self.others[..., rows])
-        return _as_scores(raw)
+        return as_scores(raw)
 
     def adjoint(self, gradient, rows):
         dtype = self.others.dtype
-        g = _as_message(gradient.astype(dtype), len(self.value))
+        g = as_message(gradient.astype(dtype), len(self.value))
         hidden = (self.readout.astype(dtype) @ g) * self.others[..., rows]
         result = np.matmul(self.features[..., rows], hidden.mT)
         return result[..., None].astype(np.float64)
@@ -343,12 +364,12 @@ class FactorBlock(Block):
         return self.ridge
 
 
-def _as_scores(message: FloatArray) -> FloatArray:
+def as_scores(message: FloatArray) -> FloatArray:
     """The scores (n, n_outputs) of the message (b, c, n) that leaves the network."""
     scores = message[0] if len(message) == 1 else message[:, 0]
     return scores.T.astype(np.float64, copy=False)
 
 
-def _as_message(gradient: FloatArray, n_batch: int) -> FloatArray:
+def as_message(gradient: FloatArray, n_batch: int) -> FloatArray:
     """A derivative by the scores (n, n_outputs) as one by that message (b, c, n)."""
     return gradient.T[None] if n_batch == 1 else gradient.T[:, None]

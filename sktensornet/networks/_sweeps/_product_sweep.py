@@ -8,8 +8,10 @@ import numpy as np
 
 from ..._arrays._typing import FloatArray
 from .._cores import message_cores, network_of
+from .._messages import read
 from .._network import TensorNetwork
-from ._blocks import Block, CoreBlock, FactorBlock
+from ._blocks import Block, CoreBlock
+from ._category_blocks import factor_block
 from ._environments import Environments, tour
 from ._sweep import LARGEST_EXPONENT, Sweep
 
@@ -117,7 +119,7 @@ class ProductSweep(Sweep):
         others = self._others(site)
         gram, exponent = self._other_grams(site)
         coupling = np.matmul(self._readout, self._readout.mT)
-        block = FactorBlock(
+        block = factor_block(
             self._factors[site][..., None],
             self._features[site],
             others,
@@ -154,7 +156,7 @@ class ProductSweep(Sweep):
         return np.matmul(unit.mT, unit)
 
     def _read(self, site: int) -> FloatArray:
-        return self._factors[site].astype(self._dtype).mT @ self._features[site]
+        return read(self._factors[site].astype(self._dtype), self._features[site])
 
     def _times_arriving(
         self, own: FloatArray, messages: Environments, a: int, b: int

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.linalg import lapack
 
-from ..._arrays._linalg import kept_rank, tail_norms, thin_qr
+from ..._arrays._linalg import kept_rank, tail_norms, thin_qr, with_signs
 from ..._arrays._typing import FloatArray
 
 _FLOOR = 1e-10
@@ -13,12 +15,15 @@ _FLOOR = 1e-10
 _LEAST_SHARE = 1e-9
 """Of the norm: directions below are rounding, and their channels would be arbitrary."""
 
+SecondMoment = Callable[[FloatArray], FloatArray]
+"""From A of shape (b, rows, k) to A^T G A, for a Gram matrix G that is too large."""
+
 
 def truncated_split(
     tensors: FloatArray,
     cap: int,
     tolerance: float,
-    row_gram: FloatArray | None = None,
+    row_gram: FloatArray | SecondMoment | None = None,
     column_gram: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray, float]:
     r"""Factor T = Q F with orthonormal Q and as few columns as a tolerance allows.
@@ -40,6 +45,7 @@ def truncated_split(
         Singular values are dropped as long as the root of their sum of squares
         stays within this share of that of all.
     row_gram, column_gram : ndarray of shape (b or 1, size, size), or None
+        The first may also be a function that applies it.
 
     Returns
     -------
@@ -55,24 +61,38 @@ def truncated_split(
         right, right_inverse = _half(column_gram)
         scaled = right[:, None] @ scaled
     matrix = scaled.reshape(batch, rows, columns * c)
-    if row_gram is not None:
-        left, left_inverse = _half(row_gram)
-        matrix = left @ matrix
-    u, values, vt = np.linalg.svd(matrix, full_matrices=False)
+    if callable(row_gram):
+        values, vt = _by_moment(row_gram(matrix), min(matrix.shape[1:]))
+    else:
+        if row_gram is not None:
+            left, left_inverse = _half(row_gram)
+            matrix = left @ matrix
+        u, values, vt = np.linalg.svd(matrix, full_matrices=False)
     tails = tail_norms(values)
     norms = tails[:, :1]
     rank = kept_rank(values, max(tolerance, _LEAST_SHARE) * norms, cap)
     loss = 0.0
     if rank < values.shape[1]:
         loss = float((tails[:, [rank]] / np.where(norms > 0, norms, 1.0)).max())
-    u, f = u[..., :rank], values[:, :rank, None] * vt[:, :rank]
-    if row_gram is not None:
-        u, r = thin_qr(left_inverse @ u)
-        f = r @ f
+    if callable(row_gram):
+        u, r = thin_qr(matrix @ vt[:, :rank].mT)
+        f = r @ vt[:, :rank]
+    else:
+        u, f = u[..., :rank], values[:, :rank, None] * vt[:, :rank]
+        if row_gram is not None:
+            u, r = thin_qr(left_inverse @ u)
+            f = r @ f
     f = f.reshape(batch, rank, columns, c)
     if column_gram is not None:
         f = right_inverse[:, None] @ f
     return u, f, values, loss
+
+
+def _by_moment(moment: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
+    """Singular values of A and its right singular vectors as rows, the largest first, by A^T A."""
+    squares, vectors = np.linalg.eigh(moment)
+    vectors = np.stack([with_signs(own) for own in vectors[..., ::-1]])
+    return np.sqrt(np.maximum(squares[:, ::-1], 0.0))[:, :size], vectors.mT[:, :size]
 
 
 def _half(gram: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._arrays._indicators import Indicators
 from ..._arrays._parallel import ChunkPool, short_chunks
 from ..._arrays._typing import Features, FloatArray
 from .._network import TensorNetwork
@@ -94,7 +95,10 @@ class Sweep(ABC):
         options: SweepOptions,
     ) -> None:
         self._origin = network
-        self._features = [np.ascontiguousarray(np.asarray(each).T)[None] for each in features]
+        self._features = [
+            each if isinstance(each, Indicators) else np.ascontiguousarray(np.asarray(each).T)[None]
+            for each in features
+        ]
         self._weight = weight
         self._n_samples = pool.total(len(weight), "samples")
         self._share = weight / pool.total(weight.sum(), "weight")

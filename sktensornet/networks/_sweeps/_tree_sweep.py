@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
+from ..._arrays._indicators import Indicators
 from ..._arrays._linalg import thin_qr
 from ..._arrays._multilinear import move_axis
 from ..._arrays._typing import FloatArray
 from .._cores import message_cores, network_of
-from .._messages import contract_core, khatri_rao, leading
+from .._messages import contract_core, indicators_among, khatri_rao, leading, look_up
 from .._network import TensorNetwork
 from .._tensors._gauge import orthogonalise
 from .._tree import Tree
-from ._blocks import CoreBlock
+from ._blocks import Block
+from ._category_blocks import core_block
 from ._environments import Environments, tour
-from ._split import truncated_split
+from ._split import SecondMoment, truncated_split
 from ._sweep import LARGEST_EXPONENT, Sweep
 
 _SITE, _BOND = 0, 1
@@ -98,11 +101,11 @@ class TreeSweep(Sweep):
         self._splits: dict[tuple[int, int], tuple[FloatArray, float]] = {}
         self._keeps_scores = False
 
-    def begin(self) -> Iterator[CoreBlock]:
+    def begin(self) -> Iterator[Block]:
         self._environments.start()
         yield from self._visit()
 
-    def sweep(self) -> Iterator[CoreBlock]:
+    def sweep(self) -> Iterator[Block]:
         self._splits = {}
         for a, b in tour(self._neighbours, self._root):
             if self._options.two_site:
@@ -146,8 +149,11 @@ class TreeSweep(Sweep):
     def _axis(self, place: int, neighbour: int) -> int:
         return 1 + self._legs[place].index((_BOND, neighbour))
 
-    def _incoming(self, place: int, without: int | None = None) -> list[FloatArray]:
-        """The messages at the legs of a core, but the one from a neighbour."""
+    def _incoming(self, place: int, without: int | None = None) -> list[Any]:
+        """The messages at the legs of a core, but the one from a neighbour.
+
+        What arrives from a site is its features, which may be `Indicators`.
+        """
         return [
             self._features[to] if kind == _SITE else self._environments(to, place)
             for kind, to in self._legs[place]
@@ -159,13 +165,13 @@ class TreeSweep(Sweep):
         others = self._total_exponent - sum(self._exponent[place] for place in centres)
         return math.ldexp(1.0, max(-LARGEST_EXPONENT, min(LARGEST_EXPONENT, 2 * others)))
 
-    def _visit(self) -> Iterator[CoreBlock]:
+    def _visit(self) -> Iterator[Block]:
         centre = self._centre
-        block = CoreBlock(self._cores[centre], self._incoming(centre), self._ridge(centre))
+        block = core_block(self._cores[centre], self._incoming(centre), self._ridge(centre))
         yield block
         self._cores[centre] = block.value
 
-    def _visit_pair(self, a: int, b: int) -> Iterator[CoreBlock]:
+    def _visit_pair(self, a: int, b: int) -> Iterator[Block]:
         """Visit the centre and a neighbour as one core, then make that the centre."""
         self._environments.enter(a, b)
         left = move_axis(self._cores[a], self._axis(a, b), -1)
@@ -173,7 +179,7 @@ class TreeSweep(Sweep):
         outer = (*left.shape[1:-2], *right.shape[2:-1])
         product = _join(left.reshape(len(left), -1, *left.shape[-2:]), right)
         rows, columns, c = product.shape[1:]
-        block = CoreBlock(
+        block = core_block(
             product.reshape(len(left), *outer, c),
             self._incoming(a, b) + self._incoming(b, a),
             self._ridge(a, b),
@@ -216,7 +222,7 @@ class TreeSweep(Sweep):
             if self._options.function_space and not stays:
                 two_site = self._options.two_site
                 beyond = self._incoming(b, a) if two_site else [self._environments(b, a)]
-                grams = [self._gram(self._incoming(a, b)), self._gram(beyond)]
+                grams = [self._row_gram(self._incoming(a, b)), self._gram(beyond)]
             q, factor, spectrum, loss = truncated_split(tensor, cap, tolerance, *grams)
             self._splits[a, b] = spectrum, loss
         else:
@@ -226,8 +232,30 @@ class TreeSweep(Sweep):
         self._cores[a] = np.ascontiguousarray(move_axis(core, -1, axis))
         return factor
 
-    def _gram(self, messages: Sequence[FloatArray]) -> FloatArray:
-        """Weighted Gram matrix of what some messages carry together."""
+    def _row_gram(self, messages: Sequence[Any]) -> FloatArray | SecondMoment | None:
+        """As `_gram`; with a site of many categories what applies that."""
+        found = indicators_among(messages)
+        if found is None:
+            return self._gram(messages)
+        place, features, others = found
+        lengths = [each.shape[1] for each in messages]
+
+        def moment(tensor: FloatArray) -> FloatArray:
+            core = np.moveaxis(tensor.reshape(len(tensor), *lengths, -1), 1 + place, 1)
+
+            def chunk(rows: slice) -> FloatArray:
+                hidden = look_up(core, features[rows], [each[..., rows] for each in others])
+                return np.matmul(hidden * self._share[rows], hidden.mT)
+
+            width = tensor.shape[-1] * math.prod(each.shape[1] for each in others)
+            return self._mean(self._pool.sum(chunk, self._chunks(width * len(tensor))))
+
+        return moment
+
+    def _gram(self, messages: Sequence[Any]) -> FloatArray | None:
+        """Weighted Gram matrix of what some messages carry together, if it is not too large."""
+        if any(isinstance(message, Indicators) for message in messages):
+            return None
         root = np.sqrt(self._share)
         size = math.prod(message.shape[1] for message in messages)
         batch = max(len(message) for message in messages)
@@ -238,7 +266,10 @@ class TreeSweep(Sweep):
                 design = khatri_rao(design, message[..., rows])
             return np.matmul(design, design.mT)
 
-        total = self._pool.sum(chunk, self._chunks(size * batch))
+        return self._mean(self._pool.sum(chunk, self._chunks(size * batch)))
+
+    def _mean(self, total: FloatArray) -> FloatArray:
+        """Of Gram matrices for each class the mean, where their core is one for all."""
         total = self._pool.total(total, "Gram matrix of messages")
         n_tensors = len(self._cores[0])
         return total.mean(axis=0, keepdims=True) if len(total) > n_tensors else total
@@ -253,15 +284,23 @@ class TreeSweep(Sweep):
         core = move_axis(self._cores[a], self._axis(a, b), -2).astype(self._dtype)
         rank, c = core.shape[-2:]
         core = np.ascontiguousarray(core).reshape(*core.shape[:-2], rank * c)
-        batch = c if c > 1 else max(len(core), *(len(message) for message in messages))
+        found = indicators_among(messages)
+        if found is not None:
+            place, features, messages = found[0], found[1], list(found[2])
+            core = np.moveaxis(core, 1 + place, 1)
+        batch = c if c > 1 else max(len(core), *(len(message) for message in messages), 1)
         result = np.empty((batch, rank, len(self._weight)), self._dtype)
 
         def chunk(rows: slice) -> None:
             arriving = [message[..., rows] for message in messages]
-            raw = contract_core(core, leading(arriving), arriving[2:])
+            if found is None:
+                raw = contract_core(core, leading(arriving), arriving[2:])
+            else:
+                raw = look_up(core, features[rows], arriving)
             result[..., rows] = raw.reshape(rank, c, -1).swapaxes(0, 1) if c > 1 else raw
 
-        width = math.prod(core.shape[1:3]) + rank * c
+        lengths = [message.shape[1] for message in messages]
+        width = math.prod(lengths[:2]) + rank * c * (1 if found is None else math.prod(lengths))
         self._pool.runs(chunk, self._chunks(width * batch))
         size = float(self._root_mean_square(result))
         shift = math.frexp(size)[1] if size > 0 else 0
