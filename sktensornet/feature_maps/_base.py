@@ -53,8 +53,7 @@ class FeatureMap(DocumentationLinkMixin, BaseEstimator, ABC):
     """Whether the map has parameters that are trained together with the network."""
 
     array_api_support: bool = False
-    """Whether the fitted map takes arrays of other libraries, as those of the package do but
-    for `EmbeddingMap`: it is written in functions of the array API standard."""
+    """Whether the fitted map takes arrays of other libraries, as all but `EmbeddingMap` do."""
 
     @property
     def has_free_scale(self) -> bool:
@@ -167,15 +166,15 @@ class FittedMap(ReadOnlyArrays, ABC):
         Parameters
         ----------
         place : Place
-            The library and the device.
+            Where they are to be.
 
         Returns
         -------
         FittedMap
             The copy.
         """
-        names = [field.name for field in fields(self)]
-        return replace(self, **{name: _moved(getattr(self, name), place) for name in names})
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: _moved(value, place) for name, value in own.items()})
 
     def with_scale(self, scale: float) -> FittedMap:
         """Return a copy with another scale of the features, or itself if that is fixed.
