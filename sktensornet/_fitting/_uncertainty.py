@@ -34,26 +34,27 @@ class Remembered:
         What early stopping judged by.
     why_not : str
         Why no residual of a left-out row can be had from `train`, and what to do.
-    known : list
-        The `Uncertainty` that was last asked for, which files leave out.
+    known : dict
+        The `Uncertainty` that was last asked for, and its network, which files leave out.
     """
 
     train: Samples | None
     held: Samples | None
     why_not: str = ""
-    known: list = field(default_factory=list)
+    known: dict[str, Any] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"known": []}
+        return vars(self) | {"known": {}}
 
     def uncertainty(self, model: Model, network: TensorNetwork, alpha: float, loss: Any) -> Any:
         """That of a fitted network, which is computed once."""
-        if not (self.known and self.known[0] is network):
+        last = self.known.get("last")
+        if last is None or last[0] is not network:
             # Many small products, for which threads would only wait for each other.
             with single_threaded_blas():
-                found = Uncertainty(self, model, network, alpha, loss)
-            self.known[:] = [network, found]
-        return self.known[1]
+                last = network, Uncertainty(self, model, network, alpha, loss)
+            self.known["last"] = last
+        return last[1]
 
 
 def remember(plan: Plan, alpha: float, model: Model) -> Remembered:
@@ -177,7 +178,7 @@ class Uncertainty:
         """Variance (n_samples, n_outputs) of scaled targets."""
         found = []
         each = zip(self._posteriors, self._logs, self._scales, strict=True)
-        with single_threaded_blas():
+        with single_threaded_blas(), np.errstate(over="ignore"):
             for posterior, log, scale in each:
                 own = np.zeros(len(X)) if posterior is None else posterior.variance(X)
                 found.append(scale * (1 + own) * np.exp(log(self._inputs(X, own))))

@@ -120,11 +120,12 @@ def rank_curve(
 
     Examples
     --------
-    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.datasets import load_iris
     >>> from sktensornet import TTClassifier
     >>> from sktensornet.inspection import rank_curve
-    >>> X, y = load_wine(return_X_y=True)
-    >>> clf = TTClassifier(rank=8, feature_map="polynomial", alpha=1e-3, max_iter=3)
+    >>> from sktensornet.feature_maps import PolynomialMap
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = TTClassifier(rank=8, feature_map=PolynomialMap(scale=1.0), alpha=1e-3, max_iter=3)
     >>> curve = rank_curve(clf, X, y, ranks=[2, 4], cv=3)
     >>> curve.ranks.tolist(), curve.best_rank <= 4
     ([2, 4, 8], True)

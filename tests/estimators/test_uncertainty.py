@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sktensornet import CPRegressor, HTRegressor, TTRegressor
 from sktensornet._fitting._noise import log_variance
 from sktensornet._fitting._uncertainty import Remembered
+from sktensornet._problems._model import Model
 from sktensornet.feature_maps import PolynomialMap, SplineMap
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -276,3 +277,15 @@ class TestLogVariance:
         log, held = log_variance(np.zeros((60, 1)), np.zeros(60), np.ones(60))
         assert np.isfinite(log(np.zeros((1, 1)))).all()
         assert np.isfinite(held).all()
+
+
+def test_features_out_of_range_are_named(monkeypatch):
+    X, y = noisy(40)
+    reg = TTRegressor(rank=2, **LINE).fit(X, y)
+    with monkeypatch.context() as patch:
+        patch.setattr(Model, "features", lambda self, X: [np.full((len(X), 2), 1e200)] * 3)
+        with pytest.raises(ValueError, match="of 3 sites leave the range of floats"):
+            reg.predict(X, return_std=True)
+    wide = TTRegressor(rank=1, feature_map=PolynomialMap(scale=1e3), alpha=1e-3, max_iter=1)
+    X = np.random.default_rng(0).standard_normal((40, 120))
+    assert np.isfinite(wide.fit(X, X[:, 0]).predict(X, return_std=True)[1]).all()
