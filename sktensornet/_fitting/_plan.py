@@ -22,6 +22,7 @@ from ._make_model import make_feature_map, make_model
 from ._needs import (
     COLUMNS,
     EARLY_STOPPING,
+    ELSEWHERE,
     GATHERED_START,
     KERNEL,
     NAMED_START,
@@ -265,7 +266,7 @@ def _look(
     must_be_fixed = given is not None and given.sweeps
     n_columns = samples.X.shape[1]
     chosen = make_feature_map(parameters, columns, n_columns, automatic.column_map, must_be_fixed)
-    lacks = what_lacks(parameters, chosen, samples.are_at_hand)
+    lacks = what_lacks(parameters, chosen, samples.are_at_hand, samples.place)
     _check(parameters, given, lacks)
     return chosen, lacks
 
@@ -303,6 +304,8 @@ def _check(parameters: Any, solver: Solver | None, lacks: Lacks) -> None:
     init = f"init={parameters.init!r}"
     if solver is not None:
         require(f"solver={parameters.solver!r}", needs_of(solver), lacks)
+    if "NumPy" in lacks:
+        require(lacks["NumPy"].removeprefix("an "), ELSEWHERE, lacks)
     if "free start" not in lacks and parameters.init != "identity":
         require(init, NAMED_START, lacks)
     if "free start" not in lacks and parameters.init in GATHERED_INITS:
