@@ -86,6 +86,17 @@ class Blocks:
             "take parts of them, X[rows] or X[:, column]."
         )
 
+    def stacked(self, columns: np.ndarray) -> Blocks:
+        """The blocks with a row for each of the sites of each row, one after the other."""
+        n_sites, size = columns.shape
+        chunks = (tuple(n_sites * n for n in self.array.chunks[0]), (size,))
+        rows = self.array.map_blocks(
+            lambda block: block[:, columns].reshape(-1, size),
+            chunks=chunks,
+            meta=np.empty((0, 0), self.dtype),
+        )
+        return Blocks(rows, lambda block: block, self.dtype)
+
     def release(self) -> None:
         """Hold nothing of what was read."""
         self._held = (-1, None)

@@ -73,11 +73,13 @@ penalty : {"frobenius", "start"}, default="frobenius"
     of the map included, to the start without noise; it is cheaper in
     mini-batches. A ``product`` other than "multiply" has no norm: "frobenius"
     then goes with ``alpha`` "auto" or 0 only.
-solver : {"auto", "lbfgs", "adam", "als"} or Solver, default="auto"
+solver : {"auto", "lbfgs", "adam", "als", "spectral"} or Solver, default="auto"
     "lbfgs" is deterministic and uses all samples in every step, "adam" uses
     mini-batches, "als" optimises one core after the other in closed form and
-    needs a fixed feature map and the Frobenius penalty. "auto" takes "als" for
-    single columns where no parameter and no very wide feature map rule it out,
+    needs a fixed feature map and the Frobenius penalty, "spectral" finds the equal
+    cores of a tensor train (``shared_cores=True``) from the Hankel matrix of the
+    samples. "auto" takes "als" for single columns where no parameter and no very
+    wide feature map rule it out,
     with two steps of a local solve for more than ten columns and up to seven
     classes unless the loss is quadratic, and for the rest "lbfgs" as long as
     n_samples * n_parameters is at most {auto_limit} and "adam" above. A dask

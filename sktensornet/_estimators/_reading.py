@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import (
+    _check_feature_names,
     _check_sample_weight,
     check_array,
     check_is_fitted,
@@ -51,14 +52,17 @@ def read_again(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Read:
         ) from error
 
 
-def read_input(estimator: Any, X: Any) -> FloatArray:
-    """X as a fitted model takes it, in NumPy."""
-    return read_there(estimator, X, None)
+def read_input(estimator: Any, X: Any, any_length: bool = False) -> FloatArray:
+    """X as a fitted model takes it, in NumPy; see `read_there`."""
+    return read_there(estimator, X, None, any_length)
 
 
 @_quiet
-def read_there(estimator: Any, X: Any, place: Place | None) -> Any:
-    """X as a fitted model takes it, at a place of another library, or in NumPy."""
+def read_there(estimator: Any, X: Any, place: Place | None, any_length: bool = False) -> Any:
+    """X as a fitted model takes it, at a place of another library, or in NumPy.
+
+    `any_length` takes arrays of other lengths of equal cores.
+    """
     check_is_fitted(estimator)
     X = host("X", _gathered(X)) if place is None else detached(X)
     dtype = estimator.network_.dtype
@@ -67,9 +71,17 @@ def read_there(estimator: Any, X: Any, place: Place | None) -> Any:
         _check_table(X)
     with estimator.columns_.explained(X, learns=False):
         if estimator.columns_.encoder is None:
+            if any_length and estimator.network_.shares_cores and not _has_names(X):
+                _check_feature_names(estimator, X, reset=False)
+                return check_array(X, estimator=estimator, input_name="X", **checks)
             return validate_data(estimator, X, reset=False, **checks)
         validate_data(estimator, X, reset=False, skip_check_array=True)
         return check_array(estimator.columns_.encode(X, estimator), estimator=estimator, **checks)
+
+
+def _has_names(X: Any) -> bool:
+    """Whether X is a table with names of its columns, which other lengths would not have."""
+    return hasattr(X, "columns") or hasattr(X, "__dataframe__")
 
 
 def allows_nan(feature_map: Any) -> bool:

@@ -25,7 +25,7 @@ from ._callbacks import Callbacks
 from ._choose_alpha import Choice, choose
 from ._feature_moments import FeatureMoments, moments_of_fit
 from ._plan import Plan
-from ._problem import objective, sweep_problem, working_type
+from ._problem import objective, sequence_problem, sweep_problem, working_type
 from ._search import Trial
 from ._start import Start, make_start
 from ._training import EarlyStopping, Reached, Training
@@ -157,6 +157,8 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
         origin: FloatArray | None = None
         if solver.sweeps:
             problem = sweep_problem(plan, model, plan.train, choice.alpha, pool)
+        elif solver.reads_sequences:
+            problem = sequence_problem(plan, model, plan.train)
         else:
             known = before.origin if before is not None and left is not None else None
             origin = _origin(plan, before, starts) if known is None else known

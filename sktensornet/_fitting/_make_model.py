@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.base import clone
 from .._data._columns import Columns
 from .._data._samples import Samples
 from .._data._targets import Targets
+from .._distributed._blocks import Blocks
 from .._problems._model import Model
 from ..feature_maps import (
     FEATURE_MAPS,
@@ -90,6 +92,7 @@ def _one(feature_map: str | FeatureMap) -> FeatureMap:
 def make_model(
     parameters: Any,
     topology: Callable[[Sites], Tree],
+    columns: Columns,
     chosen: FeatureMap,
     targets: Targets,
     train: Samples,
@@ -103,7 +106,9 @@ def make_model(
     X, n_outputs, batched = train.X, targets.n_scores, targets.are_separate
     sites = (parameters.patches or SingleColumns()).fit(X.shape[1])
     sites.check(X.shape[1])
-    feature_map = chosen.fit(X, sites.columns, train.weight, random_state)
+    alike = parameters.shared_cores and not (columns.categorical or isinstance(chosen, MixedMap))
+    fit = partial(_fit_alike, chosen) if alike and not chosen.sees_sites_alike else chosen.fit
+    feature_map = fit(X, sites.columns, train.weight, random_state)
     if parameters.patches is None and not parameters.shared_cores:
         missing = (
             sites_with_missing(X, sites.columns, train.weight)
@@ -125,6 +130,20 @@ def make_model(
         check_network(parameters.init, model)
         sizes = parameters.init.message_sizes
     return Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
+
+
+def _fit_alike(
+    chosen: FeatureMap,
+    X: Any,
+    columns: np.ndarray,
+    weight: np.ndarray,
+    random_state: np.random.RandomState,
+) -> FittedMap:
+    """A map fitted to the values of all sites as those of one, the same at each."""
+    n_sites, size = columns.shape
+    steps: Any = X.stacked(columns) if isinstance(X, Blocks) else X[:, columns].reshape(-1, size)
+    one = chosen.fit(steps, np.arange(size)[None], np.repeat(weight, n_sites), random_state)
+    return one.repeated(n_sites)
 
 
 def at_rank(model: Model, rank: int) -> Model:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from .._arrays._namespace import Place
 from ..feature_maps import FeatureMap
+from ..losses import REGRESSION_LOSSES
 from ..networks import TensorNetwork
 from ..solvers import Solver
 
@@ -61,6 +62,26 @@ SWEEPS = (
     ),
 )
 """What solvers that sweep need."""
+
+SEQUENCES = (
+    Need("shared cores", "makes equal cores", "use shared_cores=True"),
+    Need("product", "makes a multilinear network", _BY_GRADIENT),
+    Need(
+        "fixed map",
+        "needs a fixed feature map",
+        "use 'embedding' or EmbeddingMap(n_components='one_hot') for tokens, a map such as "
+        "PolynomialMap() or PCAMap() for numbers, or solver='adam'",
+    ),
+    Need("free start", "computes where it starts", "use init='identity'"),
+    Need("joint tensors", "makes one state for all scores", "use 'joint'"),
+    Need(
+        "squared error",
+        "fits real targets by the squared error",
+        f"use loss='squared_error', or {_BY_GRADIENT[4:]}",
+    ),
+    Need("single rows", "cuts samples into beginnings and ends", "use solver='lbfgs'"),
+)
+"""What solvers that read sequences need."""
 
 BATCHES = (
     Need(
@@ -126,6 +147,9 @@ def what_lacks(
         "standard map": (not feature_map.array_api_support, f"feature_map={feature_map!r}"),
         "fixed map": (feature_map.trainable, f"feature_map={feature_map!r}"),
         "frobenius": (parameters.penalty != "frobenius", f"penalty={parameters.penalty!r}"),
+        "shared cores": (not parameters.shared_cores, "shared_cores=False"),
+        "joint tensors": _separate(parameters),
+        "squared error": (parameters.loss in _NOT_SQUARED, f"loss={parameters.loss!r}"),
         "columns": (parameters.patches is not None, f"patches={parameters.patches!r}"),
         "single rows": (not rows_are_at_hand, "a dask array X"),
         "all rows": (parameters.early_stopping, "early_stopping=True"),
@@ -134,10 +158,23 @@ def what_lacks(
     return {what: text for what, (is_so, text) in lacks.items() if is_so}
 
 
+_NOT_SQUARED = {name for name, loss in REGRESSION_LOSSES.items() if not loss.is_quadratic}
+
+
+def _separate(parameters: Any) -> tuple[bool, str]:
+    """Whether each score has a tensor of its own, by the parameter of classifiers or regressors."""
+    names = [name for name in ("class_tensors", "output_tensors") if hasattr(parameters, name)]
+    return any(getattr(parameters, name) == "separate" for name in names), "".join(
+        f"{name}='separate'" for name in names
+    )
+
+
 def needs_of(solver: Solver) -> tuple[Need, ...]:
     """What a solver needs."""
     if solver.sweeps:
         return SWEEPS
+    if solver.reads_sequences:
+        return SEQUENCES
     return () if solver.full_batch else BATCHES
 
 

@@ -14,8 +14,9 @@ from .._data._columns import Columns
 from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
-from ..feature_maps import FeatureMap, FittedMap
+from ..feature_maps import EmbeddingMap, FeatureMap, FittedMap
 from ..networks import TensorNetwork, Tree
+from ..networks._reading import is_recurrent
 from ..patches import Sites
 from ..solvers import ALS, LBFGS, SOLVERS, Adam, Solver
 from ._make_model import make_feature_map, make_model
@@ -136,7 +137,7 @@ class Plan:
         `alpha` is what was chosen before; `any_rank` says whether the fit before may
         have changed the ranks, as sweeps do.
         """
-        if not fitted.same_kind(self.model, any_rank=any_rank or self.solver.sweeps):
+        if not fitted.same_kind(self.model, any_rank=any_rank or self.solver.free_rank):
             raise ValueError(
                 "warm_start=True needs a model of the same shape as before, but rank, patches, "
                 "feature_map, product, shared_cores, class_tensors, output_tensors or the data "
@@ -202,12 +203,21 @@ def plan_fit(
     if split is None and parameters.early_stopping:
         split = deepcopy(random_state)
     train, held, rows = _divide(parameters, targets, samples, again or random_state)
-    model = make_model(parameters, topology, chosen, targets, train, random_state, before)
+    model = make_model(parameters, topology, columns, chosen, targets, train, random_state, before)
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
+    if solver.reads_sequences and not is_recurrent(model.tree):
+        raise ValueError(
+            f"solver={parameters.solver!r} makes the equal cores of a recurrent network, a tensor "
+            "train, which these trees are not; use TTClassifier or TTRegressor."
+        )
     plan = replace(plan, held=held, rows=rows, split=split)
     alpha = None if parameters.alpha == "auto" else plan.alpha
-    if has(KERNEL, lacks) and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale)):
+    if (
+        has(KERNEL, lacks)
+        and not solver.reads_sequences
+        and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale))
+    ):
         search = Search(solver.sweeps and has(TRIALS, lacks), alpha)
         if parameters.init == "identity" and model.feature_map.has_constant:
             joint = 1 if targets.are_separate else targets.n_scores
@@ -247,7 +257,7 @@ def plan_batch(
     solver = Adam() if parameters.solver == "auto" else make_solver(parameters.solver)
     chosen, lacks = _look(parameters, automatic, columns, targets, samples, solver)
     if fitted is None:
-        model = make_model(parameters, topology, chosen, targets, samples, random_state)
+        model = make_model(parameters, topology, columns, chosen, targets, samples, random_state)
         return _plan(parameters, targets, samples, model, solver, lacks, random_state)
     model, alpha = fitted
     plan = _plan(parameters, targets, samples, model, solver, lacks, random_state)
@@ -263,9 +273,12 @@ def _look(
     given: Solver | None,
 ) -> tuple[FeatureMap, dict[str, str]]:
     """The feature map, not yet fitted, and what lacks; raise if that was asked for."""
-    must_be_fixed = given is not None and given.sweeps
+    reads_sequences = given is not None and given.reads_sequences
+    must_be_fixed = given is not None and (given.sweeps or reads_sequences)
     n_columns = samples.X.shape[1]
     chosen = make_feature_map(parameters, columns, n_columns, automatic.column_map, must_be_fixed)
+    if reads_sequences and parameters.feature_map == "embedding":
+        chosen = EmbeddingMap(n_components="one_hot")
     lacks = what_lacks(parameters, chosen, samples.are_at_hand, samples.place)
     _check(parameters, given, lacks)
     return chosen, lacks
@@ -282,6 +295,7 @@ def _plan(
 ) -> Plan:
     """A plan without a search."""
     default = 0.0 if "product" in lacks and "frobenius" not in lacks else DEFAULT_ALPHA
+    default = 0.0 if solver.reads_sequences else default
     return Plan(
         train=train,
         targets=targets,

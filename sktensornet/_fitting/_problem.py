@@ -11,6 +11,7 @@ from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._problems._model import Model
 from .._problems._objective import Objective
+from .._problems._sequence_problem import SequenceProblem
 from .._problems._sweep_problem import SweepProblem
 from ._plan import Plan
 
@@ -36,6 +37,11 @@ def sweep_problem(plan: Plan, model: Model, samples: Samples, alpha: float, pool
     from .._distributed._block_sweeps import BlockSweeps
 
     return BlockSweeps(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)
+
+
+def sequence_problem(plan: Plan, model: Model, samples: Samples) -> Any:
+    """What a solver of equal cores asks of samples as sequences."""
+    return SequenceProblem(model, plan.targets.loss, *samples, rank=plan.rank, alpha=plan.alpha)
 
 
 def objective(

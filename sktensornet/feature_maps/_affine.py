@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -112,6 +112,8 @@ class AffineMap(FeatureMap):
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedAffineMap(FittedMap):
     """Fitted `AffineMap`; ``parameters`` are A (p, m - 1) and b (m - 1,)."""
+
+    by_site: ClassVar = ("column_means",)
 
     mean: np.ndarray
     scale: np.ndarray

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -54,6 +54,9 @@ class FeatureMap(DocumentationLinkMixin, BaseEstimator, ABC):
 
     array_api_support: bool = False
     """Whether the fitted map takes arrays of other libraries, as all but `EmbeddingMap` do."""
+
+    sees_sites_alike: bool = False
+    """Whether the fit makes no difference between sites."""
 
     @property
     def has_free_scale(self) -> bool:
@@ -127,6 +130,9 @@ class FittedMap(ReadOnlyArrays, ABC):
     parameters: tuple[FloatArray, ...] = ()
     has_free_scale: bool = False
 
+    by_site: ClassVar[tuple[str, ...]] = ()
+    """The own fields, arrays or tuples, that have an entry for each site."""
+
     def __repr__(self) -> str:
         sizes = sorted(set(self.mode_sizes))
         shown = f"{sizes[0]}..{sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
@@ -191,6 +197,26 @@ class FittedMap(ReadOnlyArrays, ABC):
         """
         chosen: dict[str, Any] = {"scale": scale}
         return replace(self, **chosen) if self.has_free_scale else self
+
+    def repeated(self, n_sites: int) -> FittedMap:
+        """Return the map of the first site at each of so many sites.
+
+        Parameters
+        ----------
+        n_sites : int
+            The number of sites.
+
+        Returns
+        -------
+        FittedMap
+            A map that treats all sites alike.
+        """
+        changed: dict[str, Any] = {}
+        for name in ("mode_sizes", "constants", *self.by_site):
+            value = getattr(self, name)
+            whole = np.repeat(value[:1], n_sites, axis=0) if isinstance(value, np.ndarray) else None
+            changed[name] = value[:1] * n_sites if whole is None else whole
+        return replace(self, **changed)
 
     def scale_at(self, site: int) -> float:
         """The parameter ``scale`` of the map of a site; 1 where there is none.

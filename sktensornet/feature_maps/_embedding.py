@@ -39,8 +39,10 @@ class EmbeddingMap(FeatureMap):
     n_tokens : int or None, default=None
         Size of the vocabulary. None is the largest id in training plus one, which
         may be no more than 2**20 or, where that is more, the number of entries of X.
-    n_components : int, default=16
-        Number m of local features, the constant included.
+    n_components : int or "one_hot", default=16
+        Number m of local features, the constant included. "one_hot" is a constant and
+        one indicator for each token, which are not trained; the string "embedding"
+        means it for solvers that need a fixed map.
 
     Raises
     ------
@@ -66,36 +68,51 @@ class EmbeddingMap(FeatureMap):
     """
 
     allow_nan = True
-    trainable = True
+    sees_sites_alike = True
 
-    def __init__(self, n_tokens: int | None = None, n_components: int = 16) -> None:
+    def __init__(self, n_tokens: int | None = None, n_components: int | str = 16) -> None:
         self.n_tokens = n_tokens
         self.n_components = n_components
 
+    @property
+    def trainable(self) -> bool:  # type: ignore[override]
+        """Whether the table is trained, and not of indicators."""
+        return self.n_components != "one_hot"
+
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
         check_single(self, columns)
-        size = check_integer(
-            "n_components", self.n_components, 2, ", since the constant counts as one"
-        )
+        size = 2
+        if self.trainable:
+            size = check_integer(
+                "n_components",
+                self.n_components,
+                2,
+                " or 'one_hot'; the constant counts as one",
+            )
         if self.n_tokens is None:
             n_tokens = _vocabulary(X, columns[:, 0])
         else:
             n_tokens = check_integer("n_tokens", self.n_tokens, 1)
         sum_rows(lambda block: token_ids(block[:, columns[:, 0]], n_tokens)[:0], X)
-        table = _SPREAD * random_state.standard_normal((n_tokens, size - 1))
+        tables: tuple[FloatArray, ...] = ()
+        if self.trainable:
+            table = _SPREAD * random_state.standard_normal((n_tokens, size - 1))
+            tables = (table.astype(X.dtype),)
+        else:
+            size = 1 + n_tokens
         sizes = (size,) * len(columns)
         return FittedEmbeddingMap(
             mode_sizes=sizes,
             constants=unit_covectors(sizes, X.dtype),
             has_constant=True,
-            parameters=(table.astype(X.dtype),),
+            parameters=tables,
             n_tokens=n_tokens,
         )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedEmbeddingMap(FittedMap):
-    """Fitted `EmbeddingMap`; the parameter is the table E (n_tokens, m - 1)."""
+    """Fitted `EmbeddingMap`; the parameter is the table E (n_tokens, m - 1), if it is trained."""
 
     n_tokens: int
 
@@ -103,8 +120,8 @@ class FittedEmbeddingMap(FittedMap):
         return ~(sites[..., 0] >= 0)
 
     def forward(self, parameters, sites):
-        (table,) = parameters
         ids, missing = token_ids(sites[..., 0], self.n_tokens)
+        table = parameters[0] if parameters else np.eye(self.n_tokens, dtype=sites.dtype)
         features = np.empty((*ids.shape, table.shape[1] + 1), dtype=table.dtype)
         features[..., 0] = 1
         features[..., 1:] = table[ids]
@@ -112,6 +129,8 @@ class FittedEmbeddingMap(FittedMap):
         return features, (ids, missing)
 
     def backward(self, parameters, saved, gradient):
+        if not parameters:
+            return []
         ids, missing = saved
         known = ~missing
         rows = np.stack([part[:, 1:] for part in gradient])[known]

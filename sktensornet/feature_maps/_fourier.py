@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -94,6 +95,8 @@ class FourierMap(FeatureMap):
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedFourierMap(FittedMap):
     """Fitted `FourierMap`; ``low`` and ``width`` are the range, or the period."""
+
+    by_site: ClassVar = ("low", "width")
 
     low: np.ndarray
     width: np.ndarray

@@ -101,6 +101,9 @@ class FittedMixedMap(FittedMap):
     def with_scale(self, scale: float) -> FittedMap:
         return replace(self, maps=tuple(one.with_scale(scale) for one in self.maps))
 
+    def repeated(self, n_sites: int) -> FittedMap:
+        raise ValueError("a map for each column says nothing of other columns.")
+
     def scale_at(self, site: int) -> float:
         groups = zip(self.maps, self.groups, strict=True)
         return next(

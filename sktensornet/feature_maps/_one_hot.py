@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -88,6 +89,8 @@ class OneHotMap(FeatureMap):
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedOneHotMap(FittedMap):
     """Fitted `OneHotMap`; ``categories`` are the values of each site."""
+
+    by_site: ClassVar = ("categories",)
 
     categories: tuple[np.ndarray, ...]
     scale: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -89,6 +90,8 @@ class PCAMap(FeatureMap):
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedPCAMap(FittedMap):
     """Fitted `PCAMap`; ``components`` is s V with shape (p, m - 1)."""
+
+    by_site: ClassVar = ("mean",)
 
     mean: np.ndarray
     deviation: np.ndarray

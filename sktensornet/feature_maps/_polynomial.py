@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -84,6 +85,8 @@ class PolynomialMap(FeatureMap):
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedPolynomialMap(FittedMap):
     """Fitted `PolynomialMap`."""
+
+    by_site: ClassVar = ("mean", "deviation")
 
     mean: np.ndarray
     deviation: np.ndarray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -87,6 +88,8 @@ class QuantileMap(FeatureMap):
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedQuantileMap(FittedMap):
     """Fitted `QuantileMap`; ``heights`` are the values of z at the ``knots`` of each site."""
+
+    by_site: ClassVar = ("knots", "heights")
 
     knots: tuple[np.ndarray, ...]
     heights: tuple[np.ndarray, ...]

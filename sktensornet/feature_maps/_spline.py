@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.interpolate import BSpline
@@ -107,6 +108,8 @@ class SplineMap(FeatureMap):
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedSplineMap(FittedMap):
     """Fitted `SplineMap`; ``knots`` with repeated ends, ``means`` of the splines."""
+
+    by_site: ClassVar = ("knots", "means", "centre", "deviation")
 
     knots: tuple[np.ndarray, ...]
     means: tuple[np.ndarray, ...]

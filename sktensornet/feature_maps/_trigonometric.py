@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -76,6 +77,8 @@ class TrigonometricMap(FeatureMap):
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedTrigonometricMap(FittedMap):
     """Fitted `TrigonometricMap`."""
+
+    by_site: ClassVar = ("low", "width", "fill", "means")
 
     low: np.ndarray
     width: np.ndarray

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._dimension_trees import balanced, balanced_grid
 from ._network import TensorNetwork
+from ._reading import State
 from ._tensors._change_modes import change_modes, scale_outputs
 from ._tensors._gauge import orthogonalise, round_network
 from ._topologies import canonical_polyadic, hierarchical_tucker, recurrent_train, tensor_train
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ._tensors._min_cut import min_cut
 
 __all__ = [
+    "State",
     "TensorNetwork",
     "Tree",
     "add",

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._arrays._immutable import ReadOnlyArrays
 from .._arrays._typing import FloatArray
+from ._reading import Reader, State, read
 from ._summary import as_html, as_text, summary_rows
 from ._tree import OUT, Tree
 
@@ -201,6 +203,45 @@ class TensorNetwork(ReadOnlyArrays):
         tree = self.tree.with_n_sites(n_sites)
         places = tree.places_in(self.tree)
         return TensorNetwork(tree, tuple(self.cores[place] for place in places), self.batched)
+
+    def read(self, state: State | None, step: ArrayLike) -> State:
+        r"""Read one more step of sequences, as a recurrent network does.
+
+        .. math:: h^{(t)}_k = \sum_{ij} G_{ijk} \, f(x^{(t)})_i \, h^{(t-1)}_j
+
+        Parameters
+        ----------
+        state : State or None
+            What it returned for the step before; None begins.
+        step : array-like of shape (n_samples, m)
+            The local features of the step.
+
+        Returns
+        -------
+        State
+            The new one, with the scores; as large as the one before.
+
+        Raises
+        ------
+        ValueError
+            If the network is no train of equal cores over at least three sites,
+            or shapes do not match.
+
+        Examples
+        --------
+        >>> from sktensornet.automata import from_automaton
+        >>> swaps = from_automaton([1, 0], [[[0, 1], [1, 0]], [[1, 0], [0, 1]]], [0, 1])
+        >>> state = None
+        >>> for token in (0, 1, 1, 0, 0):
+        ...     state = swaps.read(state, [[token == 0, token == 1]])
+        >>> state.scores
+        array([[1.]])
+        """
+        return read(self._reader, state, np.asarray(step))
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self)
 
     @property
     def nbytes(self) -> int:

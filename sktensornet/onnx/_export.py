@@ -119,7 +119,7 @@ def write(estimator: Any, dtype: str, raw_scores: bool = False) -> Any:
         raise ValueError(
             "to_onnx does not support shared_cores=True, whose missing sites at the end are "
             "skipped; convert the estimator to one without, as in "
-            "TTClassifier.from_fitted(estimator)."
+            "TTClassifier.from_fitted(estimator), which takes the steps of the fit and no others."
         )
     graph = Graph(np.dtype(dtype))
     features = add_features(graph, estimator.feature_map_, estimator.patches_, "X")

@@ -23,6 +23,8 @@ class Sites(ReadOnlyArrays):
         Columns of X that make up each site, counted from 0.
     grid : ndarray of int, shape (rows, columns), or None
         The site at each place of an image, None where sites form a chain.
+    patches : Patches or None
+        What makes such sites of another number of columns; None where nothing does.
 
     Raises
     ------
@@ -42,6 +44,7 @@ class Sites(ReadOnlyArrays):
 
     columns: IntArray
     grid: IntArray | None = None
+    patches: Patches | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,6 +72,29 @@ class Sites(ReadOnlyArrays):
     def site_size(self) -> int:
         """Number of columns p of a site."""
         return self.columns.shape[1]
+
+    def at(self, n_features: int) -> Sites:
+        """The sites of rows with another number of columns.
+
+        Parameters
+        ----------
+        n_features : int
+            Number of columns of X.
+
+        Returns
+        -------
+        Sites
+            As many as the columns fill.
+
+        Raises
+        ------
+        ValueError
+            If the columns are no whole number of sites, or nothing says what the sites
+            of other numbers are.
+        """
+        if self.patches is None:
+            raise ValueError(f"{self!r} are the sites of one number of columns only.")
+        return self.patches.fit(n_features)
 
     def check(self, n_features: int) -> None:
         """Raise if the sites name columns that X has not.
@@ -154,4 +180,4 @@ class SingleColumns(Patches):
     """
 
     def fit(self, n_features: int) -> Sites:
-        return Sites(np.arange(n_features)[:, None])
+        return Sites(np.arange(n_features)[:, None], patches=SingleColumns())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.base import clone
 
 from .._support._checks import check_integer, check_option
 from ._base import Patches, Sites, covering_strides
@@ -108,4 +109,5 @@ class SequencePatches(Patches):
             )
         steps = np.arange(n_features).reshape(n_channels, length)
         windows = np.lib.stride_tricks.sliding_window_view(steps, window, axis=1)[:, ::stride]
-        return Sites(windows.swapaxes(0, 1).reshape(windows.shape[1], -1))
+        columns = windows.swapaxes(0, 1).reshape(windows.shape[1], -1)
+        return Sites(columns, patches=clone(self))

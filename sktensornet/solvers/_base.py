@@ -182,6 +182,13 @@ class Solver(DocumentationLinkMixin, BaseEstimator, ABC):
     does after `start` what it would have done then, up to the same ``max_iter``."""
     sweeps = False
     """Whether it visits one block after the other, with a fixed feature map."""
+    reads_sequences = False
+    """Whether it makes equal cores of the samples as sequences, with a fixed feature map."""
+
+    @property
+    def free_rank(self) -> bool:
+        """Whether the ranks of what it gives may be others than those that it starts with."""
+        return self.sweeps or self.reads_sequences
 
     @abstractmethod
     def check(self) -> None:

@@ -120,7 +120,7 @@ def test_defaults_choose_a_gradient_solver_without_penalty():
         ({"shared_cores": True, "solver": ALS()}, "shared_cores=True rules out"),
         ({"shared_cores": True, "init": "linear"}, "init='linear'.*shared_cores=True"),
         ({"shared_cores": "yes"}, "'shared_cores' parameter"),
-        ({"shared_cores": True, "feature_map": "one_hot"}, "as many local features at every site"),
+        ({"shared_cores": True, "feature_map": {1: "one_hot"}}, "as many local features at every"),
     ],
 )
 @each_classifier

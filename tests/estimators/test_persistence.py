@@ -132,7 +132,14 @@ def test_same_sees_differences():
 CASES = [
     *((Format, numbers, {"feature_map": "auto"}) for Format in FORMATS),
     *((TTClassifier, numbers, {"feature_map": name}) for name in FEATURE_MAPS),
-    *((TTRegressor, numbers, {"solver": name, "feature_map": "polynomial"}) for name in SOLVERS),
+    *(
+        (
+            TTRegressor,
+            numbers,
+            {"solver": name, "feature_map": "polynomial", "shared_cores": name == "spectral"},
+        )
+        for name in SOLVERS
+    ),
     (HTClassifier, table, {"feature_map": "auto", "alpha": "auto"}),
     (CPRegressor, table, {"feature_map": {"x": "fourier", "y": AffineMap(4)}, "solver": "lbfgs"}),
     (

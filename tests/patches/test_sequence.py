@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sktensornet import HTClassifier, TTClassifier
 from sktensornet.networks import balanced, hierarchical_tucker
-from sktensornet.patches import ImagePatches, SequencePatches
+from sktensornet.patches import ImagePatches, SequencePatches, pad_sequences
 
 quick = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 
@@ -128,3 +128,14 @@ def test_a_tree_over_windows_halves_time(waves):
     patches = SequencePatches(2, n_channels=2)
     model = HTClassifier(rank=3, patches=patches, solver="als", max_iter=2, tol=1.0).fit(X, y)
     assert model.network_.tree == hierarchical_tucker(balanced(8))
+
+
+def test_sequences_are_padded():
+    short, long = np.array([[1.0, 2.0], [3.0, 4.0]]), np.arange(6.0).reshape(3, 2)
+    padded = pad_sequences([short, long])
+    np.testing.assert_array_equal(padded, [[1, 3, np.nan, 2, 4, np.nan], [0, 2, 4, 1, 3, 5]])
+    assert pad_sequences([[1]], length=4).shape == (1, 4)
+    with pytest.raises(ValueError, match="length=2 is less than the 3 steps"):
+        pad_sequences([short, long], length=2)
+    with pytest.raises(ValueError, match="as many channels"):
+        pad_sequences([short, long[:, :1]])
