@@ -118,6 +118,7 @@ html_theme_options = {
 }
 html_sidebars = {
     "auto_examples/*": [],
+    "gallery": [],
     "getting_started": [],
     "theory": [],
     "parameters": [],

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn import config_context
 
+from sktensornet._arrays._namespace import restored
 from sktensornet._problems._model import Model
 from sktensornet.feature_maps import AffineMap, OneHotMap, PolynomialMap, TrigonometricMap
 from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
@@ -26,6 +28,36 @@ def pytest_collection_modifyitems(items):
 def seeded():
     """Fits without a ``random_state`` draw from the global generator: the same in every run."""
     np.random.seed(0)  # noqa: NPY002
+
+
+PLACES = [
+    ("torch", "cpu"),
+    ("torch", "cuda:0"),
+    ("torch", "mps:0"),
+    ("cupy", "0"),
+    ("array_api_strict", "array_api_strict.Device('device1')"),
+]
+"""Libraries and devices of arrays that are not NumPy's; those that are not here are skipped."""
+
+
+@pytest.fixture(params=PLACES, ids=lambda names: "-".join(names).replace("array_api_", ""))
+def place(request):
+    """Where arrays of another library are."""
+    found = restored(*request.param)
+    if found is None:
+        pytest.skip(f"{' on '.join(request.param)} is not here")
+    if found.name == "torch":
+        # Small calls: threads would wait for each other, and longer beside other tests.
+        found.xp.set_num_threads(1)
+    return found
+
+
+@pytest.fixture
+def dispatch(monkeypatch):
+    """Estimators leave arrays where they are, and scikit-learn believes that SciPy does."""
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    with config_context(array_api_dispatch=True):
+        yield
 
 
 @pytest.fixture(scope="session")

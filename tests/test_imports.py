@@ -57,6 +57,11 @@ def test_tensorly_is_loaded_on_use(loaded):
     assert ["tensorly" in modules for modules in loaded] == [False, False, True]
 
 
+def test_no_other_library_of_arrays_is_loaded(loaded):
+    libraries = {"torch", "cupy", "array_api_strict"}
+    assert not any(libraries & set(modules) for modules in loaded)
+
+
 def test_what_a_fit_does_not_need_is_loaded_on_use(loaded):
     for module in (
         "networks._conversions._convert",
@@ -64,6 +69,7 @@ def test_what_a_fit_does_not_need_is_loaded_on_use(loaded):
         "networks._starts._moments",
         "_distributed._lockstep",
         "_estimators._compress",
+        "_problems._array_objective",
     ):
         assert not any(f"sktensornet.{module}" in modules for modules in loaded[:2]), module
     assert set(networks.__all__) == {name for name in dir(networks) if hasattr(networks, name)}

@@ -18,8 +18,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sktensornet import TTClassifier
+from sktensornet._arrays._namespace import Place
+from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._problems._array_objective import ArrayObjective
+from sktensornet._problems._model import Model
 from sktensornet.feature_maps import AffineMap
 from sktensornet.inspection import TrainingObjective
+from sktensornet.losses import LogLoss
 from sktensornet.networks import TensorNetwork, tensor_train
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import Adam
@@ -90,6 +95,37 @@ def near_identity(shape: Shape) -> TensorNetwork:
     return TensorNetwork(tree, tuple(cores))
 
 
+def array_runs(shape: Shape, n: int, place: Place) -> dict[str, Callable[[], object]]:
+    """The same step and prediction of arrays of another library."""
+    X, y = data(shape, n)
+    sites = ImagePatches((shape.image,) * 2, (shape.patch,) * 2, stride=shape.stride).fit(
+        X.shape[1]
+    )
+    random_state = np.random.RandomState(0)
+    fitted_map = AffineMap(shape.m).fit(X, sites.columns, None, random_state)
+    network = near_identity(shape)
+    model = Model.from_fitted(sites, fitted_map, network)
+    theta = model.theta_of(network, fitted_map)
+    there = ArrayObjective(
+        model,
+        LogLoss(),
+        X,
+        y,
+        np.ones(n),
+        alpha=0.0,
+        penalty="start",
+        origin=theta,
+        pool=ChunkPool(1),
+        place=place,
+    )
+    point, rows = there.put(theta), np.arange(n)
+    many, moved = place.put(X), model.moved(place)
+    return {
+        "step": lambda: there.value_and_gradient(point, rows),
+        "predict": lambda: moved.scores(point, many, 1),
+    }
+
+
 @contextmanager
 def own_runs(shape: Shape, n: int, n_threads: int) -> Iterator[dict[str, Callable[[], object]]]:
     """A training step, and a prediction for `PREDICTED` batches, by the package."""
@@ -128,17 +164,17 @@ def gemm(n_threads: int, size: int = 1536) -> tuple[Callable[[], object], float]
     return run, 6.0 * size**3
 
 
-def torch_patches(shape: Shape, n: int, torch):
+def torch_patches(shape: Shape, n: int, torch, device: str = "cpu"):
     """Patches (n, d, p) of the same data, and the labels."""
     X, y = data(shape, n)
     images = torch.from_numpy(X).reshape(n, 1, shape.image, shape.image)
     patches = torch.nn.functional.unfold(images, shape.patch, stride=shape.stride)
-    return patches.transpose(1, 2).contiguous(), torch.from_numpy(y)
+    return patches.transpose(1, 2).contiguous().to(device), torch.from_numpy(y).to(device)
 
 
-def torch_features(shape: Shape, torch):
+def torch_features(shape: Shape, torch, device: str = "cpu"):
     """The affine map with a constant first."""
-    linear = torch.nn.Linear(shape.patch**2, shape.m - 1)
+    linear = torch.nn.Linear(shape.patch**2, shape.m - 1, device=device)
 
     def features(patches):
         hidden = torch.relu(linear(patches))
@@ -147,20 +183,20 @@ def torch_features(shape: Shape, torch):
     return linear, features
 
 
-def torch_step(shape: Shape, n: int, n_threads: int) -> Callable[[], object]:
+def torch_step(shape: Shape, n: int, n_threads: int, device: str = "cpu") -> Callable[[], object]:
     """A hand-written loop over sites under autograd."""
     import torch
 
     torch.set_num_threads(n_threads)
     torch.manual_seed(0)
-    patches, y = torch_patches(shape, n, torch)
-    linear, features = torch_features(shape, torch)
+    patches, y = torch_patches(shape, n, torch, device)
+    linear, features = torch_features(shape, torch, device)
     d, m, r = shape.d, shape.m, shape.r
     sizes = [1, *[r] * (d - 1), N_CLASSES]
     cores = []
     for left, right in pairwise(sizes):
-        core = 1e-2 * torch.randn(left, m, right)
-        core[:, 0] += torch.eye(left, right)
+        core = 1e-2 * torch.randn(left, m, right, device=device)
+        core[:, 0] += torch.eye(left, right, device=device)
         cores.append(core.requires_grad_())
     parameters = [*cores, *linear.parameters()]
 
@@ -176,14 +212,16 @@ def torch_step(shape: Shape, n: int, n_threads: int) -> Callable[[], object]:
     return step
 
 
-def tensorkrowch_steps(shape: Shape, n: int, n_threads: int) -> dict[str, Callable[[], object]]:
+def tensorkrowch_steps(
+    shape: Shape, n: int, n_threads: int, device: str = "cpu"
+) -> dict[str, Callable[[], object]]:
     """TensorKrowch's MPSLayer in its modes, with the same features."""
     import tensorkrowch as tk
     import torch
 
     torch.set_num_threads(n_threads)
-    patches, y = torch_patches(shape, n, torch)
-    linear, features = torch_features(shape, torch)
+    patches, y = torch_patches(shape, n, torch, device)
+    linear, features = torch_features(shape, torch, device)
 
     def step_of(unbind: bool, **mode):
         torch.manual_seed(0)
@@ -195,7 +233,7 @@ def tensorkrowch_steps(shape: Shape, n: int, n_threads: int) -> dict[str, Callab
             out_position=shape.d,
             init_method="randn_eye",
             std=1e-3,
-        )
+        ).to(device)
         layer.auto_unbind = unbind
         with torch.no_grad():
             layer.trace(features(patches[:1]), **mode)

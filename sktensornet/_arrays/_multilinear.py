@@ -8,12 +8,16 @@ from functools import cache
 
 import numpy as np
 
+from ._namespace import namespace
 from ._typing import FloatArray
 
 
 def move_axis(tensor: FloatArray, source: int, to: int) -> FloatArray:
     """What `numpy.moveaxis` gives, whose checks take as long as a product of short legs."""
-    return tensor.transpose(_order(tensor.ndim, source % tensor.ndim, to % tensor.ndim))
+    axes = _order(tensor.ndim, source % tensor.ndim, to % tensor.ndim)
+    if isinstance(tensor, np.ndarray):
+        return tensor.transpose(axes)
+    return namespace(tensor).permute_dims(tensor, axes)
 
 
 @cache
@@ -25,7 +29,7 @@ def _order(ndim: int, source: int, to: int) -> tuple[int, ...]:
 def unfold(tensors: FloatArray, axis: int, n_batch: int = 1) -> FloatArray:
     """The matricizations (b, i_k, rest) along one axis of (b, i_1, ..., i_d)."""
     moved = move_axis(tensors, axis, n_batch)
-    return moved.reshape(*moved.shape[: n_batch + 1], -1)
+    return namespace(moved).reshape(moved, (*moved.shape[: n_batch + 1], -1))
 
 
 def mode_product(
@@ -57,14 +61,14 @@ def mode_product(
     """
     axis %= tensors.ndim
     before, after = tensors.shape[n_batch:axis], tensors.shape[axis + 1 :]
-    flat = tensors.reshape(
-        *tensors.shape[:n_batch], math.prod(before), tensors.shape[axis], math.prod(after)
-    )
+    sizes = math.prod(before), tensors.shape[axis], math.prod(after)
+    reshape = namespace(tensors).reshape
+    flat = reshape(tensors, (*tensors.shape[:n_batch], *sizes))
     if flat.shape[-1] == 1:
         product = flat[..., 0] @ matrices.mT
     else:
         product = matrices[..., None, :, :] @ flat
-    return product.reshape(*product.shape[:n_batch], *before, matrices.shape[-2], *after)
+    return reshape(product, (*product.shape[:n_batch], *before, matrices.shape[-2], *after))
 
 
 def mode_gram(x: FloatArray, y: FloatArray, axis: int, n_batch: int = 1) -> FloatArray:

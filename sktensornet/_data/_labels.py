@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._arrays._namespace import namespace, place_of, to_numpy
 from .._arrays._typing import FloatArray, IntArray
 from ..losses import ClassificationLoss
 from ._targets import Targets
@@ -56,6 +57,14 @@ class Labels(Targets):
         return float(accuracy_score(y, winner(scores), sample_weight=weight))
 
 
+def labels_of(classes: np.ndarray, index: Any) -> Any:
+    """The labels of some indices, where these are, unless labels are text."""
+    place = place_of(index)
+    if place is None or classes.dtype.kind not in "iufb":
+        return classes[to_numpy(index)]
+    return place.xp.take(place.put(classes), index, axis=0)
+
+
 def check_classes(classes: np.ndarray, known: np.ndarray | None, owner: Any) -> np.ndarray:
     """Classes that can be learnt; `known` are those that may not change."""
     if len(classes) < 2:
@@ -75,4 +84,7 @@ def check_classes(classes: np.ndarray, known: np.ndarray | None, owner: Any) -> 
 
 def winner(scores: FloatArray) -> IntArray:
     """Index of the predicted class of each row of scores."""
-    return (scores[:, 0] > 0).astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
+    xp = namespace(scores)
+    if scores.shape[1] == 1:
+        return xp.astype(scores[:, 0] > 0, xp.int64)
+    return xp.argmax(scores, axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import type_of_target
 
+from .._arrays._namespace import namespace
 from .._arrays._typing import FloatArray
 from ..losses import EachLabel
 from ._targets import Targets
@@ -80,4 +81,5 @@ class Multilabels(Targets):
 
 def has_label(scores: FloatArray) -> np.ndarray:
     """Zeros and ones (n_samples, n_labels) that are predicted."""
-    return (scores > 0).astype(np.int64)
+    xp = namespace(scores)
+    return xp.astype(scores > 0, xp.int64)

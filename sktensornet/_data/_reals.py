@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._arrays._namespace import namespace, place_of
 from .._arrays._samples import merged_rows, positive_scale, weighted_moments
 from .._arrays._typing import FloatArray, IntArray
 from ..losses import RegressionLoss
@@ -90,9 +91,13 @@ class Reals(Targets):
 
     def predictions(self, scores: FloatArray) -> FloatArray:
         """Predictions (n_samples, n_outputs) in the units of y, no larger than a number can be."""
+        place, xp = place_of(scores), namespace(scores)
+        scale, mean = self.scale, self.mean
+        if place is not None:
+            scale, mean = place.put(scale), place.put(mean)
         with np.errstate(over="ignore"):
-            predicted = self.loss.predictions(scores) * self.scale + self.mean
-        return _finite(predicted, scores.dtype)
+            found = xp.astype(self.loss.predictions(scores), scale.dtype, copy=False)
+            return _finite(found * scale + mean, scores.dtype)
 
 
 def _columns(y: np.ndarray, loss: RegressionLoss) -> FloatArray:
@@ -116,5 +121,6 @@ def _moderate(targets: FloatArray, *others: FloatArray) -> tuple[FloatArray, Int
 
 def _finite(values: FloatArray, dtype: np.dtype) -> FloatArray:
     """The nearest numbers of a type."""
-    limit = np.finfo(dtype).max
-    return np.clip(values, -limit, limit).astype(dtype, copy=False)
+    xp = namespace(values)
+    limit = float(xp.finfo(dtype).max)
+    return xp.astype(xp.clip(values, -limit, limit), dtype, copy=False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays._namespace import Place
 from .._arrays._samples import merged_rows
 from .._arrays._typing import FloatArray, IntArray
 
@@ -23,12 +24,15 @@ class Samples:
     weight : ndarray of shape (n_samples,)
     unit : ndarray of shape (n_samples,)
         What one observation like this one weighs; a row may stand for several.
+    place : Place or None
+        Where X came from, if from another library: where solvers compute with it.
     """
 
     X: Any
     y: np.ndarray
     weight: FloatArray
     unit: FloatArray
+    place: Place | None = None
 
     @classmethod
     def weighted(
@@ -60,7 +64,7 @@ class Samples:
 
     def take(self, rows: Any) -> Samples:
         """Some of the rows."""
-        return Samples(self.X[rows], self.y[rows], self.weight[rows], self.unit[rows])
+        return self._of(rows, self.weight[rows])
 
     def in_float64(self) -> Samples:
         """The samples with their numbers in float64; classes stay integers."""
@@ -70,12 +74,14 @@ class Samples:
     def part(self, share: FloatArray) -> Samples:
         """A share of the weight of each row, without the rows of which nothing is left."""
         rows = np.flatnonzero(share > 0)
-        X, y, weight = self.X[rows], self.y[rows], self.weight[rows]
-        return Samples(X, y, weight * share[rows], self.unit[rows])
+        return self._of(rows, self.weight[rows] * share[rows])
 
     def merged(self) -> Samples:
         """Equal rows as one; itself, where none repeat and all weigh the same."""
         rows, weights = merged_rows(self.X, self.y, self.weight)
         if len(rows) == len(self) and (self.weight == self.weight[0]).all():
             return self
-        return Samples(self.X[rows], self.y[rows], weights, self.unit[rows])
+        return self._of(rows, weights)
+
+    def _of(self, rows: Any, weight: FloatArray) -> Samples:
+        return Samples(self.X[rows], self.y[rows], weight, self.unit[rows], self.place)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from copy import copy, deepcopy
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._arrays._namespace import Place, kept_place
 from .._arrays._parallel import effective_threads
 from .._arrays._samples import in_observations
 from .._arrays._typing import FloatArray
@@ -23,15 +25,17 @@ from .._support._version import VersionedEstimator
 from ..feature_maps import FittedMap
 from ..networks import TensorNetwork, Tree
 from ..patches import Sites
+from ._array_place import ArrayPlace, placed, takes_arrays
 from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
 from ._hidden_states import HiddenStatesMixin
 from ._importances import ColumnImportances
 from ._predictor import predictor_of
-from ._reading import allows_nan, read, read_again, read_arrays, read_input
+from ._reading import allows_nan, read, read_again, read_arrays, read_there
 
 
 class BaseTensorNetwork(
+    ArrayPlace,
     HiddenStatesMixin,
     ColumnImportances,
     CallbackSupportMixin,
@@ -66,6 +70,7 @@ class BaseTensorNetwork(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         # By what was fitted; before the fit, by what will be.
+        tags.array_api_support = takes_arrays(self)
         tags.input_tags.allow_nan = getattr(self, "_allow_nan", allows_nan(self.feature_map))
         # Tags speak of arrays, in which "from_dtype" sees no categories.
         listed = not isinstance(self.categorical_features, str | None)
@@ -120,7 +125,9 @@ class BaseTensorNetwork(
         known, split, earlier_map = None, None, None
         if before is not None:
             known, split, earlier_map = self._targets, before.split, before.feature_map
+        place = kept_place("X", X)
         targets, samples = self._understood(data, labels, weight, known)
+        samples = replace(samples, place=place)
         context = self._automatic, self._tree, self.columns_, targets
         plan = plan_fit(self, *context, samples, random_state, split, earlier_map)
         if before is not None:
@@ -131,10 +138,10 @@ class BaseTensorNetwork(
         callbacks = Callbacks(
             self,
             {"X": shown, "y": plan.trained_on(labels), "metadata": weights},
-            lambda fitted: self._attributes(targets, fitted),
+            lambda fitted: placed(self._attributes(targets, fitted), place),
             self.verbose,
         )
-        self._set(targets, fit(plan, before, callbacks))
+        self._set(targets, fit(plan, before, callbacks), place)
         self._remember(plan)
         callbacks.end()
         return self
@@ -159,14 +166,17 @@ class BaseTensorNetwork(
         if random_state is None:
             random_state = check_random_state(self.random_state)
         context = self._automatic, self._tree, self.columns_, targets
+        place = kept_place("X", X)
+        samples = replace(samples, place=place)
         plan = plan_batch(self, *context, samples, random_state, fitted)
-        self._set(targets, advance(plan, before))
+        self._set(targets, advance(plan, before), place)
         return self
 
-    def _set(self, targets: Targets, fitted: Fitted) -> None:
+    def _set(self, targets: Targets, fitted: Fitted, place: Place | None) -> None:
         for name, value in self._attributes(targets, fitted).items():
             setattr(self, name, value)
         self._set_importances()
+        self._settle(place)
 
     def _attributes(self, targets: Targets, fitted: Fitted) -> dict[str, Any]:
         """The fitted attributes; a subclass adds what it shows of the targets."""
@@ -210,12 +220,14 @@ class BaseTensorNetwork(
             self._feature_moments,
         )
 
-    def _raw_scores(self, X) -> FloatArray:
-        X = read_input(self, X, any_length=True)
+    def _raw_scores(self, X: Any, method: str) -> Any:
+        self._check_place(X, method)
+        place = kept_place("X", X)
+        X = read_there(self, X, place, any_length=True)
         n_threads = effective_threads(self.n_jobs)
         if self.network_.shares_cores and X.shape[1] != self.n_features_in_:
             return scores_of_any_length(*self._parts(), X, n_threads)
-        return predictor_of(self).scores(X, n_threads)
+        return predictor_of(self, place).scores(X, n_threads)
 
     def _parts(self) -> tuple[Sites, FittedMap, TensorNetwork]:
         return self.patches_, self.feature_map_, self.network_
@@ -291,6 +303,7 @@ class BaseTensorNetwork(
         )
         smaller._solver_state = smaller._origin = smaller._unfinished = None
         smaller._set_importances()
+        smaller._settle(smaller._place)
         if rank is not None:
             smaller.rank = rank
         return smaller

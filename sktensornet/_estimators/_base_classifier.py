@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._arrays._namespace import host, namespace, widest
 from .._arrays._typing import FloatArray
-from .._data._labels import Labels, check_classes, winner
+from .._data._labels import Labels, check_classes, labels_of, winner
 from .._data._multilabels import Multilabels, has_label, is_multilabel
 from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
@@ -56,7 +57,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             Training data; images flattened in C order. NaN is missing; a
             DataFrame may have columns of categories. The rows of a dask array
             stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
-            "lbfgs".
+            "lbfgs". A torch tensor stays on its device under scikit-learn's
+            ``array_api_dispatch``, with "lbfgs" and "adam".
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels; or columns of 0 and 1, which labels each sample has.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -110,11 +112,11 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             The fitted estimator.
         """
         if classes is not None and hasattr(self, "classes_"):
-            given = np.unique(classes)
-            if not np.array_equal(given, self.classes_):
+            given = np.unique(host("classes", classes))
+            if not np.array_equal(given, self._targets.classes):
                 raise ValueError(
                     f"classes={classes!r} is not the same as at the first call to partial_fit: "
-                    f"{self.classes_!r}."
+                    f"{self._targets.classes!r}."
                 )
         if isinstance(self.class_weight, str):
             raise ValueError(
@@ -140,7 +142,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             predicted; for several labels the score of each. Scores saturate at 2**100
             (float32) or 2**300 (float64).
         """
-        scores = self._raw_scores(X)
+        scores = self._raw_scores(X, "decision_function")
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     @by_block
@@ -157,12 +159,13 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Predicted labels; for several of them 0 and 1.
         """
-        scores = self._raw_scores(X)
+        scores = self._raw_scores(X, "predict")
         if isinstance(self._targets, Multilabels):
             return has_label(scores)
-        return self.classes_[winner(scores)]
+        return labels_of(self._targets.classes, winner(scores))
 
     @only_if(_why_no_probabilities)
+    @by_block
     def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Probabilities of the classes.
 
@@ -177,7 +180,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             In the order of ``classes_``. Of several labels the probability of each, which
             need not sum to one.
         """
-        return np.exp(self.predict_log_proba(X))
+        found = self._log_probabilities(X, "predict_proba")
+        return namespace(found).exp(found)
 
     @only_if(_why_no_probabilities)
     @by_block
@@ -195,8 +199,13 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             In the order of ``classes_``. Of several labels the probability of each, which
             need not sum to one.
         """
-        scores = self._raw_scores(X)
-        return self._targets.loss.log_probabilities(scores.astype(np.float64)).astype(scores.dtype)
+        return self._log_probabilities(X, "predict_log_proba")
+
+    def _log_probabilities(self, X: Any, method: str) -> FloatArray:
+        scores = self._raw_scores(X, method)
+        xp = namespace(scores)
+        found = self._targets.loss.log_probabilities(xp.astype(scores, widest(scores)))
+        return xp.astype(found, scores.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -222,8 +231,9 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         classes = options.get("classes", y)
         if classes is None:
             raise ValueError("classes must be passed at the first call to partial_fit.")
+        found = np.unique(host("classes", classes))
         return Labels(
-            check_classes(np.unique(classes), None if known is None else known.classes, self),
+            check_classes(found, None if known is None else known.classes, self),
             loss,
             are_separate,
         )

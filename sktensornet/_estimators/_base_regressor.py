@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .._arrays._namespace import kept_place, namespace
 from .._arrays._typing import FloatArray
 from .._data._reals import Reals
 from .._distributed._by_block import by_block
@@ -53,7 +54,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
             Training data; images flattened in C order. NaN is missing; a
             DataFrame may have columns of categories. The rows of a dask array
             stay in their blocks, which "lbfgs" and "als" take and "auto" gives to
-            "lbfgs".
+            "lbfgs". A torch tensor stays on its device under scikit-learn's
+            ``array_api_dispatch``, with "lbfgs" and "adam".
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets; not negative with ``loss="poisson"``, positive with "gamma".
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -208,13 +210,15 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         check_real("coverage", coverage, 0, 1)
         factor = self._uncertainty("predict_interval").quantiles(coverage)
         predicted, deviation = self._predicted(X), self._deviation(X)
+        place = kept_place("X", X)
+        factor = factor if place is None else place.put(factor)
         width = deviation * (factor[0] if self._targets.is_flat else factor)
-        width = width.astype(predicted.dtype)
-        return np.stack([predicted - width, predicted + width], axis=-1)
+        width = namespace(predicted).astype(width, predicted.dtype)
+        return namespace(predicted).stack([predicted - width, predicted + width], axis=-1)
 
     @by_block
     def _predicted(self, X: ArrayLike) -> FloatArray:
-        scores = self._raw_scores(X)
+        scores = self._raw_scores(X, "predict")
         predicted = self._targets.predictions(scores)
         return predicted[:, 0] if self._targets.is_flat else predicted
 
@@ -225,6 +229,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         with np.errstate(over="ignore"):
             found = self._targets.scale * np.sqrt(variance)
         found = np.minimum(found, np.finfo(self.network_.dtype).max).astype(self.network_.dtype)
+        place = kept_place("X", X)
+        found = found if place is None else place.put(found)
         return found[:, 0] if self._targets.is_flat else found
 
     def _remember(self, plan: Plan) -> None:

@@ -62,6 +62,7 @@ def converted(
     if rank is not None or rank_tol > 0:
         # Else the tensor is the same, and so are they.
         new._set_importances()
+        new._settle(new._place)
     return new
 
 

@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from .._arrays._namespace import Place, detached, host
 from .._arrays._typing import FloatArray
 from .._data._columns import FLOATS, Columns, learn_columns, refuse_masked
 from .._data._multilabels import is_multilabel
@@ -51,12 +52,21 @@ def read_again(estimator: Any, X: Any, y: Any, sample_weight: Any) -> Read:
         ) from error
 
 
-@_quiet
 def read_input(estimator: Any, X: Any, any_length: bool = False) -> FloatArray:
-    """X as a fitted model takes it; `any_length` takes arrays of other lengths of equal cores."""
+    """X as a fitted model takes it, in NumPy; see `read_there`."""
+    return read_there(estimator, X, None, any_length)
+
+
+@_quiet
+def read_there(estimator: Any, X: Any, place: Place | None, any_length: bool = False) -> Any:
+    """X as a fitted model takes it, at a place of another library, or in NumPy.
+
+    `any_length` takes arrays of other lengths of equal cores.
+    """
     check_is_fitted(estimator)
-    X = _gathered(X)
-    checks = _floats(estimator, estimator.network_.dtype)
+    X = host("X", _gathered(X)) if place is None else detached(X)
+    dtype = estimator.network_.dtype
+    checks = _floats(estimator, dtype if place is None else place.dtype(dtype))
     if estimator.columns_.encoder is not None:
         _check_table(X)
     with estimator.columns_.explained(X, learns=False):
@@ -99,6 +109,8 @@ def read_arrays(
     """X, y and weights as arrays; later batches may have levels that are only `declared`."""
     X, y, sample_weight = map(_gathered, (X, y, sample_weight))
     refuse_masked(X=X, y=y, sample_weight=sample_weight)
+    X, y = host("X", X), host("y", y)
+    sample_weight = host("sample_weight", sample_weight)
     if reset:
         _begin(estimator, learn_columns(X, estimator.categorical_features, declared))
     elif estimator.columns_.encoder is not None:
@@ -120,6 +132,7 @@ def read_arrays(
 
 @_quiet
 def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool) -> Read:
+    y, sample_weight = host("y", y), host("sample_weight", sample_weight)
     categorical = estimator.categorical_features
     if not (categorical is None or (isinstance(categorical, str) and categorical == "from_dtype")):
         raise ValueError(

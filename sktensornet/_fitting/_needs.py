@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from .._arrays._namespace import Place
 from ..feature_maps import FeatureMap
 from ..losses import REGRESSION_LOSSES
 from ..networks import TensorNetwork
@@ -54,6 +55,11 @@ SWEEPS = (
         "penalises the Frobenius norm of the weight tensor",
         f"use penalty='frobenius', or {_BY_GRADIENT[4:]}",
     ),
+    Need(
+        "NumPy",
+        "visits the cores one by one in NumPy",
+        "use solver='lbfgs', 'adam' or 'auto', or pass X as an array of NumPy",
+    ),
 )
 """What solvers that sweep need."""
 
@@ -99,6 +105,19 @@ GATHERED_START = (
 )
 """What "linear" and "moments" need beyond."""
 
+_HERE = "or pass X as an array of NumPy"
+
+ELSEWHERE = (
+    Need("product", "needs a multilinear network", f"use product='multiply', {_HERE}"),
+    Need("own cores", "needs a core of its own at each site", f"use shared_cores=False, {_HERE}"),
+    Need(
+        "standard map",
+        "needs a feature map in functions of the array API standard",
+        f"use one of the package other than EmbeddingMap, {_HERE}",
+    ),
+)
+"""What a fit needs of which the arrays are those of another library than NumPy."""
+
 EARLY_STOPPING = (
     Need(
         "single rows",
@@ -117,11 +136,15 @@ SHORT_FIT = (COLUMNS, Need("all rows"), Need("single rows"))
 """What makes a fit with a chosen alpha one of few sweeps."""
 
 
-def what_lacks(parameters: Any, feature_map: FeatureMap, rows_are_at_hand: bool) -> dict[str, str]:
+def what_lacks(
+    parameters: Any, feature_map: FeatureMap, rows_are_at_hand: bool, place: Place | None = None
+) -> dict[str, str]:
     """What a fit with some parameters lacks, of all that is asked for here."""
     lacks = {
         "product": (parameters.product != "multiply", f"product={parameters.product!r}"),
         "own cores": (parameters.shared_cores, "shared_cores=True"),
+        "NumPy": (place is not None, f"an X of {place}"),
+        "standard map": (not feature_map.array_api_support, f"feature_map={feature_map!r}"),
         "fixed map": (feature_map.trainable, f"feature_map={feature_map!r}"),
         "frobenius": (parameters.penalty != "frobenius", f"penalty={parameters.penalty!r}"),
         "shared cores": (not parameters.shared_cores, "shared_cores=False"),

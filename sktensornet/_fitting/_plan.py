@@ -23,6 +23,7 @@ from ._make_model import make_feature_map, make_model
 from ._needs import (
     COLUMNS,
     EARLY_STOPPING,
+    ELSEWHERE,
     GATHERED_START,
     KERNEL,
     NAMED_START,
@@ -278,7 +279,7 @@ def _look(
     chosen = make_feature_map(parameters, columns, n_columns, automatic.column_map, must_be_fixed)
     if reads_sequences and parameters.feature_map == "embedding":
         chosen = EmbeddingMap(n_components="one_hot")
-    lacks = what_lacks(parameters, chosen, samples.are_at_hand)
+    lacks = what_lacks(parameters, chosen, samples.are_at_hand, samples.place)
     _check(parameters, given, lacks)
     return chosen, lacks
 
@@ -317,6 +318,8 @@ def _check(parameters: Any, solver: Solver | None, lacks: Lacks) -> None:
     init = f"init={parameters.init!r}"
     if solver is not None:
         require(f"solver={parameters.solver!r}", needs_of(solver), lacks)
+    if "NumPy" in lacks:
+        require(lacks["NumPy"].removeprefix("an "), ELSEWHERE, lacks)
     if "free start" not in lacks and parameters.init != "identity":
         require(init, NAMED_START, lacks)
     if "free start" not in lacks and parameters.init in GATHERED_INITS:

@@ -50,6 +50,10 @@ def objective(
     """The objective of a solver by gradients; `origin` is the start without noise."""
     options: dict[str, Any] = {"alpha": alpha, "penalty": plan.penalty}
     options |= {"origin": origin, "pool": pool}
+    if samples.place is not None:
+        from .._problems._array_objective import ArrayObjective
+
+        return ArrayObjective(model, plan.targets.loss, *samples, **options, place=samples.place)
     if samples.are_at_hand:
         return Objective(model, plan.targets.loss, *samples, **options)
     from .._distributed._block_objective import BlockObjective

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._arrays._indicators import Indicators
+from .._arrays._namespace import Place, each, namespace, rows_of, widest
 from .._arrays._parallel import ChunkPool, chunks
 from .._arrays._typing import FloatArray, IntArray
 from .._arrays._workspace import Workspace
@@ -24,6 +25,9 @@ _CHUNK_BYTES = 62_000_000
 """Messages of a chunk on one thread, which bounds memory where ranks are large."""
 _MAX_CHUNK = 512
 """Short chunks stay in the second-level cache, long ones save calls; not tuned finer."""
+_DEVICE_BYTES = 4_000_000_000
+"""What a device with memory of its own holds between the two passes: calls on it should be long,
+and 8,192 samples of 64 sites of rank 64 with 8 features need 2 GB. Not tuned."""
 
 
 class Model:
@@ -46,6 +50,8 @@ class Model:
         Whether networks handed out have a leading class axis on every core.
     dtype : dtype
         Type of all per-sample work.
+    place : Place or None
+        Where arrays are that it takes, and gives, if they are of another library than NumPy.
     """
 
     def __init__(
@@ -57,16 +63,20 @@ class Model:
         n_batch: int,
         batched: bool,
         dtype: np.dtype,
+        place: Place | None = None,
     ) -> None:
         self.sites = sites
-        self.feature_map = feature_map
+        self.feature_map = feature_map if place is None else feature_map.moved(place)
+        self.place = place
+        if place is not None:
+            self._columns = place.put(sites.columns.reshape(-1))
         self.tree = tree
         self.message_sizes = message_sizes
         self.batched = batched
         self.dtype = np.dtype(dtype)
-        has_lookups = tree.is_multilinear and not tree.labels
+        has_lookups = tree.is_multilinear and not tree.labels and place is None
         self._indexed = feature_map.indexed_sites if has_lookups else frozenset()
-        self._function = ScoreFunction(tree, message_sizes, n_batch, self._indexed)
+        self._function = ScoreFunction(tree, message_sizes, n_batch, self._indexed, place)
         self.contraction = self._function.contraction
         self.groups = tree.groups
         self.core_shapes = shapes = self.contraction.core_shapes
@@ -75,8 +85,7 @@ class Model:
         self._sums = _Vector([*self._function.gradient_shapes, *of_map])
         self.size, self.gradient_size = self._theta.size, self._sums.size
         per_sample = self.contraction.entries_per_sample + 2 * sites.columns.size
-        rows = _CHUNK_BYTES // (self.dtype.itemsize * per_sample)
-        self.chunk_size = int(min(_MAX_CHUNK, max(16, rows)))
+        self.chunk_size = _chunk_size(self.dtype.itemsize * per_sample, place)
 
     @classmethod
     def from_fitted(cls, sites: Sites, feature_map: FittedMap, network: TensorNetwork) -> Model:
@@ -90,6 +99,17 @@ class Model:
             network.batched,
             network.dtype,
         )
+
+    def moved(self, place: Place) -> Model:
+        """The model where arrays of another library are."""
+        n_batch = self.contraction.n_batch
+        shape = self.tree, self.message_sizes, n_batch, self.batched
+        return Model(self.sites, self.feature_map, *shape, self.dtype, place)
+
+    def _cast(self, array: Any, copy: bool = True) -> Any:
+        """An array in the type of the model."""
+        dtype = self.dtype if self.place is None else self.place.dtype(self.dtype)
+        return namespace(array).astype(array, dtype, copy=copy)
 
     def with_map(self, feature_map: FittedMap) -> Model:
         """The model with another fitted map of the same mode sizes."""
@@ -152,7 +172,8 @@ class Model:
 
         With `into`, cores from an earlier call, the same memory is used again.
         """
-        cores, parameters = self.unpack(theta.astype(self.dtype, copy=False))
+        own = self._cast(theta, copy=False) if self.place is None else self.place.put(theta)
+        cores, parameters = self.unpack(self._cast(own, copy=False))
         return self._function.prepare(cores, into), parameters
 
     def forward(
@@ -160,14 +181,14 @@ class Model:
         cores: PreparedCores,
         parameters: Sequence[FloatArray],
         X: FloatArray,
-        dropout: tuple[float, np.random.Generator] | None = None,
+        dropout: tuple[float, Any] | None = None,
         work: Workspace | None = None,
         wants_tape: bool = True,
     ) -> tuple[FloatArray, Any]:
         """Scores (n_samples, n_outputs) of a chunk in float64, and a tape kept in `work`."""
-        sites = self.sites.extract(X)
+        sites = self._extract(X)
         features, saved = self.feature_map.forward(parameters, sites)
-        if not self._indexed and not isinstance(features, np.ndarray):
+        if self.place is None and not self._indexed and not isinstance(features, np.ndarray):
             features = [np.asarray(own) for own in features]
         masks = None
         if dropout is not None:
@@ -175,8 +196,15 @@ class Model:
             features = self._drop(features, masks)
         work = Workspace() if work is None else work
         raw, tape = self._function.forward(cores, features, work, wants_tape, self._known(sites))
-        scores = raw[0] if raw.shape[0] == 1 else raw[..., 0].T
-        return scores.astype(np.float64), (saved, masks, tape)
+        scores = raw[0, ...] if raw.shape[0] == 1 else raw[..., 0].mT
+        return namespace(scores).astype(scores, widest(scores)), (saved, masks, tape)
+
+    def _extract(self, X: Any) -> Any:
+        """As `Sites.extract`, wherever X is."""
+        if self.place is None:
+            return self.sites.extract(X)
+        taken = rows_of(X.mT, self._columns)
+        return self.place.xp.reshape(taken, (*self.sites.columns.shape, X.shape[0])).mT
 
     def _known(self, sites: FloatArray) -> IntArray | None:
         """With shared cores, the number of sites of each sample before an end that is missing."""
@@ -199,8 +227,9 @@ class Model:
         The sum of it over chunks goes into `gradient`.
         """
         saved, masks, messages = tape
-        gradient = score_gradient.astype(self.dtype)
-        gradient = gradient[None] if self.contraction.n_batch == 1 else gradient.T[..., None]
+        gradient = self._cast(score_gradient)
+        is_joint = self.contraction.n_batch == 1
+        gradient = gradient[None, ...] if is_joint else gradient.mT[..., None]
         trainable = bool(self.feature_map.parameters)
         arrays, by_feature = self._function.backward(messages, gradient, trainable)
         if by_feature is not None:
@@ -217,10 +246,19 @@ class Model:
         arrays = self._sums.arrays(total)
         n_cores = len(self._function.gradient_shapes)
         by_core = self._function.gradients(cores, arrays[:n_cores])
-        return np.concatenate([array.ravel() for array in (*by_core, *arrays[n_cores:])])
+        xp = namespace(total)
+        return xp.concat([xp.reshape(array, (-1,)) for array in (*by_core, *arrays[n_cores:])])
 
-    def _masks(self, features, rate: float, rng: np.random.Generator):
-        """Dropout masks of the local features; the constant is never dropped."""
+    def _masks(self, features, rate: float, rng: Any):
+        """Dropout masks of the local features; the constant is never dropped.
+
+        Elsewhere than in NumPy the samples may be those of several chunks, each with a
+        number of them and a generator: masks are drawn in NumPy, the same everywhere.
+        """
+        if self.place is not None:
+            sizes = list(enumerate(self.feature_map.mode_sizes))
+            parts = [[self._host_mask(k, n, m, rate, own) for k, m in sizes] for n, own in rng]
+            return [self.place.put(np.concatenate(own)) for own in zip(*parts, strict=True)]
         if isinstance(features, np.ndarray):
             return self._mask(features.shape, rate, rng)
         return [
@@ -229,6 +267,13 @@ class Model:
             else self._mask(own.shape, rate, rng)
             for own in features
         ]
+
+    def _host_mask(self, site: int, n: int, m: int, rate: float, rng: Any) -> FloatArray:
+        """That of a site as NumPy draws it, where `Indicators` are dropped as a whole."""
+        if site not in self.feature_map.indexed_sites:
+            return self._mask((n, m), rate, rng)
+        drawn = self._mask((n, 2), rate, rng)
+        return np.concatenate([drawn[:, :1], np.repeat(drawn[:, 1:], m - 1, axis=1)], axis=1)
 
     def _mask(self, shape: tuple[int, ...], rate: float, rng: np.random.Generator) -> FloatArray:
         """Zeros and 1 / (1 - rate) for features (..., n, m), with the samples innermost."""
@@ -250,10 +295,10 @@ class Model:
         if self.feature_map.has_constant:
             if isinstance(arrays, np.ndarray) and isinstance(masks, np.ndarray):
                 return arrays * masks
-            return [_times(array, mask) for array, mask in zip(arrays, masks, strict=True)]
+            return [_times(array, mask) for array, mask in zip(each(arrays), masks, strict=True)]
         dropped = []
-        for array, mask, u in zip(arrays, masks, self.feature_map.constants, strict=True):
-            along = np.outer(array @ u, u / (u @ u))
+        for array, mask, u in zip(each(arrays), masks, self.feature_map.constants, strict=True):
+            along = (array @ u)[:, None] * (u / (u @ u))
             dropped.append(along + mask * (array - along))
         return dropped
 
@@ -289,15 +334,23 @@ class Model:
         """As `scores`, by what `prepared` gave; `work` is used where one chunk holds all rows."""
 
         def chunk_scores(rows: slice) -> FloatArray:
-            block = X[rows].astype(self.dtype, copy=False)
+            block = self._cast(X[rows, ...], copy=False)
             memory = pool.workspace if work is None or len(parts) > 1 else work
             memory.clear()
             scores, _ = self.forward(*prepared, block, work=memory, wants_tape=False)
-            return scores.astype(self.dtype)
+            return self._cast(scores)
 
-        parts = chunks(len(X), self.chunk_size)
-        with ChunkPool(n_threads) as pool:
-            return np.concatenate(list(pool.map(chunk_scores, parts)))
+        parts = chunks(X.shape[0], self.chunk_size)
+        # A library with devices has threads of its own.
+        with ChunkPool(n_threads if self.place is None else 1) as pool:
+            return namespace(X).concat(list(pool.map(chunk_scores, parts)))
+
+
+def _chunk_size(row_bytes: int, place: Place | None) -> int:
+    """How many samples are taken at a time."""
+    if place is None or place.is_host:
+        return int(min(_MAX_CHUNK, max(16, _CHUNK_BYTES // row_bytes)))
+    return max(16, _DEVICE_BYTES // row_bytes)
 
 
 def _times(features: Any, mask: FloatArray) -> Any:
@@ -320,4 +373,5 @@ class _Vector:
     def arrays(self, flat: FloatArray) -> list[FloatArray]:
         """Views of the vector."""
         places = zip(pairwise(self._bounds), self.shapes, strict=True)
-        return [flat[start:stop].reshape(shape) for (start, stop), shape in places]
+        reshape = namespace(flat).reshape
+        return [reshape(flat[start:stop], shape) for (start, stop), shape in places]

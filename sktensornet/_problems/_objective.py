@@ -138,10 +138,6 @@ class Objective:
         n = self.n_samples if rows is None else len(rows)
         cores, parameters = self.model.prepared(theta, self._cores)
         self._cores = cores
-        size = self.model.chunk_size
-        if rows is not None:
-            size = min(size, max(_SMALLEST_CHUNK, -(-n // _CHUNKS_PER_BATCH)))
-        size = even_size(n, size)
 
         def chunk(part: slice) -> tuple[float, FloatArray]:
             where = part if rows is None else rows[part]
@@ -162,10 +158,17 @@ class Objective:
         value = 0.0
         dtype = self.model.dtype if rows is not None else np.float64
         total = np.zeros(self.model.gradient_size, dtype)
-        for part_value, part_gradient in self.pool.map(chunk, chunks(n, size)):
+        for part_value, part_gradient in self.pool.map(chunk, self._chunks(n, rows is None)):
             value += part_value
             total += part_gradient
         return value, self.model.gradient(cores, total)
+
+    def _chunks(self, n: int, are_all: bool) -> list[slice]:
+        """The chunks of all samples, or of a batch."""
+        size = self.model.chunk_size
+        if not are_all:
+            size = min(size, max(_SMALLEST_CHUNK, -(-n // _CHUNKS_PER_BATCH)))
+        return chunks(n, even_size(n, size))
 
     def _add_penalty(self, theta: FloatArray, total: FloatArray) -> float:
         if self.penalty == "start":

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .._arrays._namespace import filled, namespace
 from .._arrays._samples import positive_scale, weighted_moments
 from .._support._checks import check_integer, check_option
 from .._support._optional import WORTH_COMPILING, compiled_module
@@ -18,7 +19,7 @@ def _relu(h):
 
 
 def _relu_adjoint(f, gradient):
-    return gradient * (f > 0)
+    return gradient * namespace(f).astype(f > 0, f.dtype)
 
 
 def _tanh_adjoint(f, gradient):
@@ -74,6 +75,7 @@ class AffineMap(FeatureMap):
 
     allow_nan = True
     trainable = True
+    array_api_support = True
 
     def __init__(self, n_components: int = 16, activation: str = "relu") -> None:
         self.n_components = n_components
@@ -120,6 +122,8 @@ class FittedAffineMap(FittedMap):
 
     def forward(self, parameters, sites):
         matrix, offset = parameters
+        if not isinstance(sites, np.ndarray):
+            return self._forward_there(matrix, offset, sites)
         silent = None
         if np.isnan(sites.min(initial=0)):
             missing = np.isnan(sites)
@@ -149,8 +153,36 @@ class FittedAffineMap(FittedMap):
         np.matmul(whole.T, z.mT, out=features.mT)
         ACTIVATIONS[self.activation][0](features[..., 1:])
 
+    def _forward_there(self, matrix, offset, sites):
+        """The same for arrays of other libraries, without a question to the device."""
+        xp = namespace(sites)
+        missing = xp.isnan(sites)
+        z = standardise(xp.where(missing, self.column_means, sites), self.mean, self.scale)
+        hidden = matrix.mT @ z.mT + offset[:, None]
+        if self.activation == "relu":
+            hidden = xp.clip(hidden, 0.0, None)
+        elif self.activation == "tanh":
+            hidden = xp.tanh(hidden)
+        silent = missing.mT if sites.shape[2] == 1 else None
+        if silent is not None:
+            hidden = xp.where(silent, xp.zeros_like(hidden), hidden)
+        constant = filled(1.0, (hidden.shape[0], 1, hidden.shape[2]), hidden)
+        return xp.concat([constant, hidden], axis=1).mT, (z, hidden, silent)
+
+    def _backward_there(self, z, hidden, silent, gradient):
+        xp = namespace(z)
+        if isinstance(gradient, list | tuple):
+            gradient = xp.stack(gradient)
+        by_hidden = ACTIVATIONS[self.activation][1](hidden, gradient.mT[:, 1:, :])
+        if silent is not None:
+            by_hidden = xp.where(silent, xp.zeros_like(by_hidden), by_hidden)
+        by_matrix = xp.sum(by_hidden @ z, axis=0).mT
+        return [by_matrix, xp.sum(by_hidden, axis=(0, 2))]
+
     def backward(self, parameters, saved, gradient):
         z, features, silent = saved
+        if not isinstance(z, np.ndarray):
+            return self._backward_there(z, features, silent, gradient)
         if not isinstance(gradient, np.ndarray):
             gradient = np.stack(gradient)
         compiled = _compiled_for(z, features, gradient) if silent is None else None

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._arrays._immutable import ReadOnlyArrays
+from .._arrays._namespace import Place, namespace
 from .._arrays._samples import add_each, sum_rows
 from .._arrays._typing import Features, FloatArray, IntArray
 from .._support._checks import check_real
@@ -50,6 +51,9 @@ class FeatureMap(DocumentationLinkMixin, BaseEstimator, ABC):
 
     trainable: bool = False
     """Whether the map has parameters that are trained together with the network."""
+
+    array_api_support: bool = False
+    """Whether the fitted map takes arrays of other libraries, as all but `EmbeddingMap` do."""
 
     sees_sites_alike: bool = False
     """Whether the fit makes no difference between sites."""
@@ -161,6 +165,22 @@ class FittedMap(ReadOnlyArrays, ABC):
             The copy.
         """
         return replace(self, parameters=tuple(parameters))
+
+    def moved(self, place: Place) -> FittedMap:
+        """Return a copy whose floats are arrays of another library.
+
+        Parameters
+        ----------
+        place : Place
+            Where they are to be.
+
+        Returns
+        -------
+        FittedMap
+            The copy.
+        """
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: _moved(value, place) for name, value in own.items()})
 
     def with_scale(self, scale: float) -> FittedMap:
         """Return a copy with another scale of the features, or itself if that is fixed.
@@ -308,6 +328,15 @@ class FittedMap(ReadOnlyArrays, ABC):
         return []
 
 
+def _moved(value: Any, place: Place) -> Any:
+    if isinstance(value, FittedMap):
+        return value.moved(place)
+    if isinstance(value, tuple):
+        return tuple(_moved(one, place) for one in value)
+    is_float = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    return place.put(value) if is_float else value
+
+
 def check_scale(scale: float | str) -> float:
     """The factor of the features; "auto" is 1 where the estimator has not chosen."""
     if isinstance(scale, str) and scale == "auto":
@@ -326,6 +355,10 @@ def standardise(
 
     A missing value becomes 0, the mean, unless it is known that there is none.
     """
+    if not isinstance(sites, np.ndarray):
+        xp = namespace(sites)
+        z = xp.clip((sites - mean) / scale, -LIMIT, LIMIT)
+        return xp.astype(xp.where(xp.isnan(z), xp.zeros_like(z), z), sites.dtype, copy=False)
     with np.errstate(over="ignore"):
         z = np.subtract(sites, mean, out=out)
         z /= scale

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .._arrays._namespace import filled, namespace
 from .._support._checks import check_integer, check_real
 from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
 from ._quantiles import distribution, fences
@@ -53,6 +54,7 @@ class FourierMap(FeatureMap):
     """
 
     allow_nan = True
+    array_api_support = True
 
     def __init__(
         self,
@@ -103,17 +105,17 @@ class FittedFourierMap(FittedMap):
     scale: float
 
     def forward(self, parameters, sites):
-        missing = np.isnan(sites)
+        xp = namespace(sites)
         with np.errstate(over="ignore"):
             u = (sites - self.low[:, None, None]) / self.width[:, None, None]
-        u = np.mod(u, 1.0) if self.periodic else np.clip(u, 0.0, 1.0)
-        orders = np.arange(1, self.n_frequencies + 1)
-        features = np.ones((*sites.shape[:2], self.mode_sizes[0]), dtype=sites.dtype)
+        u = xp.remainder(u, filled(1.0, (), u)) if self.periodic else xp.clip(u, 0.0, 1.0)
+        turn = (2 if self.periodic else 1) * np.pi
+        angles = xp.concat([turn * order * u for order in range(1, self.n_frequencies + 1)], axis=2)
+        waves = xp.cos(angles)
         if self.periodic:
-            features[..., 1::2] = np.cos(2 * np.pi * orders * u)
-            features[..., 2::2] = np.sin(2 * np.pi * orders * u)
-        else:
-            features[..., 1:] = np.cos(np.pi * orders * u)
-        features[..., 1:] *= self.scale * 2**0.5
-        features[..., 1:][missing[..., 0]] = 0
+            pairs = xp.stack([waves, xp.sin(angles)], axis=-1)
+            waves = xp.reshape(pairs, (*u.shape[:2], -1))
+        waves = xp.where(xp.isnan(sites), xp.zeros_like(waves), self.scale * 2**0.5 * waves)
+        features = filled(1.0, (*u.shape[:2], self.mode_sizes[0]), sites)
+        features[..., 1:] = xp.astype(waves, sites.dtype, copy=False)
         return features, None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._arrays._indicators import Indicators
+from .._arrays._namespace import each, namespace
 from .._arrays._samples import sum_rows
 from .._arrays._typing import FloatArray, IntArray
 from ._base import FittedMap
@@ -81,19 +82,20 @@ class FittedMissingMap(FittedMap):
 
     def forward(self, parameters, sites):
         found, saved = self.known.forward(parameters, sites)
-        features = list(found)
-        for k in self.missing_sites:
-            own, unknown = features[k], np.isnan(sites[k])
+        xp, features = namespace(sites), each(found)
+        for k in self.missing_sites.tolist():
+            own, unknown = features[k], xp.isnan(sites[k, ...])
+            scale = float(self.known.scale_at(k))
             if isinstance(own, Indicators):
-                features[k] = own.with_feature(unknown[:, 0], self.known.scale_at(k))
+                features[k] = own.with_feature(unknown[:, 0], scale)
             else:
-                indicator = unknown * sites.dtype.type(self.known.scale_at(k))
-                features[k] = np.concatenate([own, indicator], axis=1)
+                indicator = xp.astype(unknown, sites.dtype) * scale
+                features[k] = xp.concat([own, indicator], axis=1)
         return features, saved
 
     def backward(self, parameters, saved, gradient):
-        gradient = list(gradient)
-        for k in self.missing_sites:
+        gradient = each(gradient)
+        for k in self.missing_sites.tolist():
             if gradient[k] is not None:
                 gradient[k] = gradient[k][:, :-1]
         return self.known.backward(parameters, saved, gradient)

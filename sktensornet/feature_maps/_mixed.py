@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays._namespace import each, rows_of
 from .._arrays._typing import Features, FloatArray, IntArray
 from ._base import FeatureMap, FittedMap
 
@@ -45,6 +46,10 @@ class MixedMap(FeatureMap):
     @property
     def allow_nan(self) -> bool:  # type: ignore[override]
         return all(one.allow_nan for one in self.maps)
+
+    @property
+    def array_api_support(self) -> bool:  # type: ignore[override]
+        return all(one.array_api_support for one in self.maps)
 
     @property
     def trainable(self) -> bool:  # type: ignore[override]
@@ -119,14 +124,15 @@ class FittedMixedMap(FittedMap):
         features: list[FloatArray] = []
         saved = []
         for one, group, own in zip(self.maps, self.groups, self._own(parameters), strict=True):
-            found, kept = one.forward(own, sites[group])
-            features.extend(found)
+            found, kept = one.forward(own, rows_of(sites, group))
+            features.extend(each(found))
             saved.append(kept)
         return [features[k] for k in self.place], saved
 
     def backward(self, parameters, saved, gradient) -> list[FloatArray]:
         derivatives: list[FloatArray] = []
         groups = zip(self.maps, self.groups, self._own(parameters), saved, strict=True)
+        gradient = each(gradient)
         for one, group, own, kept in groups:
             if own:
                 derivatives += one.backward(own, kept, [gradient[k] for k in group])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays._indicators import Indicators
+from .._arrays._namespace import each, filled, namespace
 from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
 from ._single import check_single
 
@@ -54,6 +55,7 @@ class OneHotMap(FeatureMap):
     """
 
     allow_nan = True
+    array_api_support = True
 
     def __init__(self, scale: float | str = "auto", categories: ArrayLike | None = None) -> None:
         self.scale = scale
@@ -98,6 +100,8 @@ class FittedOneHotMap(FittedMap):
         return frozenset(k for k, size in enumerate(self.mode_sizes) if size > WIDEST_DENSE)
 
     def forward(self, parameters, sites):
+        if not isinstance(sites, np.ndarray):
+            return self._forward_there(sites), None
         indexed = self.indexed_sites
         features = []
         for k, (values, categories) in enumerate(zip(sites[..., 0], self.categories, strict=True)):
@@ -109,3 +113,12 @@ class FittedOneHotMap(FittedMap):
             hot = Indicators(codes, known * sites.dtype.type(self.scale), len(categories) + 1)
             features.append(hot if k in indexed else np.asarray(hot))
         return features, None
+
+    def _forward_there(self, sites):
+        """All features of arrays of other libraries."""
+        xp, features = namespace(sites), []
+        constant = filled(1.0, (sites.shape[1], 1), sites)
+        for values, categories in zip(each(sites), self.categories, strict=True):
+            hot = xp.astype(values == categories[None, :], sites.dtype) * self.scale
+            features.append(xp.concat([constant, hot], axis=1))
+        return features

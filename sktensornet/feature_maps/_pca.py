@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .._arrays._namespace import filled, namespace
 from .._arrays._samples import positive_scale, sum_rows, weighted_moments
 from .._arrays._typing import FloatArray
 from .._support._checks import check_integer, check_real
@@ -42,6 +43,7 @@ class PCAMap(FeatureMap):
     """
 
     allow_nan = True
+    array_api_support = True
 
     def __init__(self, n_components: int = 10, scale: float = 0.5) -> None:
         self.n_components = n_components
@@ -98,8 +100,7 @@ class FittedPCAMap(FittedMap):
     def forward(self, parameters, sites):
         z = standardise(sites, self.mean, self.deviation)
         n_sites, n_samples, site_size = z.shape
-        features = np.ones((n_sites, n_samples, self.components.shape[1] + 1), dtype=z.dtype)
-        features[..., 1:] = (z.reshape(-1, site_size) @ self.components).reshape(
-            n_sites, n_samples, -1
-        )
+        features = filled(1.0, (n_sites, n_samples, self.components.shape[1] + 1), z)
+        xp, shape = namespace(z), (n_sites, n_samples, -1)
+        features[..., 1:] = xp.reshape(xp.reshape(z, (-1, site_size)) @ self.components, shape)
         return features, None

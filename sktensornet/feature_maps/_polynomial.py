@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .._arrays._namespace import filled
 from .._support._checks import check_integer
 from ._base import LIMIT, FeatureMap, FittedMap, check_scale, standardise, unit_covectors
 from ._quantiles import robust_moments
@@ -51,6 +52,7 @@ class PolynomialMap(FeatureMap):
     """
 
     allow_nan = True
+    array_api_support = True
 
     def __init__(self, degree: int = 1, scale: float | str = "auto") -> None:
         self.degree = degree
@@ -95,7 +97,7 @@ class FittedPolynomialMap(FittedMap):
         z = standardise(sites, self.mean, self.deviation)
         z *= self.scale
         n_sites, n_samples, site_size = z.shape
-        features = np.ones((n_sites, n_samples, 1 + self.degree * site_size), dtype=z.dtype)
+        features = filled(1.0, (n_sites, n_samples, 1 + self.degree * site_size), z)
         power = z
         for k in range(self.degree):
             features[..., 1 + k : 1 + self.degree * site_size : self.degree] = power

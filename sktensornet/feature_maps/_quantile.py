@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .._arrays._namespace import filled, namespace
 from .._support._checks import check_integer
 from ._base import FeatureMap, FittedMap, check_scale, unit_covectors
 from ._quantiles import apart, distribution, quantiles
@@ -48,6 +49,7 @@ class QuantileMap(FeatureMap):
     """
 
     allow_nan = True
+    array_api_support = True
 
     def __init__(
         self, n_quantiles: int = 100, degree: int = 1, scale: float | str = "auto"
@@ -95,10 +97,27 @@ class FittedQuantileMap(FittedMap):
     scale: float
 
     def forward(self, parameters, sites):
-        values = sites[..., 0]
-        features = np.ones((*values.shape, 1 + self.degree), dtype=sites.dtype)
-        for own, x, knots, heights in zip(features, values, self.knots, self.heights, strict=True):
-            z = self.scale * np.interp(x, knots, heights)
-            z[np.isnan(z)] = 0
-            own[:, 1:] = z[:, None] ** np.arange(1, 1 + self.degree)
+        xp, values = namespace(sites), sites[..., 0]
+        features = filled(1.0, (*values.shape, 1 + self.degree), sites)
+        for k, (knots, heights) in enumerate(zip(self.knots, self.heights, strict=True)):
+            z = self.scale * _interpolated(values[k, :], knots, heights)
+            z = power = xp.where(xp.isnan(z), xp.zeros_like(z), z)
+            for degree in range(1, 1 + self.degree):
+                features[k, :, degree] = xp.astype(power, sites.dtype, copy=False)
+                power = power * z
         return features, None
+
+
+def _interpolated(x, knots, heights):
+    """As `numpy.interp`."""
+    if isinstance(x, np.ndarray):
+        return np.interp(x, knots, heights)
+    xp = namespace(x)
+    x = xp.clip(xp.astype(x, knots.dtype, copy=False), knots[0], knots[-1])
+    if knots.shape[0] == 1:
+        return heights[0] + 0 * x
+    right = xp.clip(xp.searchsorted(knots, x), 1, knots.shape[0] - 1)
+    x0, x1, y0, y1 = (
+        xp.take(array, place, axis=0) for array in (knots, heights) for place in (right - 1, right)
+    )
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.interpolate import BSpline
 
+from .._arrays._namespace import each, filled, namespace
 from .._support._checks import check_boolean, check_integer
 from ._base import FeatureMap, FittedMap, check_scale, standardise, unit_covectors
 from ._quantiles import apart, distribution, fences, quantiles, robust_moments
@@ -54,6 +55,7 @@ class SplineMap(FeatureMap):
     """
 
     allow_nan = True
+    array_api_support = True
 
     def __init__(
         self,
@@ -118,23 +120,41 @@ class FittedSplineMap(FittedMap):
     scale: float
 
     def forward(self, parameters, sites):
-        first = 1 + self.linear
+        xp, first = namespace(sites), 1 + self.linear
         features = []
-        for k, (x, knots, mean) in enumerate(
-            zip(sites[..., 0], self.knots, self.means, strict=True)
-        ):
-            own = np.zeros((len(x), first + len(mean)), dtype=sites.dtype)
-            own[:, 0] = 1
+        for k, (x, knots, mean) in enumerate(zip(each(sites), self.knots, self.means, strict=True)):
+            own = filled(1.0, (x.shape[0], first + mean.shape[0]), sites)
             if self.linear:
-                own[:, 1] = self.scale * standardise(x, self.centre[k], self.deviation[k])
-            if len(mean):
-                own[:, first:] = self.scale * (_basis(x, knots, self.degree) - mean)
-                own[np.isnan(x), first:] = 0
+                own[:, 1:2] = self.scale * standardise(x, self.centre[k], self.deviation[k])
+            if mean.shape[0]:
+                splines = self.scale * (_basis(x[:, 0], knots, self.degree) - mean)
+                splines = xp.where(xp.isnan(x), xp.zeros_like(splines), splines)
+                own[:, first:] = xp.astype(splines, sites.dtype, copy=False)
             features.append(own)
         return features, None
 
 
 def _basis(values, knots, degree):
     """All B-splines at values limited to the range of the knots."""
-    inside = np.clip(values.astype(np.float64), knots[0], knots[-1])
-    return BSpline.construct_fast(knots, np.eye(len(knots) - degree - 1), degree)(inside)
+    xp = namespace(values)
+    inside = xp.clip(xp.astype(values, knots.dtype), knots[0], knots[-1])
+    if isinstance(values, np.ndarray):
+        return BSpline.construct_fast(knots, np.eye(len(knots) - degree - 1), degree)(inside)
+    return _recursion(xp, inside[:, None], knots, degree)
+
+
+def _recursion(xp, x, t, degree):
+    """The same by the recursion of Cox and de Boor, for values (n, 1) and knots with equal ends.
+
+    Splines over no interval are zero. The last interval has both its ends.
+    """
+    found = (t[:-1] <= x) & (x < t[1:])
+    last = t.shape[0] - degree - 2
+    found[:, last] = found[:, last] | (x[:, 0] >= t[-1])
+    splines = xp.astype(found, t.dtype)
+    for k in range(1, degree + 1):
+        width = t[k:] - t[:-k]
+        share = xp.where(width > 0, 1 / xp.where(width > 0, width, xp.ones_like(width)), 0 * width)
+        rising = (x - t[: -k - 1]) * share[:-1] * splines[:, :-1]
+        splines = rising + (t[k + 1 :] - x) * share[1:] * splines[:, 1:]
+    return splines

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from .._arrays._namespace import namespace
 from .._arrays._samples import weighted_moments, weighted_range
 from .._support._checks import check_real
 from ._base import FeatureMap, FittedMap, least_squares_covectors, mean_features
@@ -44,6 +45,7 @@ class TrigonometricMap(FeatureMap):
     """
 
     allow_nan = True
+    array_api_support = True
 
     def __init__(self, scale: float = 0.5) -> None:
         self.scale = scale
@@ -85,16 +87,14 @@ class FittedTrigonometricMap(FittedMap):
     scale: float
 
     def forward(self, parameters, sites):
-        missing = np.isnan(sites)
-        some = missing.any()
-        if some:
-            sites = np.where(missing, self.fill, sites)
+        xp = namespace(sites)
+        missing = xp.isnan(sites)
+        sites = xp.where(missing, self.fill, sites)
         with np.errstate(over="ignore"):
             z = (sites - self.low) / self.width
-        angle = np.clip(z, 0.0, 1.0) * (self.scale * float(np.pi))
-        pairs = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-        features = pairs.reshape(*angle.shape[:2], -1)
-        if some and self.means:
-            for site, mean, where in zip(features, self.means, missing[..., 0], strict=True):
-                site[where] = mean
+        angle = xp.clip(z, 0.0, 1.0) * (self.scale * float(np.pi))
+        pairs = xp.stack([xp.cos(angle), xp.sin(angle)], axis=-1)
+        features = xp.reshape(pairs, (*angle.shape[:2], -1))
+        if self.means:
+            features = xp.where(missing, xp.stack(self.means)[:, None, :], features)
         return features, None

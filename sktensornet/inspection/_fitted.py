@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._arrays._typing import FloatArray
+from .._estimators._array_place import in_numpy
 from .._estimators._base import BaseTensorNetwork
 from .._estimators._reading import read_input
 from .._fitting._feature_moments import FeatureMoments
@@ -42,7 +43,7 @@ def unwrapped(estimator: Any) -> tuple[Any, list[Any]]:
                 "else pass the one inside, and X as that one takes it."
             )
     check_is_fitted(inner)
-    return inner, before
+    return in_numpy(inner), before
 
 
 def transformed(before: list[Any], X: Any) -> Any:

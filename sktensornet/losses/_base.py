@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import r2_score
 
+from .._arrays._namespace import device_of, namespace
 from .._arrays._typing import FloatArray, IntArray
 
 
@@ -268,11 +269,20 @@ class RegressionLoss(Loss):
 
 def signs(scores: FloatArray, y: IntArray) -> FloatArray:
     """Targets of +1 and -1, one column per score."""
-    if scores.shape[1] == 1:
-        return 2.0 * y[:, None] - 1.0
-    target = np.full(scores.shape, -1.0)
-    target[np.arange(len(y)), y] = 1.0
-    return target
+    xp = namespace(y)
+    return 2.0 * xp.astype(chosen(scores, y), _wide(scores)) - 1.0
+
+
+def chosen(scores: FloatArray, y: IntArray) -> np.ndarray:
+    """Which scores are those of the classes of the samples."""
+    xp = namespace(y)
+    first = int(scores.shape[1] == 1)
+    classes = xp.arange(first, first + scores.shape[1], dtype=y.dtype, device=device_of(y))
+    return y[:, None] == classes[None, :]
+
+
+def _wide(scores: FloatArray) -> Any:
+    return np.float64 if isinstance(scores, np.ndarray) else scores.dtype
 
 
 def one_vs_rest_frequency(frequency: FloatArray) -> FloatArray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._base import ClassificationLoss, signs
+from .._arrays._namespace import namespace
+from ._base import ClassificationLoss, chosen, signs
 
 
 class LogLoss(ClassificationLoss):
@@ -27,19 +28,19 @@ class LogLoss(ClassificationLoss):
     shift_free = True
 
     def value_and_gradient(self, scores, y):
+        xp = namespace(scores)
         if scores.shape[1] == 1:
             sign = signs(scores, y)
             margin = sign * scores
-            tail = np.exp(-np.abs(margin))
-            value = np.log1p(tail) - np.minimum(margin, 0)
-            return value[:, 0], -sign * np.where(margin > 0, tail, 1.0) / (1 + tail)
-        rows = np.arange(len(y))
-        shifted = scores - scores.max(axis=1, keepdims=True)
-        gradient = np.exp(shifted)
-        total = gradient.sum(axis=1)
-        gradient /= total[:, None]
-        gradient[rows, y] -= 1
-        return np.log(total) - shifted[rows, y], gradient
+            tail = xp.exp(-xp.abs(margin))
+            value = xp.log1p(tail) - xp.clip(margin, None, 0.0)
+            share = xp.where(margin > 0, tail, xp.ones_like(tail)) / (1 + tail)
+            return value[:, 0], -sign * share
+        shifted = scores - xp.max(scores, axis=1, keepdims=True)
+        powers = xp.exp(shifted)
+        total = xp.sum(powers, axis=1)
+        hot = xp.astype(chosen(scores, y), scores.dtype)
+        return xp.log(total) - xp.sum(hot * shifted, axis=1), powers / total[:, None] - hot
 
     def curvature(self, scores, y, direction):
         if scores.shape[1] == 1:
@@ -66,7 +67,9 @@ class LogLoss(ClassificationLoss):
         return np.log(safe) - np.log(safe).mean()
 
     def log_probabilities(self, scores):
+        xp = namespace(scores)
         if scores.shape[1] == 1:
-            return -np.logaddexp(0, np.hstack([scores, -scores]))
-        shifted = scores - scores.max(axis=1, keepdims=True)
-        return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+            both = xp.concat([scores, -scores], axis=1)
+            return -xp.logaddexp(xp.zeros_like(both), both)
+        shifted = scores - xp.max(scores, axis=1, keepdims=True)
+        return shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))

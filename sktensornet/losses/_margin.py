@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from .._arrays._namespace import namespace
 from ._base import ClassificationLoss, one_vs_rest_frequency, signs
 
 
@@ -25,7 +24,7 @@ class SquaredError(ClassificationLoss):
 
     def value_and_gradient(self, scores, y):
         residual = scores - signs(scores, y)
-        return 0.5 * (residual * residual).sum(axis=1), residual
+        return 0.5 * namespace(scores).sum(residual * residual, axis=1), residual
 
     def curvature(self, scores, y, direction):
         return (direction * direction).sum(axis=1)
@@ -54,8 +53,9 @@ class SquaredHinge(ClassificationLoss):
 
     def value_and_gradient(self, scores, y):
         target = signs(scores, y)
-        slack = np.maximum(0.0, 1.0 - target * scores)
-        return (slack * slack).sum(axis=1), -2.0 * target * slack
+        xp = namespace(scores)
+        slack = xp.clip(1.0 - target * scores, 0.0, None)
+        return xp.sum(slack * slack, axis=1), -2.0 * target * slack
 
     def curvature(self, scores, y, direction):
         inside = signs(scores, y) * scores < 1.0

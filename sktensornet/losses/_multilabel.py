@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._arrays._namespace import namespace
 from ._base import ClassificationLoss
 
 
@@ -34,8 +35,10 @@ class EachLabel(ClassificationLoss):
         self.is_quadratic = loss.is_quadratic
 
     def value_and_gradient(self, scores, y):
-        value, gradient = self.loss.value_and_gradient(scores.reshape(-1, 1), _flat(y))
-        return value.reshape(scores.shape).sum(axis=1), gradient.reshape(scores.shape)
+        xp = namespace(scores)
+        value, gradient = self.loss.value_and_gradient(xp.reshape(scores, (-1, 1)), _flat(y))
+        total = xp.sum(xp.reshape(value, scores.shape), axis=1)
+        return total, xp.reshape(gradient, scores.shape)
 
     def curvature(self, scores, y, direction):
         found = self.loss.curvature(scores.reshape(-1, 1), _flat(y), direction.reshape(-1, 1))
@@ -57,9 +60,11 @@ class EachLabel(ClassificationLoss):
 
     def log_probabilities(self, scores):
         # Of each label that a sample has it, (n_samples, n_labels).
-        both = self.loss.log_probabilities(scores.reshape(-1, 1))
-        return both[:, 1].reshape(scores.shape)
+        reshape = namespace(scores).reshape
+        both = self.loss.log_probabilities(reshape(scores, (-1, 1)))
+        return reshape(both[:, 1], scores.shape)
 
 
 def _flat(y):
-    return y.reshape(-1).astype(np.int64)
+    xp = namespace(y)
+    return xp.astype(xp.reshape(y, (-1,)), xp.int64)

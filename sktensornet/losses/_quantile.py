@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.metrics import d2_pinball_score
 
+from .._arrays._namespace import namespace
 from .._arrays._typing import FloatArray
 from .._support._checks import check_real
 from ._base import RegressionLoss
@@ -63,11 +64,12 @@ class Quantile(RegressionLoss):
 
     def value_and_gradient(self, scores, y):
         residual = scores - y
-        inside = np.clip(residual / WIDTH, -1.0, 1.0)
+        xp = namespace(scores)
+        inside = xp.clip(residual / WIDTH, -1.0, 1.0)
         value = self._height * inside * (residual - 0.5 * WIDTH * inside) + self._tilt * residual
         # The least value, which is not at zero where the parabola is tilted, is zero.
         value += 0.5 * WIDTH * self._tilt**2 / self._height
-        return value.sum(axis=1), self._height * inside + self._tilt
+        return xp.sum(value, axis=1), self._height * inside + self._tilt
 
     def curvature(self, scores, y, direction):
         return (self._bends(scores, y) * direction * direction).sum(axis=1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import xlogy
 
+from .._arrays._namespace import namespace
 from .._support._checks import check_real
 from ._base import RegressionLoss
 
@@ -28,7 +28,7 @@ class SquaredDistance(RegressionLoss):
 
     def value_and_gradient(self, scores, y):
         residual = scores - y
-        return 0.5 * (residual * residual).sum(axis=1), residual
+        return 0.5 * namespace(scores).sum(residual * residual, axis=1), residual
 
     def curvature(self, scores, y, direction):
         return (direction * direction).sum(axis=1)
@@ -69,8 +69,9 @@ class Huber(RegressionLoss):
 
     def value_and_gradient(self, scores, y):
         residual = scores - y
-        gradient = np.clip(residual, -self.epsilon, self.epsilon)
-        return (gradient * (residual - 0.5 * gradient)).sum(axis=1), gradient
+        xp = namespace(scores)
+        gradient = xp.clip(residual, -self.epsilon, self.epsilon)
+        return xp.sum(gradient * (residual - 0.5 * gradient), axis=1), gradient
 
     def curvature(self, scores, y, direction):
         # Reweighting: the parabola that touches at s and -s lies above everywhere.
@@ -95,7 +96,7 @@ class _LogLink(RegressionLoss):
 
     def predictions(self, scores):
         with np.errstate(over="ignore"):
-            return np.exp(scores)
+            return namespace(scores).exp(scores)
 
 
 class Poisson(_LogLink):
@@ -120,9 +121,10 @@ class Poisson(_LogLink):
     name = "poisson"
 
     def value_and_gradient(self, scores, y):
+        xp = namespace(scores)
         with np.errstate(over="ignore"):
-            mean = np.exp(scores)
-            return (mean - y * scores + xlogy(y, y) - y).sum(axis=1), mean - y
+            mean = xp.exp(scores)
+            return xp.sum(mean - y * scores + _xlogx(y, xp) - y, axis=1), mean - y
 
     def curvature(self, scores, y, direction):
         with np.errstate(over="ignore"):
@@ -154,9 +156,10 @@ class Gamma(_LogLink):
     takes_zero = False
 
     def value_and_gradient(self, scores, y):
+        xp = namespace(scores)
         with np.errstate(over="ignore"):
-            ratio = y * np.exp(-scores)
-        return (ratio + scores - np.log(y) - 1.0).sum(axis=1), 1.0 - ratio
+            ratio = y * xp.exp(-scores)
+        return xp.sum(ratio + scores - xp.log(y) - 1.0, axis=1), 1.0 - ratio
 
     def curvature(self, scores, y, direction):
         with np.errstate(over="ignore"):
@@ -164,3 +167,8 @@ class Gamma(_LogLink):
 
     def linear_targets(self, y, n_scores):
         return np.log(y)
+
+
+def _xlogx(x, xp):
+    """Numbers times their logarithms, and 0 for 0."""
+    return x * xp.log(xp.where(x > 0, x, xp.ones_like(x)))

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from .._data._multilabels import Multilabels
+from .._estimators._array_place import in_numpy
 from .._estimators._classifiers import CPClassifier, HTClassifier, TTClassifier
 from .._estimators._regressors import CPRegressor, HTRegressor, TTRegressor
 from .._support._optional import require
@@ -77,7 +78,7 @@ def _set_shapes(operator: Any) -> None:
 
     (data,) = operator.inputs
     floats = _float_type(data)
-    estimator, n_samples = operator.raw_operator, data.get_first_dimension()
+    estimator, n_samples = in_numpy(operator.raw_operator), data.get_first_dimension()
     if is_classifier(estimator):
         is_text = estimator.classes_.dtype.kind in "OU"
         labels = StringTensorType if is_text else Int64TensorType

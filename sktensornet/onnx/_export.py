@@ -9,6 +9,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from .._data._multilabels import Multilabels
+from .._estimators._array_place import in_numpy
 from .._estimators._base import BaseTensorNetwork
 from .._support._checks import check_option
 from ._contraction import add_scores
@@ -103,6 +104,7 @@ def write(estimator: Any, dtype: str, raw_scores: bool = False) -> Any:
             "out of a pipeline or a search first."
         )
     check_is_fitted(estimator)
+    estimator = in_numpy(estimator)
     check_option("dtype", dtype, ("float32", "float64"))
     network = estimator.network_
     if estimator.columns_.encoder is not None:

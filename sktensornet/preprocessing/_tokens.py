@@ -174,7 +174,7 @@ class TokenEncoder(
 
         Returns
         -------
-        ndarray of int, shape (n_documents, length_)
+        ndarray of int, shape (n_documents, length)
             The ids, 0 for unknown tokens, and -1 behind the end. A document without
             tokens is one unknown token.
         """

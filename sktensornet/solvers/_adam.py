@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from .._arrays._namespace import namespace, to_numpy
 from .._arrays._typing import FloatArray
 from .._support._checks import check_integer, check_option, check_real
 from .._support._warn import warn_user
@@ -28,7 +31,11 @@ class _Moments:
     scratch: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.scratch = np.empty_like(self.first)
+        self.scratch = namespace(self.first).zeros_like(self.first)
+
+    def moved(self, move: Callable[[Any], Any]) -> _Moments:
+        """Of arrays elsewhere."""
+        return _Moments(move(self.first), move(self.second), self.step)
 
 
 class Adam(Solver):
@@ -114,25 +121,24 @@ class Adam(Solver):
     def minimize(
         self, problem, start, *, max_iter, tol, patience, random_state, monitor, state=None
     ):
-        theta = start.astype(problem.dtype)
-        moments = deepcopy(state) or _Moments(np.zeros_like(theta), np.zeros_like(theta))
+        theta, moments = _begin(problem, start, deepcopy(state))
         n_batches = len(self._batches(problem.n_samples))
 
         def reached() -> Outcome:
-            return Outcome(theta.astype(np.float64), converged=True, state=deepcopy(moments))
+            state = deepcopy(moments).moved(to_numpy)
+            return Outcome(_point(theta), converged=True, state=state)
 
         offer(monitor, reached)
         for _ in range(moments.step // n_batches, max_iter):
             value = self._epoch(problem, theta, moments, random_state, max_iter * n_batches)
-            if monitor(theta, value):
+            if monitor(to_numpy(theta), value):
                 break
-        return Outcome(theta.astype(np.float64), converged=True)
+        return Outcome(_point(theta), converged=True)
 
     def advance(self, problem, start, state, random_state) -> tuple[Outcome, float]:
-        theta = start.astype(problem.dtype)
-        moments = state or _Moments(np.zeros_like(theta), np.zeros_like(theta))
+        theta, moments = _begin(problem, start, state)
         value = self._epoch(problem, theta, moments, random_state, None)
-        return Outcome(theta.astype(np.float64), converged=True, state=moments), value
+        return Outcome(_point(theta), converged=True, state=moments.moved(to_numpy)), value
 
     def _batches(self, n: int) -> list[slice]:
         size = min(128, -(-n // 8)) if self.batch_size == "auto" else int(self.batch_size)
@@ -150,7 +156,7 @@ class Adam(Solver):
     def _epoch(self, problem, theta, moments, random_state, n_steps) -> float:
         order = random_state.permutation(problem.n_samples)
         seed = int(random_state.randint(2**31))
-        origin = problem.origin.astype(theta.dtype) if self.weight_decay else None
+        origin = _vector(problem, problem.origin) if self.weight_decay else None
         total, taken = 0.0, 0
         with np.errstate(over="ignore", invalid="ignore"):
             for part in self._batches(problem.n_samples):
@@ -160,7 +166,7 @@ class Adam(Solver):
                 )
                 rate = self._rate(moments.step, n_steps)
                 moments.step += 1
-                if np.isfinite(value) and np.isfinite(gradient @ gradient):
+                if np.isfinite(value) and np.isfinite(float(gradient @ gradient)):
                     self._step(theta, gradient, moments, rate, origin)
                     total += value * len(rows)
                     taken += len(rows)
@@ -177,6 +183,9 @@ class Adam(Solver):
         return total / taken
 
     def _step(self, theta, gradient, moments, rate, origin) -> None:
+        if not isinstance(theta, np.ndarray):
+            self._step_there(theta, gradient, moments, rate, origin)
+            return
         scratch = moments.scratch
         if origin is not None:
             np.subtract(theta, origin, out=scratch)
@@ -195,3 +204,35 @@ class Adam(Solver):
         np.divide(moments.first, scratch, out=scratch)
         scratch *= rate * correction / (1.0 - self.beta_1**moments.step)
         theta -= scratch
+
+    def _step_there(self, theta, gradient, moments, rate, origin) -> None:
+        """The same for arrays of other libraries, without what only NumPy's functions can."""
+        if origin is not None:
+            theta -= (theta - origin) * (rate * self.weight_decay)
+        moments.first *= self.beta_1
+        moments.first += (1.0 - self.beta_1) * gradient
+        moments.second *= self.beta_2
+        moments.second += (1.0 - self.beta_2) * (gradient * gradient)
+        correction = (1.0 - self.beta_2**moments.step) ** 0.5
+        size = namespace(theta).sqrt(moments.second) + self.epsilon * correction
+        theta -= moments.first / size * (rate * correction / (1.0 - self.beta_1**moments.step))
+
+
+def _vector(problem: Any, point: FloatArray) -> Any:
+    """A point where, and in the type in which, the objective is computed."""
+    put = getattr(problem, "put", None)
+    return point.astype(problem.dtype) if put is None else put(point)
+
+
+def _point(theta: Any) -> FloatArray:
+    """The inverse."""
+    return to_numpy(theta).astype(np.float64)
+
+
+def _begin(problem: Any, start: FloatArray, state: _Moments | None) -> tuple[Any, _Moments]:
+    theta = _vector(problem, start)
+    if state is None:
+        zeros_like = namespace(theta).zeros_like
+        return theta, _Moments(zeros_like(theta), zeros_like(theta))
+    put = getattr(problem, "put", None)
+    return theta, state if put is None else state.moved(put)

@@ -80,6 +80,15 @@ def test_the_gallery_shows_each_example_once():
     assert sorted(re.findall(r"auto_examples/(\w+)", page)) == names
 
 
+def test_the_guide_shows_each_page():
+    folder = ROOT / "docs" / "guide"
+    index = (folder / "index.md").read_text()
+    names = sorted(page.stem for page in folder.glob("*.md") if page.stem != "index")
+    assert sorted(re.findall(r"^:link: (\w+)$", index, re.M)) == names
+    assert sorted(index.rpartition(":hidden:")[2].strip("`\n ").split()) == names
+    assert index.count(":img-bottom:") + index.count(".. plot::") == len(names)
+
+
 def test_what_the_docs_extra_lacks_is_not_shown():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     brought = {re.split(r"[\[>]", line)[0] for line in extras["optional-dependencies"]["docs"]}
@@ -103,6 +112,14 @@ class TestInventories:
                     assert pydoc.locate(
                         name if "." in name else f"builtins.{name}"
                     ) is not None or (name == "None"), name
+
+    def test_have_all_that_pages_name(self):
+        role = r"\{(?:class|func|mod|exc)\}`(?:[^`]*<)?((?:sklearn|numpy|pandas|tensorly)\.[\w.]+)"
+        pages = [page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts]
+        named = {name for page in pages for name in re.findall(role, page.read_text())}
+        places = [entry["objects"].values() for entry in inventories.data().values()]
+        assert len(named) >= 3
+        assert named <= {name for lists in places for names in lists for name in names}
 
     def test_are_in_the_format_of_sphinx(self, tmp_path):
         mapping = inventories.write(tmp_path)

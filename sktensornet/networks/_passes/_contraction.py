@@ -11,11 +11,13 @@ from itertools import accumulate
 
 import numpy as np
 
+from ..._arrays._namespace import Place, namespace
 from ..._arrays._typing import Features, FloatArray
 from ..._arrays._workspace import Workspace
 from ..._support._optional import can_compile
 from .._cores import core_shapes
 from .._tree import Tree
+from ._array_pass import ArrayPass
 from ._lookup import LookupRule
 from ._merging import merges
 from ._pass import Pass, Prepared
@@ -59,6 +61,8 @@ class Contraction:
     indexed : collection of int, default=()
         Sites whose features are `Indicators`. Beside them no sites are merged; it
         takes the product "multiply".
+    place : Place or None
+        Where arrays are, of another library than NumPy, which takes no indicators.
 
     Attributes
     ----------
@@ -92,6 +96,7 @@ class Contraction:
         n_batch: int = 1,
         merges_sites: bool = False,
         indexed: Collection[int] = (),
+        place: Place | None = None,
     ) -> None:
         self.tree = tree
         self.message_sizes = message_sizes
@@ -106,7 +111,7 @@ class Contraction:
         for merge in self._merges:
             self._tree, self._sizes = merge.tree, merge.message_sizes
         self.gradient_shapes = core_shapes(self._tree, self._sizes, n_batch)
-        self._product = PRODUCTS[tree.product]
+        self._product, self._place = PRODUCTS[tree.product], place
         self._compiles = self._product is None and (
             not tree.multiplied or max(message_sizes) <= _WIDEST_COMPILED_SUM
         )
@@ -146,7 +151,8 @@ class Contraction:
 
     def _core_rule(self, sizes: tuple[int, ...], out: int) -> CoreRule | JoinRule:
         if self._product is None:
-            return core_rule(sizes, out, self._compiles and can_compile())
+            fused = self._place is not None or (self._compiles and can_compile())
+            return core_rule(sizes, out, fused)
         return JoinRule(sizes, out)
 
     def _product_rule(self, n_factors: int, out: int) -> MultiplyRule | JoinAllRule:
@@ -201,7 +207,7 @@ class Contraction:
         features: Features,
         work: Workspace | None = None,
         wants_tape: bool = True,
-    ) -> tuple[FloatArray, Pass]:
+    ) -> tuple[FloatArray, Pass | ArrayPass]:
         """Scores of n samples.
 
         Parameters
@@ -226,13 +232,17 @@ class Contraction:
         """
         work = Workspace() if work is None else work
         prepared = cores if isinstance(cores, Prepared) else self.prepare(cores)
-        n = len(features[0])
-        tape = work.kept(
-            (id(prepared), n, wants_tape),
-            lambda: Pass(
-                self.plan(wants_tape), prepared, n, work.block, self._product, self._compiles
-            ),
-        )
+        n = features.shape[-2] if hasattr(features, "shape") else features[0].shape[0]
+
+        def make() -> Pass | ArrayPass:
+            plan = self.plan(wants_tape)
+            if self._place is not None:
+                return ArrayPass(plan, prepared, n, self._place)
+            return Pass(plan, prepared, n, work.block, self._product, self._compiles)
+
+        tape = work.kept((id(prepared), n, wants_tape), make)
+        if isinstance(tape, ArrayPass):
+            return tape.forward(features, self.mode_sizes), tape
         if self._lookups:
             tape.looked_up = [(site, features[site]) for site in self._lookups]
             features = [
@@ -245,7 +255,7 @@ class Contraction:
 
     def backward(
         self,
-        tape: Pass,
+        tape: Pass | ArrayPass,
         score_gradient: FloatArray,
         wants_features: bool,
         wants_cores: bool = True,
@@ -280,6 +290,7 @@ class Contraction:
         by_site = _by_site(rows, self._planned_modes)
         if not self._lookups:
             return by_core, by_site
+        assert isinstance(tape, Pass)
         each: list = list(by_site)
         for site, features in tape.looked_up:
             position, rule = self._lookups[site]
@@ -312,5 +323,5 @@ class Contraction:
 def _by_site(rows: FloatArray, mode_sizes: Sequence[int]) -> Features:
     """Rows (all m_k in turn, n) as one array (n, m_k) for each site."""
     if len(set(mode_sizes)) == 1:
-        return rows.reshape(len(mode_sizes), mode_sizes[0], -1).mT
-    return [rows[end - size : end].T for size, end in zip(mode_sizes, accumulate(mode_sizes))]
+        return namespace(rows).reshape(rows, (len(mode_sizes), mode_sizes[0], -1)).mT
+    return [rows[end - size : end, :].mT for size, end in zip(mode_sizes, accumulate(mode_sizes))]

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
+from ..._arrays._namespace import namespace
 from ..._arrays._typing import FloatArray
 from .._cores import core_shapes
 from .._tree import OUT, Node, Tree
@@ -20,6 +19,8 @@ from ._steps import Builder, Kind, View
 
 _PASS = 17
 """What a number written or read sample by sample costs, in flops of a matrix product."""
+
+_SWAPPED = (0, 2, 1, 3)
 
 _STEP = 4_000
 """What one step costs beyond that, in flops for each sample of a chunk."""
@@ -82,32 +83,39 @@ class Merge:
         new = {position: cores[position] for position in self.kept}
         for lower, upper in self.cores:
             left, right = self._factors(cores, lower, upper)
-            new[upper] = np.matmul(left, right)
-        return [new[k].reshape(shape) for k, shape in zip(self.kept, self.shapes, strict=True)]
+            new[upper] = left @ right
+        xp = namespace(new[self.kept[0]])
+        return [xp.reshape(new[k], shape) for k, shape in zip(self.kept, self.shapes, strict=True)]
 
     def gradients(
         self, cores: Sequence[FloatArray], by_merged: Sequence[FloatArray]
     ) -> list[FloatArray]:
         """Derivatives by the cores before, given those by the new ones."""
-        found = dict(zip(self.kept, by_merged, strict=True))
+        xp, found = namespace(cores[0]), dict(zip(self.kept, by_merged, strict=True))
         for lower, upper in self.cores:
-            left, right = self._factors(cores, lower, upper)
-            whole = found[upper].reshape(len(left), left.shape[1], right.shape[2])
+            factors = self._factors(cores, lower, upper)
+            # Sums over all samples may be more precise than the cores.
+            left, right = (xp.astype(one, found[upper].dtype, copy=False) for one in factors)
+            whole = xp.reshape(found[upper], (left.shape[0], left.shape[1], right.shape[2]))
             for position, part in ((lower, whole @ right.mT), (upper, left.mT @ whole)):
                 shape = cores[position].shape
                 if position in self.site_first:
-                    part = part.reshape(shape[0], shape[2], shape[1], shape[3]).swapaxes(1, 2)
-                found[position] = part.reshape(shape)
+                    swapped = tuple(shape[axis] for axis in _SWAPPED)
+                    part = xp.permute_dims(xp.reshape(part, swapped), _SWAPPED)
+                found[position] = xp.reshape(part, shape)
         return [found[position] for position in range(len(cores))]
 
     def _factors(
         self, cores: Sequence[FloatArray], lower: int, upper: int
     ) -> tuple[FloatArray, FloatArray]:
         """Cores as (b, below and site, bond) and (b, bond, site and out)."""
+        xp = namespace(cores[lower])
         a, b = (
-            cores[k].swapaxes(1, 2) if k in self.site_first else cores[k] for k in (lower, upper)
+            xp.permute_dims(cores[k], _SWAPPED) if k in self.site_first else cores[k]
+            for k in (lower, upper)
         )
-        return a.reshape(len(a), -1, a.shape[-1]), b.reshape(len(b), a.shape[-1], -1)
+        bond = a.shape[-1]
+        return xp.reshape(a, (a.shape[0], -1, bond)), xp.reshape(b, (b.shape[0], bond, -1))
 
     def up(self, build: Builder, sites: Sequence[View]) -> list[View]:
         """Append what makes the features of the new sites; where they and the others are."""
@@ -195,6 +203,8 @@ def _merge(tree: Tree, message_sizes: tuple[int, ...], n_batch: int) -> Merge | 
             taken |= {lower, index}
     if 4 * len(pairs) < tree.n_sites:
         return None
+    # As the sites lie in memory, so that the steps from one to the next are positive.
+    pairs.sort(key=lambda pair: _site(tree, pair[0]))
     return _rewritten(tree, message_sizes, n_batch, pairs, modes)
 
 

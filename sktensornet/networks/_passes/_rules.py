@@ -16,6 +16,7 @@ from itertools import combinations
 
 import numpy as np
 
+from ..._arrays._namespace import contiguous, namespace
 from ..._arrays._typing import FloatArray
 from ._steps import LEAVES_BETWEEN_CHECKS, Builder, Kind, View
 
@@ -60,7 +61,8 @@ class Split:
 
     def matrix(self, core: FloatArray) -> FloatArray:
         """The core as (b, rest and out, first)."""
-        return core.transpose(self._axes).reshape(len(core), *self.shape)
+        xp = namespace(core)
+        return xp.reshape(xp.permute_dims(core, self._axes), (core.shape[0], *self.shape))
 
     def core(self, matrix: View) -> View:
         """The inverse of `matrix`."""
@@ -127,8 +129,8 @@ class CoreRule:
 
     def matrices(self, core: FloatArray) -> tuple[FloatArray, ...]:
         """Copies of a core (b, children..., out) as the two passes use it, each contiguous."""
-        up = np.array(self._up.matrix(core), order="C")
-        return (up,) if self._one_matrix else (up, np.array(self._down.matrix(core).mT, order="C"))
+        up = contiguous(self._up.matrix(core))
+        return (up,) if self._one_matrix else (up, contiguous(self._down.matrix(core).mT))
 
     def refresh(self, matrices: tuple[FloatArray, ...], core: FloatArray) -> None:
         """Write another core into what `matrices` gave."""

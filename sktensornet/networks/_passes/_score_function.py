@@ -7,14 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..._arrays._namespace import Place
 from ..._arrays._typing import Features, FloatArray, IntArray
 from ..._arrays._workspace import Workspace
 from .._cores import tied
 from .._tree import Tree
+from ._array_pass import ArrayPass
 from ._contraction import Contraction
 from ._pass import Pass, Prepared
 
-Tapes = list[tuple[int, "slice | IntArray", Pass]]
+Tapes = list[tuple[int, "slice | IntArray", "Pass | ArrayPass"]]
 
 
 class PreparedCores(NamedTuple):
@@ -37,6 +39,8 @@ class ScoreFunction:
     n_batch : int
     indexed : collection of int
         As for `Contraction`; none with shared cores.
+    place : Place or None
+        Where arrays are, of another library than NumPy.
 
     Attributes
     ----------
@@ -52,8 +56,9 @@ class ScoreFunction:
         message_sizes: tuple[int, ...],
         n_batch: int,
         indexed: Collection[int] = (),
+        place: Place | None = None,
     ) -> None:
-        self.contraction = whole = Contraction(tree, message_sizes, n_batch, True, indexed)
+        self.contraction = whole = Contraction(tree, message_sizes, n_batch, True, indexed, place)
         self._lengths = np.array(tree.lengths)
         everything = tuple(range(len(tree.order)))
         self._shorter: dict[int, tuple[Contraction, tuple[int, ...]]] = {

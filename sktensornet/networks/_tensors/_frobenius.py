@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..._arrays._multilinear import mode_gram, mode_product
+from ..._arrays._namespace import device_of, namespace, to_numpy, widest
 from ..._arrays._typing import FloatArray
 from .._passes._contraction import Contraction
 from .._tree import Tree
@@ -64,13 +63,14 @@ def squared_norm_and_gradient(
     """
     contraction.tree.require_multilinear("the Frobenius norm")
     tree = contraction.tree
-    working = [core.astype(np.float64) for core in cores]
+    xp, wide = namespace(cores[0]), widest(cores[0])
+    working = [xp.astype(core, wide) for core in cores]
     scaled = working
     if constants is not None:
         shares = [_share(tree, index, constants) for index in tree.order]
         scaled = [share * core for share, core in zip(shares, working, strict=True)]
-    products: list[FloatArray] = [np.empty(0)] * len(working)
-    gradients = list(products)
+    products: list[Any] = [None] * len(working)
+    gradients: list[Any] = list(products)
 
     def gram(index, below):
         place = tree.core_of[index]
@@ -85,14 +85,16 @@ def squared_norm_and_gradient(
             others = None if own is None else raised(half, below, without=j)
             yield None if others is None else mode_gram(others, working[place], 1 + j)
 
-    below: list[Any] = upward(tree, lambda index: None, gram, np.multiply)
-    top = np.broadcast_to(np.eye(below[-1].shape[-1]), below[-1].shape)
-    downward(tree, below, top, environments, np.multiply)
-    return float(np.trace(below[-1], axis1=-2, axis2=-1).sum()), gradients
+    below: list[Any] = upward(tree, lambda index: None, gram, xp.multiply)
+    n, device = below[-1].shape[-1], device_of(cores[0])
+    top = xp.broadcast_to(xp.eye(n, dtype=wide, device=device), below[-1].shape)
+    downward(tree, below, top, environments, xp.multiply)
+    return float(xp.sum(below[-1] * top)), gradients
 
 
 def _share(tree: Tree, index: int, constants: Sequence[FloatArray]) -> float:
     """What the sites at a node contribute to the denominator, inverted."""
     sites = [tree.nodes[child].site for child in tree.nodes[index].children]
-    squares = [float(constants[site] @ constants[site]) for site in sites if site is not None]
+    own = [to_numpy(constants[site]) for site in sites if site is not None]
+    squares = [float(u @ u) for u in own]
     return 1.0 / math.prod(squares)
