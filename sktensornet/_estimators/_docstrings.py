@@ -79,9 +79,9 @@ solver : {"auto", "lbfgs", "adam", "als", "spectral"} or Solver, default="auto"
     needs a fixed feature map and the Frobenius penalty, "spectral" finds the equal
     cores of a tensor train (``shared_cores=True``) from the Hankel matrix of the
     samples. "auto" takes "als" for single columns where no parameter and no very
-    wide feature map rule it out,
-    with two steps of a local solve for more than ten columns and up to seven
-    classes unless the loss is quadratic, and for the rest "lbfgs" as long as
+    wide feature map rule it out, with two steps of a local solve for more than ten
+    columns and up to seven classes unless the loss is quadratic, and for the rest
+    "lbfgs" as long as
     n_samples * n_parameters is at most {auto_limit} and "adam" above. A dask
     array takes "lbfgs", or "als" if asked for, which need nothing but sums over
     all samples.

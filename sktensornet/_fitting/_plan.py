@@ -213,11 +213,8 @@ def plan_fit(
         )
     plan = replace(plan, held=held, rows=rows, split=split)
     alpha = None if parameters.alpha == "auto" else plan.alpha
-    if (
-        has(KERNEL, lacks)
-        and not solver.reads_sequences
-        and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale))
-    ):
+    chooses = has(KERNEL, lacks) and not solver.reads_sequences
+    if chooses and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale)):
         search = Search(solver.sweeps and has(TRIALS, lacks), alpha)
         if parameters.init == "identity" and model.feature_map.has_constant:
             joint = 1 if targets.are_separate else targets.n_scores
@@ -294,8 +291,8 @@ def _plan(
     random_state: np.random.RandomState,
 ) -> Plan:
     """A plan without a search."""
-    default = 0.0 if "product" in lacks and "frobenius" not in lacks else DEFAULT_ALPHA
-    default = 0.0 if solver.reads_sequences else default
+    no_norm = "product" in lacks and "frobenius" not in lacks
+    default = 0.0 if no_norm or solver.reads_sequences else DEFAULT_ALPHA
     return Plan(
         train=train,
         targets=targets,

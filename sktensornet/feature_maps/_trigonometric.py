@@ -10,7 +10,8 @@ import numpy as np
 from .._arrays._namespace import namespace
 from .._arrays._samples import weighted_moments, weighted_range
 from .._support._checks import check_real
-from ._base import FeatureMap, FittedMap, least_squares_covectors, mean_features
+from ._base import FeatureMap, FittedMap
+from ._sample_means import least_squares_covectors, mean_features
 
 
 class TrigonometricMap(FeatureMap):
