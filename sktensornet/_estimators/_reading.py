@@ -8,6 +8,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.base import is_classifier
 from sklearn.utils.validation import (
     _check_feature_names,
     _check_sample_weight,
@@ -204,7 +205,7 @@ def _target_checks(estimator: Any, y: Any) -> dict[str, bool]:
 
 def _targets(estimator: Any, y: Any) -> Any:
     """Y without objects that no loss understands; what remains is checked together with X."""
-    if issparse(y):
+    if issparse(y) and is_classifier(estimator):
         y = y.toarray()
     values = np.asarray(y) if isinstance(y, (list, tuple, np.ndarray)) else y
     if getattr(values, "ndim", 0) > 2:

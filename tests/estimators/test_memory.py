@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
-from sktensornet.feature_maps import AffineMap
+from sktensornet.feature_maps import AffineMap, PolynomialMap
 from sktensornet.patches import ImagePatches
 
 
@@ -40,7 +40,7 @@ def test_fit_keeps_only_vectors_of_labels_and_weights(estimator, solver):
     "changes",
     [
         {"patches": ImagePatches((8, 8), (4, 4), stride=4), "feature_map": AffineMap(4)},
-        {"feature_map": "polynomial", "rank": 2},
+        {"feature_map": PolynomialMap(scale=1.0), "rank": 2},
     ],
     ids=["patches", "columns"],
 )

@@ -46,7 +46,7 @@ def test_is_what_the_fit_minimised(estimator):
     assert ahead - behind == pytest.approx(2 * gradient @ step, rel=1e-4, abs=1e-12)
     for own, theirs in zip(network.cores, estimator.network_.cores, strict=True):
         np.testing.assert_array_equal(own, theirs)
-    np.testing.assert_array_equal(scores, estimator._raw_scores(X))
+    np.testing.assert_array_equal(scores, estimator._raw_scores(X, "predict"))
 
 
 @short

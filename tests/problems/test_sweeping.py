@@ -295,7 +295,8 @@ def test_degenerate_data(tree, loss, alpha):
     )
     assert np.all(np.isfinite(values))
     assert np.all(np.isfinite(problem.scores(outcome.point, X)))
-    assert objective(outcome.point) == pytest.approx(min(values), rel=1e-5)
+    # The point before the first sweep is one of those that may be the best.
+    assert objective(outcome.point) <= min(values) * (1 + 1e-5) + 1e-12
     if alpha:
         assert min(values) < objective(start)
 

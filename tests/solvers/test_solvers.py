@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
-from sktensornet.solvers import ALS, LBFGS, SOLVERS, Adam
+from sktensornet.solvers import ALS, LBFGS, SOLVERS, Adam, Spectral
 
 
 class LeastSquares:
@@ -90,7 +90,7 @@ def minimize(solver, problem, *, max_iter=60, tol=1e-8, patience=10, seed=0, sto
 
 
 def test_registry_has_every_solver_by_name():
-    assert {"lbfgs": LBFGS, "adam": Adam, "als": ALS} == SOLVERS
+    assert {"lbfgs": LBFGS, "adam": Adam, "als": ALS, "spectral": Spectral} == SOLVERS
 
 
 @pytest.mark.parametrize("memory", [1, 10])
