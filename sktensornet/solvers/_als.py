@@ -11,6 +11,10 @@ from .._arrays._typing import FloatArray
 from .._support._checks import check_integer, check_option, check_real
 from ._base import LocalProblem, Outcome, Solver, offer
 
+_ASTRAY = 0.1
+"""By how much, of max(1, F), a settled objective may be above the best: truncations of fits of iris
+at rank 3 raise it by 0.0002 to 0.003, and sweeps that fail by factors."""
+
 
 @dataclass(eq=False, repr=False)
 class _Sweeps:
@@ -26,13 +30,10 @@ class _Sweeps:
     problem: Any = None
 
     def settled(self, tol: float) -> bool:
-        """Whether the last sweep changed too little, and is not above the best.
-
-        A truncation may raise the objective.
-        """
+        """Whether the last sweep gained too little, and did not go astray."""
         *_, before, last = np.nan, np.nan, *self.values
-        risen = last - min(before, self.best_value)
-        return max(before - last, risen) <= tol * max(1.0, abs(last))
+        astray = last - self.best_value > _ASTRAY * max(1.0, abs(self.best_value))
+        return before - last <= tol * max(1.0, abs(last)) and not astray
 
 
 class ALS(Solver):
@@ -62,9 +63,10 @@ class ALS(Solver):
     gradients at 4 n p C a step without being formed, preconditioned by the
     Kronecker product of the Gram matrices of the messages.
 
-    The solver stops when a sweep has changed the objective F by no more than
-    tol * max(1, F), with ``tol`` of the estimator; a truncation may raise it, and the
-    best point is kept. Default ``max_iter``: 20 sweeps.
+    The solver stops when a sweep has lowered the objective F by no more than
+    tol * max(1, F), with ``tol`` of the estimator. A truncation may raise it a little;
+    where F is above the least so far by a tenth, sweeps go on. The best point is
+    kept. Default ``max_iter``: 20 sweeps.
 
     Parameters
     ----------
