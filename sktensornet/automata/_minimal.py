@@ -71,8 +71,9 @@ def minimise(
     check_real("tol", tol, 0, 1, low_allowed=True)
     if prime is None and arithmetic == "float":
         alpha, A, B = (one.astype(np.float64) for one in given)
-        rows, A, B = _float_half(alpha[None], A, B, tol)
-        ends, A, begins = _float_half(B.T, A.swapaxes(1, 2), rows.T, tol)
+        largest = np.linalg.norm(B, axis=0).max()
+        rows, A, B = _float_half(alpha[None], A, B, tol, np.linalg.norm(alpha))
+        ends, A, begins = _float_half(B.T, A.swapaxes(1, 2), rows.T, tol, largest)
         return Automaton(begins[:, 0], A.swapaxes(1, 2), ends.T)
     field = _Rationals() if prime is None else _Residues(check_prime(prime))
     alpha, A, B = (field.of(one) for one in given)
@@ -230,22 +231,23 @@ def _difference(one: Automaton, other: Automaton) -> tuple[Automaton, tuple[int,
     return Automaton(initial, A, np.vstack([a.final, -1.0 * b.final])), (n, m)
 
 
-def _float_half(rows: FloatArray, A: FloatArray, B: FloatArray, tol: float) -> Any:
+def _float_half(rows: FloatArray, A: FloatArray, B: FloatArray, tol: float, size: float) -> Any:
     """The automaton on an orthonormal basis of the span of its states.
 
     Directions are added in the order of the length of words; a new one must be more than
-    `tol` of the states that it comes from.
+    `tol` of the `size` of the rows, or of what the largest matrix makes of a direction: what a
+    matrix takes to zero is left with rounding.
     """
     basis = np.zeros((0, A.shape[1]))
     new = rows
     while len(new):
-        size = np.linalg.norm(new, axis=1).max()
         rest = new - new @ basis.T @ basis
         rest -= rest @ basis.T @ basis
         _, values, axes = np.linalg.svd(rest, full_matrices=False)
         added = axes[values > tol * max(size, 1e-300)]
         basis = np.vstack([basis, added])
         new = (added @ A).reshape(-1, A.shape[1]) if len(added) else added
+        size = np.linalg.norm(A, axis=(1, 2)).max()
     return rows @ basis.T, basis @ A @ basis.T, basis @ B
 
 

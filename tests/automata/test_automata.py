@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sktensornet import TTClassifier
@@ -68,8 +68,11 @@ def brute_force_rank(automaton, longest):
     return rank
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8, deadline=None, derandomize=True, database=None)
 @given(st.integers(1, 3), st.integers(1, 2), st.integers(1, 2), st.integers(0, 99))
+@example(2, 1, 1, 36)
+@example(2, 2, 1, 93)
+@example(3, 2, 1, 96)
 def test_the_smallest_one_says_the_same(n_states, n_symbols, n_outputs, seed):
     plain = random_automaton(n_states, n_symbols, n_outputs, seed)
     larger = hidden_copies(plain, seed)

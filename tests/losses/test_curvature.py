@@ -74,7 +74,7 @@ def test_claims_hold(loss, draw):
     spread=st.sampled_from([0.0, 0.3, 3.0, 30.0]),
     step=st.sampled_from([0.01, 1.0, 20.0]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
 def test_a_quadratic_with_the_bound_lies_above_the_loss(loss, n_outputs, seed, spread, step):
     rng = np.random.default_rng(seed)
     scores = spread * rng.standard_normal((20, n_outputs))
