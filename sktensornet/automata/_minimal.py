@@ -71,8 +71,8 @@ def minimise(
     check_real("tol", tol, 0, 1, low_allowed=True)
     if prime is None and arithmetic == "float":
         alpha, A, B = (one.astype(np.float64) for one in given)
-        largest = np.linalg.norm(B, axis=0).max()
-        rows, A, B = _float_half(alpha[None], A, B, tol, np.linalg.norm(alpha))
+        largest = float(np.linalg.norm(B, axis=0).max())
+        rows, A, B = _float_half(alpha[None], A, B, tol, float(np.linalg.norm(alpha)))
         ends, A, begins = _float_half(B.T, A.swapaxes(1, 2), rows.T, tol, largest)
         return Automaton(begins[:, 0], A.swapaxes(1, 2), ends.T)
     field = _Rationals() if prime is None else _Residues(check_prime(prime))
@@ -247,7 +247,7 @@ def _float_half(rows: FloatArray, A: FloatArray, B: FloatArray, tol: float, size
         added = axes[values > tol * max(size, 1e-300)]
         basis = np.vstack([basis, added])
         new = (added @ A).reshape(-1, A.shape[1]) if len(added) else added
-        size = np.linalg.norm(A, axis=(1, 2)).max()
+        size = float(np.linalg.norm(A, axis=(1, 2)).max())
     return rows @ basis.T, basis @ A @ basis.T, basis @ B
 
 
