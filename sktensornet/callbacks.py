@@ -19,7 +19,7 @@ from uuid import uuid4
 import joblib
 
 from ._estimators._base import BaseTensorNetwork
-from ._fitting._reports import LossLog, LossProgressBar
+from ._fitting._reports import LossLog, LossProgressBar, Quiet
 from ._support._checks import check_integer
 
 __all__ = ["Checkpoint", "LossLog", "LossProgressBar"]
@@ -33,7 +33,7 @@ _OF_THE_RUN = (
 """Attributes that scikit-learn gives an estimator for its callbacks."""
 
 
-class Checkpoint:
+class Checkpoint(Quiet):
     r"""Saves a fit to a file, so that one that is cut off can go on.
 
     After every so many iterations the file has the estimator as it is then: it
@@ -103,28 +103,6 @@ class Checkpoint:
                 f"{type(estimator).__name__}; give it to the estimator itself, such as "
                 "pipeline[-1].set_callbacks(Checkpoint(...))."
             )
-
-    def teardown(self, estimator: Any, context: Any) -> None:
-        """Do nothing, with the signature of scikit-learn.
-
-        Parameters
-        ----------
-        estimator : object
-            Of which this is a callback.
-        context : CallbackContext
-            The task of its fit.
-        """
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing, at the begin of a task.
-
-        Parameters
-        ----------
-        estimator : object
-            Of which this is a callback.
-        context : CallbackContext
-            The task of its fit.
-        """
 
     def on_fit_task_end(
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None

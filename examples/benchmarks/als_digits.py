@@ -18,6 +18,7 @@ import argparse
 import json
 import time
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -188,11 +189,9 @@ def main() -> None:
         choose(X, y)
         return
     models = MODELS | PEERS
-    try:
-        import tensorkrowch  # noqa: F401
-
+    if find_spec("tensorkrowch"):
         models |= {"TensorKrowch MPSLayer": TensorKrowch()}
-    except ImportError:
+    else:
         print("TensorKrowch is not installed; see requirements.txt.")
     found = {}
     for name, model in models.items():

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -137,12 +138,10 @@ def main() -> None:
     arguments = parser.parse_args()
     peers = {"spectral": None}
     if not arguments.without_torch:
-        try:
-            import torch  # noqa: F401
-        except ImportError:
-            print("torch is not installed: without LSTM and diagonal state space model")
-        else:
+        if find_spec("torch"):
             peers |= {"LSTM": "lstm", "diagonal": "diagonal"}
+        else:
+            print("torch is not installed: without LSTM and diagonal state space model")
     print("task, model, seed, seconds of fit, accuracy at", *LENGTHS)
     for name in arguments.tasks:
         for seed in range(arguments.seeds):

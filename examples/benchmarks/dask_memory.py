@@ -12,6 +12,7 @@ import argparse
 import json
 import time
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import dask.array as da
@@ -31,8 +32,8 @@ def made(block, block_info=None):
 
 def peak():
     """Peak of the resident memory of this process in bytes; Linux only."""
-    import sktensornet  # noqa: F401
-
+    # A worker has it in memory, whatever else is in a process.
+    import_module("sktensornet")
     # Not getrusage, whose peak a process inherits from the one that started it.
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))

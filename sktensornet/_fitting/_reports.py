@@ -9,7 +9,44 @@ from sklearn.callback import ProgressBar, _progressbar
 from .._support._checks import check_integer
 
 
-class LossLog:
+class Quiet:
+    """A callback that scikit-learn calls in vain, but for what a subclass does."""
+
+    def setup(self, estimator: Any, context: Any) -> None:
+        """Do nothing, at the begin.
+
+        Parameters
+        ----------
+        estimator : object
+            Of which this is a callback.
+        context : CallbackContext
+            The task of its fit.
+        """
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        """Do nothing, at the end, also of a fit that fails.
+
+        Parameters
+        ----------
+        estimator : object
+            Of which this is a callback.
+        context : CallbackContext
+            The task of its fit.
+        """
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Do nothing, at the begin of a task.
+
+        Parameters
+        ----------
+        estimator : object
+            Of which this is a callback.
+        context : CallbackContext
+            The task of its fit.
+        """
+
+
+class LossLog(Quiet):
     """Prints the loss after every so many iterations, a line each.
 
     The lines say the estimator, the iteration (sweep, epoch or step), the objective
@@ -63,17 +100,6 @@ class LossLog:
         if self._pending is not None:
             print(self._pending, flush=True)
             self._pending = None
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Do nothing, at the begin of a task.
-
-        Parameters
-        ----------
-        estimator : object
-            Of which this is a callback.
-        context : CallbackContext
-            The task of its fit.
-        """
 
     def on_fit_task_end(
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray, IntArray
-from ..feature_maps import FittedMap
 from ..losses import ClassificationLoss, Loss
 from ..networks import TensorNetwork
 from ..networks._cores import network_of
 from ._any_length import known_steps
 from ._model import Model
+from ._network_problem import NetworkProblem
 
 _MOST_SYMBOLS = 2_000
 _SEEN = 5
@@ -22,7 +20,7 @@ _FACTORS = 2.0 ** np.linspace(-3, 7, 41)
 """Of scores that fit labels of 0 and 1: those of the log loss go up to the log of the odds."""
 
 
-class SequenceProblem:
+class SequenceProblem(NetworkProblem):
     r"""Samples as sequences of features, and networks of equal cores made of matrices.
 
     .. math:: f(x) = \alpha^T A(x_1) \cdots A(x_T) \, B, \qquad A(x) = \sum_i f_i(x) A_i
@@ -80,23 +78,6 @@ class SequenceProblem:
         else:
             self.targets = np.asarray(self.y, np.float64).reshape(len(self.y), -1)
         self.lengths = known_steps(model.sites, model.feature_map, self.X)
-
-    def start(self, theta: FloatArray) -> TensorNetwork:
-        """The network of a parameter vector of the model."""
-        return self.model.network(theta)
-
-    def minimize(self, solver: Any, start: Any, **options: Any) -> Any:
-        """What ``solver.minimize`` gives."""
-        return solver.minimize(self, start, **options)
-
-    def fitted(self, point: TensorNetwork) -> tuple[TensorNetwork, FittedMap]:
-        """The network and the feature map at a point."""
-        return point, self.model.feature_map
-
-    def scores(self, point: TensorNetwork, X: FloatArray) -> FloatArray:
-        """Scores of other samples at a point."""
-        model = Model.from_fitted(self.model.sites, self.model.feature_map, point)
-        return model.scores(model.theta_of(point, model.feature_map), X, 1)
 
     def features(self) -> FloatArray:
         """The features (n_samples, n_steps, m) of all steps."""

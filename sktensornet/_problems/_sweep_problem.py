@@ -10,7 +10,6 @@ import numpy as np
 
 from .._arrays._parallel import ChunkPool
 from .._arrays._typing import FloatArray
-from ..feature_maps import FittedMap
 from ..losses import Loss
 from ..networks import TensorNetwork, round_network
 from ..networks._sweeps._blocks import Block
@@ -21,6 +20,7 @@ from ..networks._tensors._fewer_terms import keep_terms
 from ..networks._tensors._per_class import each_tensor
 from ._local_problem import LocalProblem
 from ._model import Model
+from ._network_problem import NetworkProblem
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class SweepRecord:
         return f"SweepRecord(objective={self.objective:.4g}, rank={rank})"
 
 
-class SweepProblem:
+class SweepProblem(NetworkProblem):
     r"""Weighted mean loss plus penalty, for a solver that visits block by block.
 
     .. math:: F = \frac{\sum_i w_i \, \ell(s(X_i), y_i)}{\sum_i w_i}
@@ -91,7 +91,7 @@ class SweepProblem:
         rank: int,
         pool: ChunkPool,
     ) -> None:
-        self._model = model
+        self.model = model
         self._loss = loss
         self._X = X
         self._y = y
@@ -112,7 +112,7 @@ class SweepProblem:
 
     def open(self, start: TensorNetwork, **options) -> None:
         """Begin at a network; the options are those of `SweepOptions`."""
-        has_products = bool(self._model.tree.multiplied)
+        has_products = bool(self.model.tree.multiplied)
         asked = SweepOptions(rank=self._rank, **options)
         if has_products and (asked.two_site or asked.rank_tol > 0):
             raise ValueError(
@@ -123,25 +123,6 @@ class SweepProblem:
         self._n_outputs = start.n_outputs
         scaled = self._rescaled(start, [1.0 / norm for norm in self._norms])
         self._sweep: Sweep = kind(scaled, self._features, self._weight, self._pool, asked)
-
-    def start(self, theta: FloatArray) -> TensorNetwork:
-        """The point of a parameter vector of the model."""
-        return self._model.network(theta)
-
-    def minimize(self, solver: Any, start: Any, **options: Any) -> Any:
-        """What ``solver.minimize`` gives."""
-        return solver.minimize(self, start, **options)
-
-    def fitted(self, point: TensorNetwork) -> tuple[TensorNetwork, FittedMap]:
-        """The network and the feature map at a point."""
-        return point, self._model.feature_map
-
-    def scores(self, point: TensorNetwork, X: FloatArray) -> FloatArray:
-        """Scores of other samples at a point."""
-        model = self._model
-        if point.message_sizes != model.message_sizes:
-            model = Model.from_fitted(model.sites, model.feature_map, point)
-        return model.scores(model.theta_of(point, model.feature_map), X, 1)
 
     def objective(self, network: TensorNetwork) -> float:
         """The objective of a network."""
