@@ -47,6 +47,9 @@ class Multilabels(Targets):
     def n_scores(self) -> int:
         return len(self.classes)
 
+    def with_loss(self, loss):
+        return super().with_loss(loss if isinstance(loss, EachLabel) else EachLabel(loss))
+
     def encode(self, y):
         y = np.asarray(y)
         if y.ndim != 2 or y.shape[1] != len(self.classes):

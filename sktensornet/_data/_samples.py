@@ -78,10 +78,14 @@ class Samples:
 
     def merged(self) -> Samples:
         """Equal rows as one; itself, where none repeat and all weigh the same."""
-        rows, weights = merged_rows(self.X, self.y, self.weight)
-        if len(rows) == len(self) and (self.weight == self.weight[0]).all():
+        merged = self.by_value()
+        if len(merged) == len(self) and (self.weight == self.weight[0]).all():
             return self
-        return self._of(rows, weights)
+        return merged
+
+    def by_value(self) -> Samples:
+        """Equal rows as one, in an order that their values alone decide."""
+        return self._of(*merged_rows(self.X, self.y, self.weight))
 
     def _of(self, rows: Any, weight: FloatArray) -> Samples:
         return Samples(self.X[rows], self.y[rows], weight, self.unit[rows], self.place)

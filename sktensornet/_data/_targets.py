@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,10 @@ class Targets(ABC):
         self, y: np.ndarray, fraction: float, random_state: np.random.RandomState
     ) -> tuple[IntArray, IntArray]:
         """Rows to train on, and a fraction of all to validate with."""
+
+    def with_loss(self, loss: Any) -> Any:
+        """The same targets with another loss."""
+        return replace(self, loss=loss)  # type: ignore[type-var]
 
     @abstractmethod
     def baseline(self, y: np.ndarray, weight: FloatArray) -> FloatArray:

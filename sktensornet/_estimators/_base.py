@@ -16,9 +16,10 @@ from .._arrays._samples import in_observations
 from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._data._targets import Targets
+from .._fitting._automatic import Automatic
 from .._fitting._callbacks import Callbacks, CallbackSupportMixin
 from .._fitting._fit import Fitted, advance, fit
-from .._fitting._plan import Automatic, Plan, plan_batch, plan_fit
+from .._fitting._plan import Plan, plan_batch, plan_fit
 from .._problems._any_length import scores_of_any_length
 from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
@@ -138,10 +139,10 @@ class BaseTensorNetwork(
         callbacks = Callbacks(
             self,
             {"X": shown, "y": plan.trained_on(labels), "metadata": weights},
-            lambda fitted: placed(self._attributes(targets, fitted), place),
+            lambda fitted: placed(self._attributes(fitted.targets, fitted), place),
             self.verbose,
         )
-        self._set(targets, fit(plan, before, callbacks), place)
+        self._set(fit(plan, before, callbacks), place)
         self._remember(plan)
         callbacks.end()
         return self
@@ -169,11 +170,11 @@ class BaseTensorNetwork(
         place = kept_place("X", X)
         samples = replace(samples, place=place)
         plan = plan_batch(self, *context, samples, random_state, fitted)
-        self._set(targets, advance(plan, before), place)
+        self._set(advance(plan, before), place)
         return self
 
-    def _set(self, targets: Targets, fitted: Fitted, place: Place | None) -> None:
-        for name, value in self._attributes(targets, fitted).items():
+    def _set(self, fitted: Fitted, place: Place | None) -> None:
+        for name, value in self._attributes(fitted.targets, fitted).items():
             setattr(self, name, value)
         self._set_importances()
         self._settle(place)
@@ -210,6 +211,7 @@ class BaseTensorNetwork(
             self.scale_,
             self.trials_,
             self.loss_curve_,
+            self._targets,
             self.sweeps_,
             self.validation_scores_,
             self._solver_state,

@@ -14,13 +14,14 @@ from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, labels_of, winner
 from .._data._multilabels import Multilabels, has_label, is_multilabel
 from .._distributed._by_block import by_block
+from .._fitting._automatic import Automatic
 from .._fitting._callbacks import with_callbacks
-from .._fitting._plan import Automatic, why_no_batches
+from .._fitting._plan import why_no_batches
 from .._fitting._search import SEARCH_SWEEPS
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
 from ..feature_maps import SplineMap
-from ..losses import CLASSIFICATION_LOSSES, EachLabel
+from ..losses import CLASSIFICATION_LOSSES, EachLabel, LogLoss
 from ._base import BaseTensorNetwork
 from ._constraints import CLASSIFIER_CONSTRAINTS, validated
 
@@ -33,7 +34,7 @@ def _why_no_probabilities(estimator: Any) -> str | None:
         return None
     return (
         f"with loss={loss.name!r}, whose scores are no probabilities; use loss='log_loss', "
-        "or decision_function."
+        "'calibrated_squared_error', or decision_function."
     )
 
 
@@ -214,7 +215,10 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
 
     def _learn(self, y, weight, known, **options):
         check_classification_targets(y)
-        loss, are_separate = CLASSIFICATION_LOSSES[self.loss](), self.class_tensors == "separate"
+        # What "auto" means the plan of a fit says, and a warm start keeps.
+        usual = LogLoss.name if known is None else known.loss.name
+        loss = CLASSIFICATION_LOSSES[usual if self.loss == "auto" else self.loss]()
+        are_separate = self.class_tensors == "separate"
         if is_multilabel(y):
             labels = np.arange(y.shape[1])
             classes = options.get("classes")
@@ -239,4 +243,5 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         )
 
     def _attributes(self, targets, fitted):
-        return super()._attributes(targets, fitted) | {"classes_": targets.classes}
+        own = {"classes_": targets.classes, "temperature_": targets.loss.temperature}
+        return super()._attributes(targets, fitted) | own

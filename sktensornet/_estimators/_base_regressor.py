@@ -14,8 +14,9 @@ from .._arrays._namespace import kept_place, namespace
 from .._arrays._typing import FloatArray
 from .._data._reals import Reals
 from .._distributed._by_block import by_block
+from .._fitting._automatic import Automatic
 from .._fitting._callbacks import with_callbacks
-from .._fitting._plan import Automatic, Plan, why_no_batches
+from .._fitting._plan import Plan, why_no_batches
 from .._fitting._uncertainty import Remembered, remember
 from .._support._checks import check_real
 from .._support._only_if import only_if

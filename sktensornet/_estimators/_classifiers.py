@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._data._targets import Targets
-from .._fitting._plan import LBFGS_LIMIT_TEXT
+from .._fitting._automatic import LBFGS_LIMIT_TEXT
 from .._support._warn import warn_user
 from ..feature_maps import FeatureMap
 from ..networks import TensorNetwork
@@ -81,7 +81,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
         product: str = "multiply",
         shared_cores: bool = False,
         class_tensors: str = "joint",
-        loss: str = "log_loss",
+        loss: str = "auto",
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -189,7 +189,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
         product: str = "multiply",
         shared_cores: bool = False,
         class_tensors: str = "joint",
-        loss: str = "log_loss",
+        loss: str = "auto",
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",
@@ -286,7 +286,7 @@ class CPClassifier(BaseTensorNetworkClassifier):
         product: str = "multiply",
         shared_cores: bool = False,
         class_tensors: str = "joint",
-        loss: str = "log_loss",
+        loss: str = "auto",
         alpha: float | str = "auto",
         penalty: str = "frobenius",
         solver: str | Solver = "auto",

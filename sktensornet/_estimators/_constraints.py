@@ -120,7 +120,7 @@ NETWORK_CONSTRAINTS: dict[str, list] = {
 
 CLASSIFIER_CONSTRAINTS: dict[str, list] = NETWORK_CONSTRAINTS | {
     "class_tensors": [StrOptions({"joint", "separate"})],
-    "loss": [StrOptions(set(CLASSIFICATION_LOSSES))],
+    "loss": [StrOptions({"auto", *CLASSIFICATION_LOSSES})],
     "class_weight": [StrOptions({"balanced"}), dict, None],
 }
 

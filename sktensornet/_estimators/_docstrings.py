@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from .._fitting._needs import MOST_SWEPT_PATCHES
+
 Class = TypeVar("Class", bound=type)
 
 _PARAMETERS = """\
@@ -18,8 +20,8 @@ feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "q
     constant, the standardised column and splines. ``alpha="auto"`` chooses the
     scale of maps that leave it free. A dict ``{{column: map}}``, by name or
     index, gives single columns another map than "auto". For patches "auto" is
-    ``AffineMap()``, which is trained, or, where the solver needs a fixed map,
-    ``PCAMap()``. A single column with missing values in training gets one more
+    ``PCAMap()`` where they are swept, and else ``AffineMap()``, which is trained.
+    A single column with missing values in training gets one more
     feature that says so, but not with ``shared_cores``.
 categorical_features : "from_dtype", array-like or None, default="from_dtype"
     The columns that hold categories. "from_dtype" takes those of a DataFrame
@@ -47,11 +49,11 @@ shared_cores : bool, default=False
 {kind}alpha : float or "auto", default="auto"
     Weight of the penalty. The objective of every solver is the weighted mean
     loss plus ``alpha / 2`` times the penalty, so it does not depend on the
-    number of samples. "auto" chooses it for single columns, together with the
+    number of samples. "auto" chooses it, for single columns together with the
     scale s of the features, which makes an interaction of k columns cost
     s^(-2k): by the leave-one-out residuals of the kernel ridge regression that
-    the model is without a limit on the ranks, then, for sweeping solvers, by
-    the held-out loss of a few one-sweep fits on at most 2000 samples, or 40 for
+    the model is without a limit on the ranks, then, for single columns and sweeping
+    solvers, by the held-out loss of a few one-sweep fits on at most 2000 samples, or 40 for
     each feature of the widest site, from the best of which the fit goes on.
     Where the kernel explains less than half, ``init="identity"``, and there are at
     most 25 columns and joint scores for half of the rank, others of twenty sweeps
@@ -62,7 +64,7 @@ shared_cores : bool, default=False
     ``scale_`` to the maps of all columns, those of categories included; where
     all are numbers, by ``feature_map={scaled}``. That fit starts as ``init``
     says, not from the best of the short fits. It is 1e-4 where
-    nothing is chosen: for ``patches``, trained feature maps,
+    nothing is chosen: for trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
     0 for other products with the Frobenius penalty, which they do not have.
 penalty : {"frobenius", "start"}, default="frobenius"
@@ -78,13 +80,12 @@ solver : {"auto", "lbfgs", "adam", "als", "spectral"} or Solver, default="auto"
     mini-batches, "als" optimises one core after the other in closed form and
     needs a fixed feature map and the Frobenius penalty, "spectral" finds the equal
     cores of a tensor train (``shared_cores=True``) from the Hankel matrix of the
-    samples. "auto" takes "als" for single columns where no parameter and no very
-    wide feature map rule it out, with two steps of a local solve for more than ten
-    columns and up to seven classes unless the loss is quadratic, and for the rest
-    "lbfgs" as long as
-    n_samples * n_parameters is at most {auto_limit} and "adam" above. A dask
-    array takes "lbfgs", or "als" if asked for, which need nothing but sums over
-    all samples.
+    samples. "auto" takes "als" for single columns, and for patches of at most {patch_limit}
+    samples, where no parameter and no very wide feature map rule it out, with two steps of
+    a local solve for more than ten columns and up to seven classes unless the loss is
+    quadratic, and for the rest "lbfgs" as long as n_samples * n_parameters is at most
+    {auto_limit} and "adam" above. A dask array takes "lbfgs", or "als" if asked for,
+    which need nothing but sums over all samples.
 max_iter : int or None, default=None
     Steps of "lbfgs" (None is 500), passes over the data of "adam" (30), sweeps
     of "als" (20){few_sweeps}.
@@ -135,10 +136,16 @@ _CLASSIFIER = {
 class_tensors : {"joint", "separate"}, default="joint"
     One tensor with a class leg, or one tensor per class as in the paper. Two
     classes have one output either way.
-loss : {"log_loss", "squared_error", "squared_hinge"}, default="log_loss"
-    What a wrong prediction costs. The last two work one class against the rest
-    and give no probabilities. Of several labels, columns of 0 and 1 in y, each has
-    a score and this loss of its own.
+loss : {"auto", "log_loss", "squared_error", "calibrated_squared_error", "squared_hinge"}, \
+default="auto"
+    What a wrong prediction costs. All but "log_loss" work one class against the rest.
+    "squared_error" and "squared_hinge" give no probabilities. "calibrated_squared_error"
+    has the scores s of the former, and probabilities softmax(s / T) (for two classes and for
+    labels the logistic function) with the temperature T of least log loss on held-out
+    samples, for which the estimator is first fitted without a quarter of the samples, or
+    up to 1,000 of them without each third; T is 1 for fewer than 20. "auto" is that for
+    patches that are swept, and "log_loss" otherwise. Of several labels, columns of 0 and 1
+    in y, each has a score and this loss of its own.
 """,
     "weights": """\
 class_weight : dict, "balanced" or None, default=None
@@ -149,6 +156,8 @@ class_weight : dict, "balanced" or None, default=None
     "targets": """\
 classes_ : ndarray of shape (n_classes,)
     Class labels; of several labels the numbers of their columns.
+temperature_ : float or None
+    The temperature T of the probabilities, with ``loss="calibrated_squared_error"``.
 """,
     "score": "accuracy",
     "outputs": "n_classes",
@@ -241,7 +250,9 @@ def documented(kind: str, auto_limit: str) -> Callable[[Class], Class]:
     def fill(text: str, doc: str, name: str) -> str:
         for word, meaning in words.items():
             text = text.replace(f"{{{word}}}", meaning)
-        text = text.replace("{auto_limit}", auto_limit).replace("{{", "{").replace("}}", "}")
+        text = text.replace("{auto_limit}", auto_limit)
+        text = text.replace("{patch_limit}", f"{MOST_SWEPT_PATCHES:,}")
+        text = text.replace("{{", "{").replace("}}", "}")
         indented = "".join(f"    {line}\n" if line else "\n" for line in text.splitlines())
         return doc.replace(f"    {{{name}}}\n", indented)
 

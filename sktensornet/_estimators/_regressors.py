@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._fitting._plan import LBFGS_LIMIT_TEXT
+from .._fitting._automatic import LBFGS_LIMIT_TEXT
 from ..feature_maps import FeatureMap
 from ..networks import TensorNetwork
 from ..patches import Patches

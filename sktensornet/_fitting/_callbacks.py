@@ -16,7 +16,21 @@ Snapshot = Callable[[], Any]
 """Gives what is fitted at a point; called when a callback asks."""
 
 
-class Callbacks:
+class NoCallbacks:
+    """Tells nobody."""
+
+    def begin(self, max_iter: int, iteration_name: str) -> None:
+        """Tell that the fit begins."""
+
+    def begin_iteration(self, snapshot: Snapshot) -> None:
+        """Tell that an iteration begins at a point."""
+
+    def end_iteration(self, snapshot: Snapshot) -> bool:
+        """Tell that it has ended at a point; nobody asks to stop."""
+        return False
+
+
+class Callbacks(NoCallbacks):
     """Passes a fit and its iterations on to the callbacks of an estimator.
 
     Parameters

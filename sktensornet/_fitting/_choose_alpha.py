@@ -55,6 +55,7 @@ def choose(plan: Plan) -> Choice:
         default_alpha=plan.alpha,
         alpha=search.alpha,
         ranks=search.ranks,
+        takes_middle=search.takes_middle,
     )
     with ChunkPool(effective_threads(plan.n_jobs)) as pool:
         chosen = selection.by_kernel(loss.typical_curvature, pool.map)

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._arrays._parallel import ChunkPool, effective_threads
 from .._arrays._typing import FloatArray
+from .._data._targets import Targets
 from .._problems._model import Model
 from .._problems._sweep_problem import SweepRecord
 from .._support._warn import warn_user
@@ -21,7 +22,8 @@ from ..networks import TensorNetwork
 from ..networks._cores import with_dtype
 from ..patches import Sites
 from ..solvers import Outcome, Solver
-from ._callbacks import Callbacks
+from ._calibration import with_temperature
+from ._callbacks import NoCallbacks
 from ._choose_alpha import Choice, choose
 from ._feature_moments import FeatureMoments, moments_of_fit
 from ._plan import Plan
@@ -45,6 +47,8 @@ class Fitted:
     scale : float or None
     trials : list of Trial or None
     loss_curve : list of float
+    targets : Targets
+        With the loss to predict with.
     sweeps : list of SweepRecord or None
     validation_scores : list of float or None
     solver_state : object
@@ -68,6 +72,7 @@ class Fitted:
     scale: float | None
     trials: list[Trial] | None
     loss_curve: list[float]
+    targets: Targets
     sweeps: list[SweepRecord] | None = None
     validation_scores: list[float] | None = None
     solver_state: Any = None
@@ -110,7 +115,7 @@ def _explained(function: Callable) -> Callable:
 
 
 @_explained
-def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
+def fit(plan: Plan, before: Fitted | None, callbacks: NoCallbacks) -> Fitted:
     """Choose what is to be chosen, start, and minimise.
 
     Parameters
@@ -118,7 +123,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
     plan : Plan
     before : Fitted or None
         What a warm start goes on from.
-    callbacks : Callbacks
+    callbacks : NoCallbacks
         Told of the iterations; the caller tells them of the end.
 
     Warns
@@ -130,6 +135,21 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
         choice = choose(plan)
     else:
         choice = Choice(plan.model, plan.alpha, before.scale, before.trials)
+    if plan.targets.loss.is_calibrated:
+        known = None if before is None else before.targets
+        plan, choice = with_temperature(plan, choice, known, _carry_out)
+    return _carry_out(plan, choice, before, callbacks)
+
+
+def _carry_out(
+    plan: Plan,
+    choice: Choice,
+    before: Fitted | None = None,
+    callbacks: NoCallbacks | None = None,
+) -> Fitted:
+    """Start and minimise, with what was chosen."""
+    if callbacks is None:
+        callbacks = NoCallbacks()
     model, solver = choice.model.as_type(working_type(plan)), plan.solver
     left = None if before is None else before.unfinished
     if left is not None:
@@ -175,6 +195,7 @@ def fit(plan: Plan, before: Fitted | None, callbacks: Callbacks) -> Fitted:
                 choice.scale,
                 choice.trials,
                 list(training.loss_curve),
+                plan.targets,
                 validation_scores=training.validation_scores,
                 split=plan.split,
                 **known,
@@ -279,6 +300,7 @@ def advance(plan: Plan, before: Fitted | None) -> Fitted:
         None if before is None else before.scale,
         None if before is None else before.trials,
         [*([] if before is None else before.loss_curve), value],
+        plan.targets,
         solver_state=outcome.state,
         # Not the parameter itself, from which others may draw.
         random_state=deepcopy(plan.random_state),

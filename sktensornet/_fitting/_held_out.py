@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from .._data._samples import Samples
 from ..networks import TensorNetwork
+from ._folds import Fold
 
 Setting = TypeVar("Setting")
-Fold = tuple[Samples, Samples]
 
 _GAIN = 0.97
 """A setting further from the kernel's must gain three percent, since the best of several trials on

@@ -16,12 +16,10 @@ from .._distributed._blocks import Blocks
 from .._problems._model import Model
 from ..feature_maps import (
     FEATURE_MAPS,
-    AffineMap,
     FeatureMap,
     FittedMap,
     MixedMap,
     OneHotMap,
-    PCAMap,
 )
 from ..feature_maps._missing import sites_with_missing, with_missing
 from ..networks import TensorNetwork, Tree
@@ -30,17 +28,17 @@ from ._start import check_network
 
 
 def make_feature_map(
-    parameters: Any, columns: Columns, n_columns: int, automatic: FeatureMap, must_be_fixed: bool
+    parameters: Any, columns: Columns, n_columns: int, automatic: FeatureMap
 ) -> FeatureMap:
     """The feature map that the parameters of an estimator ask for.
 
     Categories are one-hot, by ``feature_map`` if that is a `OneHotMap`, and other
     columns take ``feature_map``, which may be another one for each column;
-    `automatic` is what "auto" means for them.
+    `automatic` is what "auto" means for them, or for patches.
     """
     asked = parameters.feature_map
     if parameters.patches is not None:
-        return _patch_map(parameters, columns, must_be_fixed)
+        return _patch_map(parameters, columns, automatic)
     one_hot = asked if isinstance(asked, OneHotMap) else OneHotMap()
     by_column: dict[int, FeatureMap] = dict.fromkeys(columns.categorical, one_hot)
     other = automatic
@@ -66,7 +64,7 @@ def make_feature_map(
     return MixedMap(list(groups), list(groups.values()))
 
 
-def _patch_map(parameters: Any, columns: Columns, must_be_fixed: bool) -> FeatureMap:
+def _patch_map(parameters: Any, columns: Columns, automatic: FeatureMap) -> FeatureMap:
     """The feature map of sites of several columns."""
     asked = parameters.feature_map
     if columns.categorical:
@@ -80,9 +78,7 @@ def _patch_map(parameters: Any, columns: Columns, must_be_fixed: bool) -> Featur
             f"feature_map={asked!r} names columns, which does not go with patches="
             f"{parameters.patches!r}; pass one map for all patches."
         )
-    if asked == "auto":
-        return PCAMap() if must_be_fixed else AffineMap()
-    return _one(asked)
+    return automatic if asked == "auto" else _one(asked)
 
 
 def _one(feature_map: str | FeatureMap) -> FeatureMap:

@@ -15,12 +15,21 @@ from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
 from ..feature_maps import EmbeddingMap, FeatureMap, FittedMap
+from ..losses import CLASSIFICATION_LOSSES
 from ..networks import TensorNetwork, Tree
 from ..networks._reading import is_recurrent
 from ..patches import Sites
-from ..solvers import ALS, LBFGS, SOLVERS, Adam, Solver
+from ..solvers import SOLVERS, Adam, Solver
+from ._automatic import (
+    Automatic,
+    automatic_patch_map,
+    automatic_solver,
+    automatic_targets,
+    is_swept,
+)
 from ._make_model import make_feature_map, make_model
 from ._needs import (
+    CALIBRATED,
     COLUMNS,
     EARLY_STOPPING,
     ELSEWHERE,
@@ -28,7 +37,6 @@ from ._needs import (
     KERNEL,
     NAMED_START,
     SHORT_FIT,
-    SWEEPS,
     TRIALS,
     Lacks,
     has,
@@ -41,26 +49,6 @@ from ._start import GATHERED_INITS
 
 DEFAULT_ALPHA = 1e-4
 """The penalty where nothing is chosen; not tuned."""
-
-LBFGS_LIMIT = 5_000_000
-"""The largest n_samples * n_parameters for which "auto" takes L-BFGS: digits of 8 x 8 pixels are
-below, MNIST is above, where a step over all samples takes as long as hundreds of mini-batches."""
-LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
-WIDEST_SWEPT = 320
-"""The largest number of dense features of a site for which "auto" takes ALS: a site of 500 needs
-over a gigabyte. Categories have none above 64 levels."""
-MOST_SWEPT = 100_000_000
-"""The largest number of features of all samples and sites for which "auto" takes ALS, which keeps
-them while it sweeps: 0.8 GB in double precision."""
-
-FEWER_STEPS, MANY_SITES, MANY_OUTPUTS = 2, 11, 8
-"""Steps of a local solve, from how many sites on and below how many scores, where "auto"
-takes ALS and the loss is not quadratic: with few sites a core is visited too seldom to make
-up for steps, and many classes need more of them."""
-
-LOCAL_SHARE_OF_TOL = 10
-"""Where "auto" takes ALS, the loss is quadratic and alpha is chosen, a local solve ends before a
-step that gains less than this times tol of the objective: a tenth of what a sweep must gain."""
 
 SHARE_OF_TOL = 100
 """A fit with a chosen alpha ends where another sweep would lower the objective by no more than
@@ -146,22 +134,6 @@ class Plan:
         return replace(self, model=fitted, search=None, alpha=alpha)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Automatic:
-    """What "auto" means for a kind of estimator.
-
-    Parameters
-    ----------
-    column_map : FeatureMap
-        The map of columns of numbers.
-    search_sweeps : int or None
-        Sweeps of a fit whose alpha was chosen; None is as many as without a choice.
-    """
-
-    column_map: FeatureMap
-    search_sweeps: int | None = None
-
-
 def plan_fit(
     parameters: Any,
     automatic: Automatic,
@@ -204,6 +176,11 @@ def plan_fit(
         split = deepcopy(random_state)
     train, held, rows = _divide(parameters, targets, samples, again or random_state)
     model = make_model(parameters, topology, columns, chosen, targets, train, random_state, before)
+    swept = is_swept(model, train, lacks) if given is None else given.sweeps
+    if before is None:
+        targets = automatic_targets(parameters, targets, swept, lacks)
+    if targets.loss.is_calibrated:
+        require(f"loss={targets.loss.name!r}", CALIBRATED, lacks)
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
     if solver.reads_sequences and not is_recurrent(model.tree):
@@ -215,7 +192,8 @@ def plan_fit(
     alpha = None if parameters.alpha == "auto" else plan.alpha
     chooses = has(KERNEL, lacks) and not solver.reads_sequences
     if chooses and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale)):
-        search = Search(solver.sweeps and has(TRIALS, lacks), alpha)
+        has_trials = solver.sweeps and has(TRIALS, lacks)
+        search = Search(has_trials, alpha, takes_middle=not has((COLUMNS,), lacks))
         if parameters.init == "identity" and model.feature_map.has_constant:
             joint = 1 if targets.are_separate else targets.n_scores
             ranks = ranks_of_products(model.sites.n_sites, joint, plan.rank)
@@ -226,7 +204,7 @@ def plan_fit(
     if not (solver.sweeps and has(SHORT_FIT, lacks)):
         return plan
     plan = replace(plan, least_share=SHARE_OF_TOL * parameters.tol)
-    few = automatic.search_sweeps
+    few = automatic.search_sweeps if has((COLUMNS,), lacks) else None
     if few is None or parameters.max_iter is not None:
         return plan
     return replace(plan, max_iter=few, is_short=True)
@@ -271,12 +249,14 @@ def _look(
 ) -> tuple[FeatureMap, dict[str, str]]:
     """The feature map, not yet fitted, and what lacks; raise if that was asked for."""
     reads_sequences = given is not None and given.reads_sequences
-    must_be_fixed = given is not None and (given.sweeps or reads_sequences)
     n_columns = samples.X.shape[1]
-    chosen = make_feature_map(parameters, columns, n_columns, automatic.column_map, must_be_fixed)
+    default = automatic.column_map
+    if parameters.patches is not None:
+        default = automatic_patch_map(parameters, samples, given)
+    chosen = make_feature_map(parameters, columns, n_columns, default)
     if reads_sequences and parameters.feature_map == "embedding":
         chosen = EmbeddingMap(n_components="one_hot")
-    lacks = what_lacks(parameters, chosen, samples.are_at_hand, samples.place)
+    lacks = what_lacks(parameters, chosen, samples)
     _check(parameters, given, lacks)
     return chosen, lacks
 
@@ -357,31 +337,6 @@ def make_solver(solver: str | Solver) -> Solver:
     return solver
 
 
-def automatic_solver(
-    parameters: Any, model: Model, samples: Samples, targets: Targets, lacks: Lacks
-) -> Solver:
-    """What "auto" means as the solver."""
-    feature_map = model.feature_map
-    sizes = feature_map.mode_sizes
-    # What is looked up takes two numbers a sample.
-    entries = [2 if k in feature_map.indexed_sites else m for k, m in enumerate(sizes)]
-    n_samples, loss = len(samples), targets.loss
-    if "single rows" in lacks:
-        return LBFGS()
-    if (
-        has((*SWEEPS, COLUMNS), lacks)
-        and max(entries) <= WIDEST_SWEPT
-        and n_samples * sum(entries) <= MOST_SWEPT
-    ):
-        if not loss.is_quadratic:
-            few = len(sizes) >= MANY_SITES and targets.n_scores < MANY_OUTPUTS
-            return ALS(local_iter=FEWER_STEPS) if few else ALS()
-        if parameters.alpha == "auto" and has(KERNEL, lacks):
-            return ALS(local_tol=min(LOCAL_SHARE_OF_TOL * parameters.tol, 0.1))
-        return ALS()
-    return LBFGS() if n_samples * model.size <= LBFGS_LIMIT else Adam()
-
-
 def why_no_batches(parameters: Any) -> str | None:
     """Why ``partial_fit`` is not there; None if it is, or if it will refuse the solver itself."""
     asked = parameters.solver
@@ -390,6 +345,12 @@ def why_no_batches(parameters: Any) -> str | None:
         return (
             f"with solver={asked!r}, which needs all samples at once; use solver='adam', which "
             "takes them in batches, or fit."
+        )
+    loss = CLASSIFICATION_LOSSES.get(parameters.loss)
+    if loss is not None and loss.is_calibrated:
+        return (
+            f"with loss={parameters.loss!r}, for which samples are held out of a whole fit; use "
+            "loss='log_loss' or 'squared_error'."
         )
     if parameters.early_stopping:
         return (

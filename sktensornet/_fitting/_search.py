@@ -28,12 +28,16 @@ class Search:
     ranks : (int, int) or None
         The least and the largest rank of trials from products of features; None is
         without these.
+    takes_middle : bool
+        Whether, of penalties that are about as good to the kernel method, the one in
+        the middle is taken, and not the largest.
     """
 
     has_trials: bool
     alpha: float | None = None
     sweeps: int = TRIAL_SWEEPS
     ranks: tuple[int, int] | None = None
+    takes_middle: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._problems._model import Model
 from ..networks import TensorNetwork
-from ._held_out import Fold, HeldOut
+from ._folds import FEWEST_ROWS, Fold, deal
+from ._held_out import HeldOut
 from ._leave_out import left_out_loss, product_kernel
 from ._search import Trial
 
@@ -32,9 +33,6 @@ and of gss_wages 2 % higher."""
 _ROWS_PER_LEVEL, _MOST_TRIAL_ROWS = 40, 20_000
 """Where a site has many features, so many rows for each of them, up to a number that bounds the
 time: with fewer rows no level is seen often enough."""
-_FOLDS, _FOLDED_ROWS = 3, 1_000
-"""With more rows one part in four is held out once: it tells as much as three folds of fewer. Three
-such parts lower the RMSE of sixteen made tables of steps by 0.2 %, in half more time."""
 _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
 """A walk with fewer cannot compare two steps; with more, the choice takes longer than the fit."""
 _MOST_SOLVES = 500
@@ -45,15 +43,14 @@ _ROUNDING = 1e-12
 """A kernel that varies by no more than this share of itself is constant up to rounding."""
 _LARGEST_KERNEL = 1e12
 """Beyond, small penalties are lost beside the kernel in double precision."""
-_FEWEST_ROWS = 10
-"""So few observations tell no two settings apart; folds need twice as many. Not tuned."""
 
 Judge = Callable[
     [Model, float, Samples, Samples, int | None, TensorNetwork | None], tuple[TensorNetwork, float]
 ]
 
-_ABOUT = 1.01
-"""Losses within one percent are alike: the noise of a few hundred residuals is larger."""
+_ABOUT, _ROUGHLY = 1.01, 1.05
+"""Losses within one percent are alike: the noise of a few hundred residuals is larger. For patches
+five: of digits the loss of the kernel is 2 % above the least for all small penalties."""
 _WIDE, _NARROW = 3, (-8, 1)
 """From this scale on the walk first tries the other end: alpha 10^-4 s^2 at s = 0.1."""
 _PRODUCTS, _LITTLE = (-10, 5), 0.5
@@ -119,6 +116,9 @@ class Selection:
         is chosen.
     ranks : (int, int) or None, default=None
         The least and the largest rank of fits from products of features; None tries none.
+    takes_middle : bool, default=False
+        Whether the kernel method gives the middle of the penalties about as good, and not the
+        largest. For patches a limit on the ranks does a part of what the penalty does.
 
     Attributes
     ----------
@@ -144,7 +144,9 @@ class Selection:
         default_alpha: float = 1e-4,
         alpha: float | None = None,
         ranks: tuple[int, int] | None = None,
+        takes_middle: bool = False,
     ) -> None:
+        self._takes_middle = takes_middle
         self._ranks = ranks if alpha is None else None
         self._default_alpha = default_alpha if alpha is None else alpha
         self._alpha_given = alpha
@@ -181,7 +183,7 @@ class Selection:
         over : callable
             ``over(function, items)`` is a map, perhaps on several threads.
         """
-        if self._kernel_samples.copies.sum() < _FEWEST_ROWS:
+        if self._kernel_samples.copies.sum() < FEWEST_ROWS:
             return self._default()
         loss, setting = self._least_by_kernel(curvature, over)
         if not np.isfinite(loss):
@@ -211,8 +213,10 @@ class Selection:
                 return loss(penalty / self._flatness(curvature, loss(penalty))), setting
             total = self._kernel_samples.weight.sum()
             losses = np.array([loss(_Setting(k, scale).alpha * total) for k in _EXPONENTS])
-            # The largest of the penalties that are about as good.
-            k = int(np.flatnonzero(losses <= _ABOUT * losses.min())[0])
+            # The penalties fall; those that are about as good.
+            about = _ROUGHLY if self._takes_middle else _ABOUT
+            good = np.flatnonzero(losses <= about * losses.min())
+            k = int(good[len(good) // 2 if self._takes_middle else 0])
             return float(losses[k]), _Setting(_EXPONENTS[k], scale)
 
         if not self._free:
@@ -252,9 +256,9 @@ class Selection:
             for a start from products of features at that rank; otherwise `start` is
             gone on from, if it is a network.
         """
-        if self._start is None or self._samples.copies.sum() < 2 * _FEWEST_ROWS:
+        if self._start is None or self._samples.copies.sum() < 2 * FEWEST_ROWS:
             return self.trials[-1]
-        folds = self._folds()
+        folds = deal(self._samples)
         most = min(_MOST_TRIALS, _MOST_SOLVES // (len(folds) * self._model.sites.n_sites))
         if most < _FEWEST_TRIALS:
             return self.trials[-1]
@@ -300,29 +304,6 @@ class Selection:
             self._keep(setting, loss)
         self.network, self.rank = trials.network(place), place.rank
         return self._as_trial(place, losses[place])
-
-    def _folds(self) -> list[tuple[Samples, Samples]]:
-        """Samples to train on and to judge by; those of the kernel are among them.
-
-        The observations that a row stands for are dealt in turn, so that a row may
-        be on both sides with parts of its weight.
-        """
-        samples = self._samples
-        n = len(samples)
-        order = np.argsort(samples.y, kind="stable") if self._has_classes else np.arange(n)
-        n_folds = _FOLDS if n <= _FOLDED_ROWS else _FOLDS + 1
-        copies = samples.copies
-        ends = np.empty(n, np.int64)
-        ends[order] = np.cumsum(copies[order])
-        judged = range(n_folds) if n_folds == _FOLDS else [0]
-        folds = []
-        for k in judged:
-            # Of the numbers 0, 1, ... those that are k modulo the number of folds.
-            below = (ends + n_folds - 1 - k) // n_folds
-            before = (ends - copies + n_folds - 1 - k) // n_folds
-            share = (below - before) / copies
-            folds.append((samples.part(1.0 - share), samples.part(share)))
-        return folds
 
     def _judge(
         self, judge: Judge, setting: _Setting, fold: Fold, start: TensorNetwork | None

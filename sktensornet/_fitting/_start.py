@@ -180,7 +180,7 @@ def _linear_model(
     strength = max(alpha, _LEAST_ALPHA) * weight.sum()
     weights, offset = np.zeros((design.shape[1], n_scores)), bias.astype(np.float64)
     learnable = design.shape[1] > 0 and len(np.unique(y[weight > 0], axis=0)) > 1
-    if learnable and loss.has_probabilities and y.ndim == 1:
+    if learnable and loss.has_probabilities and not loss.is_quadratic and y.ndim == 1:
         linear = LogisticRegression(C=1 / strength, max_iter=500)
         with warnings.catch_warnings():
             # A start need not be the optimum.

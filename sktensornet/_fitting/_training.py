@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..solvers import Outcome
-from ._callbacks import Callbacks
+from ._callbacks import NoCallbacks
 
 Reached = Callable[[], Outcome] | None
 """What a solver tells beside a point: the outcome of a stop there."""
@@ -84,7 +84,7 @@ class Training:
 
     def __init__(
         self,
-        callbacks: Callbacks,
+        callbacks: NoCallbacks,
         *,
         max_iter: int,
         snapshot: Callable[[Any, Reached], Any],

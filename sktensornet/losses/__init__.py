@@ -1,6 +1,7 @@
 """Losses: value, derivative, probabilities."""
 
 from ._base import ClassificationLoss, Loss, RegressionLoss
+from ._calibrated import CalibratedSquaredError
 from ._log import LogLoss
 from ._margin import SquaredError, SquaredHinge
 from ._multilabel import EachLabel
@@ -10,6 +11,7 @@ from ._regression import Gamma, Huber, Poisson, SquaredDistance
 CLASSIFICATION_LOSSES: dict[str, type[ClassificationLoss]] = {
     "log_loss": LogLoss,
     "squared_error": SquaredError,
+    "calibrated_squared_error": CalibratedSquaredError,
     "squared_hinge": SquaredHinge,
 }
 """The losses of classifiers by the names that ``loss`` takes."""
@@ -28,6 +30,7 @@ __all__ = [
     "CLASSIFICATION_LOSSES",
     "REGRESSION_LOSSES",
     "AbsoluteError",
+    "CalibratedSquaredError",
     "ClassificationLoss",
     "EachLabel",
     "Gamma",

@@ -30,6 +30,8 @@ class Loss(ABC):
     has_probabilities = False
     is_quadratic = False
     """Whether the loss is a quadratic function of the scores."""
+    is_calibrated = False
+    """Whether probabilities have a temperature, which held-out samples choose."""
     shift_free = False
     """Whether the same number may be added to all scores of a sample."""
 
@@ -184,8 +186,30 @@ class ClassificationLoss(Loss):
     array([[0.25, 0.25, 0.25, 0.25]])
     """
 
+    temperature: float | None = None
+    """That one; None where there is none, or none is chosen yet."""
+
     def linear_targets(self, y, n_scores):
         return signs(np.empty((len(y), n_scores)), y)
+
+    def calibrated(self, scores: FloatArray, y: Any, weight: FloatArray) -> ClassificationLoss:
+        """The loss with the temperature that suits samples; itself, where it has none.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_samples, n_outputs)
+            Scores of samples that were not trained on.
+        y : ndarray
+            Their targets, as for `value_and_gradient`.
+        weight : ndarray of shape (n_samples,)
+            Their weights, in observations.
+
+        Returns
+        -------
+        ClassificationLoss
+            The loss to predict with.
+        """
+        return self
 
     def log_probabilities(self, scores: FloatArray) -> FloatArray:
         """Logarithms of the class probabilities.

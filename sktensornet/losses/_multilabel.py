@@ -33,6 +33,8 @@ class EachLabel(ClassificationLoss):
         self.name = loss.name
         self.has_probabilities = loss.has_probabilities
         self.is_quadratic = loss.is_quadratic
+        self.is_calibrated = loss.is_calibrated
+        self.temperature = loss.temperature
 
     def value_and_gradient(self, scores, y):
         xp = namespace(scores)
@@ -57,6 +59,10 @@ class EachLabel(ClassificationLoss):
 
     def linear_targets(self, y, n_scores):
         return 2.0 * y - 1.0
+
+    def calibrated(self, scores, y, weight):
+        repeated = np.repeat(weight, scores.shape[1])
+        return EachLabel(self.loss.calibrated(scores.reshape(-1, 1), _flat(y), repeated))
 
     def log_probabilities(self, scores):
         # Of each label that a sample has it, (n_samples, n_labels).

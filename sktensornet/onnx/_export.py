@@ -29,7 +29,7 @@ def to_onnx(estimator: Any, dtype: str = "float32") -> Any:
     ====================================  ===============================================
     estimator                             outputs
     ====================================  ===============================================
-    classifier, ``loss="log_loss"``       ``label`` (n_samples,), ``probabilities``
+    classifier with probabilities         ``label`` (n_samples,), ``probabilities``
                                           (n_samples, n_classes)
     classifier, another loss              ``label``, ``scores`` as `decision_function`
     regressor                             ``predictions``, shaped as y was
@@ -146,13 +146,15 @@ def _classes(graph: Graph, estimator: Any, scores: str, raw_scores: bool) -> dic
     label = graph("Gather", graph.labels(classes), winner)
     outputs = {"label": (label, classes.dtype, ["n_samples"])}
     shape = ["n_samples", len(classes)]
-    if n_scores == 1:
-        both = graph("Concat", graph("Neg", scores), scores, axis=1)
-    if raw_scores:
-        return outputs | {"scores": (both if n_scores == 1 else scores, graph.dtype, shape)}
-    if estimator._targets.loss.has_probabilities:
-        one = graph("Sigmoid", both) if n_scores == 1 else graph("Softmax", scores, axis=1)
-        return outputs | {"probabilities": (one, graph.dtype, shape)}
+    has_probabilities = estimator._targets.loss.has_probabilities
+    if raw_scores or has_probabilities:
+        found = scores if raw_scores else _cooled(graph, estimator, scores)
+        if n_scores == 1:
+            found = graph("Concat", graph("Neg", found), found, axis=1)
+        if raw_scores:
+            return outputs | {"scores": (found, graph.dtype, shape)}
+        found = graph("Sigmoid", found) if n_scores == 1 else graph("Softmax", found, axis=1)
+        return outputs | {"probabilities": (found, graph.dtype, shape)}
     if n_scores == 1:
         return outputs | {"scores": (flat, graph.dtype, ["n_samples"])}
     return outputs | {"scores": (scores, graph.dtype, shape)}
@@ -165,7 +167,14 @@ def _labels(graph: Graph, estimator: Any, scores: str, raw_scores: bool) -> dict
     outputs = {"label": (found, np.dtype(np.int64), shape)}
     if raw_scores or not estimator._targets.loss.has_probabilities:
         return outputs | {"scores": (scores, graph.dtype, shape)}
-    return outputs | {"probabilities": (graph("Sigmoid", scores), graph.dtype, shape)}
+    found = graph("Sigmoid", _cooled(graph, estimator, scores))
+    return outputs | {"probabilities": (found, graph.dtype, shape)}
+
+
+def _cooled(graph: Graph, estimator: Any, scores: str) -> str:
+    """Scores over the temperature of the loss, if it has one."""
+    temperature = estimator._targets.loss.temperature
+    return scores if temperature is None else graph("Mul", scores, 1.0 / temperature)
 
 
 def _targets(graph: Graph, estimator: Any, scores: str) -> dict:

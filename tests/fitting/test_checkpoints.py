@@ -75,6 +75,7 @@ def assert_same_fit(model, other, X):
         np.testing.assert_array_equal(a, b)
         assert a.dtype == b.dtype
     np.testing.assert_array_equal(model.predict(X), other.predict(X))
+    assert getattr(model, "temperature_", None) == getattr(other, "temperature_", None)
     for name in ("loss_curve_", "n_iter_", "validation_scores_", "alpha_", "scale_", "_unfinished"):
         assert getattr(model, name) == getattr(other, name), name
     assert (model.sweeps_ is None) == (other.sweeps_ is None)
@@ -90,6 +91,7 @@ CASES = [
     (TTClassifier, {"solver": "als", "alpha": 1e-4}),
     (HTClassifier, {"solver": "als", "alpha": 1e-4, "loss": "squared_hinge"}),
     (CPClassifier, {"solver": "als", "alpha": 1e-4, "class_tensors": "separate"}),
+    (TTClassifier, {"solver": "als", "alpha": 1e-4, "loss": "calibrated_squared_error"}),
     (CPRegressor, {"solver": "als", "alpha": 1e-4}),
     (TTRegressor, {"solver": ALS(sweep="two_site", rank_tol=1e-2), "alpha": 1e-4}),
     (HTRegressor, {"solver": ALS(class_leg="fixed", memory=1e-9), "loss": "huber", "alpha": 1e-4}),

@@ -21,8 +21,9 @@ from sktensornet import (
 )
 from sktensornet._arrays._samples import in_observations, merged_rows
 from sktensornet._data._samples import Samples
+from sktensornet._fitting._automatic import automatic_solver
+from sktensornet._fitting._folds import deal
 from sktensornet._fitting._leave_out import left_out_loss
-from sktensornet._fitting._plan import automatic_solver
 from sktensornet._fitting._selection import Selection
 from sktensornet._problems._model import Model
 from sktensornet.feature_maps import PolynomialMap, SplineMap, TrigonometricMap
@@ -383,7 +384,7 @@ class TestWalk:
         selection = selection_of(X, y[:, None], weight)
         rows, merged = merged_rows(X, y[:, None], weight)
         dealt = np.arange(merged.sum()) % 3
-        for k, (train, held) in enumerate(selection._folds()):
+        for k, (train, held) in enumerate(deal(selection._samples)):
             own = [
                 (part == k).sum() for part in np.split(dealt, np.cumsum(merged)[:-1].astype(int))
             ]
@@ -556,7 +557,7 @@ class TestEstimators:
     @pytest.mark.parametrize(
         "parameters",
         [
-            {"patches": ImagePatches((1, 3), (1, 1)), "max_iter": 2},
+            {"patches": ImagePatches((1, 3), (1, 1)), "solver": "lbfgs", "max_iter": 2},
             {"penalty": "start", "max_iter": 2},
             {"feature_map": "affine", "max_iter": 2},
         ],

@@ -5,9 +5,15 @@ import pytest
 from scipy.optimize import minimize
 from sklearn.metrics import log_loss
 
-from sktensornet.losses import CLASSIFICATION_LOSSES, LogLoss, SquaredError, SquaredHinge
+from sktensornet.losses import (
+    CLASSIFICATION_LOSSES,
+    CalibratedSquaredError,
+    LogLoss,
+    SquaredError,
+    SquaredHinge,
+)
 
-LOSSES = [LogLoss(), SquaredError(), SquaredHinge()]
+LOSSES = [LogLoss(), SquaredError(), CalibratedSquaredError(), SquaredHinge()]
 each_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
 each_width = pytest.mark.parametrize("n_outputs", [1, 3])
 

@@ -1,0 +1,102 @@
+"""What "auto" means: the solver, the map of patches, and the loss of classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .._data._samples import Samples
+from .._data._targets import Targets
+from .._problems._model import Model
+from ..feature_maps import AffineMap, FeatureMap, PCAMap
+from ..losses import CalibratedSquaredError
+from ..solvers import ALS, LBFGS, Adam, Solver
+from ._needs import CALIBRATED, FREE_START, KERNEL, SWEPT, Lacks, has, what_lacks
+
+LBFGS_LIMIT = 5_000_000
+"""The largest n_samples * n_parameters for which "auto" takes L-BFGS: digits of 8 x 8 pixels are
+below, MNIST is above, where a step over all samples takes as long as hundreds of mini-batches."""
+LBFGS_LIMIT_TEXT = f"{LBFGS_LIMIT:,}"
+WIDEST_SWEPT = 320
+"""The largest number of dense features of a site for which "auto" takes ALS: a site of 500 needs
+over a gigabyte. Categories have none above 64 levels."""
+MOST_SWEPT = 100_000_000
+"""The largest number of features of all samples and sites for which "auto" takes ALS, which keeps
+them while it sweeps: 0.8 GB in double precision."""
+
+FEWER_STEPS, MANY_SITES, MANY_OUTPUTS = 2, 11, 8
+"""Steps of a local solve, from how many sites on and below how many scores, where "auto"
+takes ALS and the loss is not quadratic: with few sites a core is visited too seldom to make
+up for steps, and many classes need more of them."""
+
+LOCAL_SHARE_OF_TOL = 10
+"""Where "auto" takes ALS, the loss is quadratic and alpha is chosen, a local solve ends before a
+step that gains less than this times tol of the objective: a tenth of what a sweep must gain."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Automatic:
+    """What "auto" means for a kind of estimator.
+
+    Parameters
+    ----------
+    column_map : FeatureMap
+        The map of columns of numbers.
+    search_sweeps : int or None
+        Sweeps of a fit whose alpha was chosen; None is as many as without a choice.
+    """
+
+    column_map: FeatureMap
+    search_sweeps: int | None = None
+
+
+def automatic_patch_map(parameters: Any, samples: Samples, given: Solver | None) -> FeatureMap:
+    """The map of patches: a fixed one where it is needed, or where sweeps then suit."""
+    fixed = PCAMap()
+    if given is not None:
+        return fixed if given.sweeps or given.reads_sequences else AffineMap()
+    lacks = what_lacks(parameters, fixed, samples)
+    return fixed if has((*SWEPT, *FREE_START), lacks) else AffineMap()
+
+
+def is_swept(model: Model, samples: Samples, lacks: Lacks) -> bool:
+    """Whether "auto" takes sweeps."""
+    feature_map = model.feature_map
+    # What is looked up takes two numbers a sample.
+    entries = [
+        2 if k in feature_map.indexed_sites else m for k, m in enumerate(feature_map.mode_sizes)
+    ]
+    return (
+        has(SWEPT, lacks)
+        and max(entries) <= WIDEST_SWEPT
+        and len(samples) * sum(entries) <= MOST_SWEPT
+    )
+
+
+def automatic_targets(parameters: Any, targets: Targets, swept: bool, lacks: Lacks) -> Targets:
+    """Targets with the loss that ``loss="auto"`` means.
+
+    Patches that are swept have the squared error with calibrated probabilities:
+    of digits in 4 x 4 patches it makes half as many errors as the log loss, at
+    half of its log loss, since data that are separated leave that nothing to do.
+    """
+    if parameters.loss == "auto" and swept and "columns" in lacks and has(CALIBRATED, lacks):
+        return targets.with_loss(CalibratedSquaredError())
+    return targets
+
+
+def automatic_solver(
+    parameters: Any, model: Model, samples: Samples, targets: Targets, lacks: Lacks
+) -> Solver:
+    """What "auto" means as the solver."""
+    if is_swept(model, samples, lacks):
+        if not targets.loss.is_quadratic:
+            many = model.sites.n_sites >= MANY_SITES
+            few = many and targets.n_scores < MANY_OUTPUTS
+            return ALS(local_iter=FEWER_STEPS) if few else ALS()
+        if parameters.alpha == "auto" and has(KERNEL, lacks):
+            return ALS(local_tol=min(LOCAL_SHARE_OF_TOL * parameters.tol, 0.1))
+        return ALS()
+    if "single rows" in lacks or len(samples) * model.size <= LBFGS_LIMIT:
+        return LBFGS()
+    return Adam()
