@@ -28,8 +28,6 @@ _NO_DATES = (
     "make them numbers or categories that can repeat in new data, such as the year, the month, the "
     "day of the week or the days since some date, or leave them out"
 )
-_MOST_CHANNELS = 4
-"""Red, green, blue and opacity; as few rows or columns are no image."""
 FLOATS: dict[str, Any] = {"dtype": [np.float64, np.float32], "ensure_all_finite": "allow-nan"}
 """What X may be once categories are codes."""
 
@@ -309,18 +307,23 @@ def _as_table(X: Any) -> Any:
 
 def _flatten(shape: tuple[int, ...]) -> str:
     """What to do with images and series of this shape."""
-    image, reshaped = shape[1:], "X.reshape(len(X), -1)"
-    said = f"X has shape {shape}; flatten the samples to (n_samples, n_features) by "
-    if len(image) > 3:
-        return f"{said}{reshaped}."
-    if len(image) == 3 and image[0] <= _MOST_CHANNELS < image[2]:
-        # As (channels, rows, columns), where patches have the channels last.
-        image, reshaped = (*image[1:], image[0]), "X.transpose(0, 2, 3, 1).reshape(len(X), -1)"
-    series = " or patches=SequencePatches(window=..., n_channels=...) for series"
-    return (
-        f"{said}{reshaped}, and tell their shape by patches=ImagePatches(image_shape={image}, "
-        f"patch_shape=...) for images{',' + series if len(image) == 2 else ''}."
-    )
+    said = f"X has shape {shape}"
+    if len(shape) == 3:
+        size = ", ".join(map(str, shape[1:]))
+        ways = (
+            f"patches=ImagePatches(image_shape=({size})) takes it as images, and "
+            f"patches=SequencePatches(n_channels={shape[1]}) as series of {shape[1]} channels, or "
+            f"SequencePatches(n_channels={shape[2]}, channels='last') of {shape[2]}"
+        )
+    elif len(shape) == 4:
+        last, first = shape[1:], (*shape[2:], shape[1])
+        ways = (
+            f"patches=ImagePatches(image_shape={last}) takes it as images whose channels come "
+            f"last, and ImagePatches(image_shape={first}, channels='first') if they come first"
+        )
+    else:
+        return f"{said}; flatten the samples by X.reshape(len(X), -1)."
+    return f"{said}; {ways}. Without patches, flatten the samples by X.reshape(len(X), -1)."
 
 
 def _no_numbers(X: Any, categorical: list[int]) -> dict[int, bool]:

@@ -25,6 +25,18 @@ def is_dask_array(X: Any) -> bool:
     return module is not None and isinstance(X, module.Array)
 
 
+def flat_blocks(X: Any, flatten: Callable[[Any], Any]) -> Any:
+    """A dask array of more axes as one of rows, which a function makes of each block."""
+    n_features = flatten(np.empty((1, *X.shape[1:]), X.dtype)).shape[1]
+    whole = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
+    return whole.map_blocks(
+        flatten,
+        chunks=(X.chunks[0], (n_features,)),
+        drop_axis=list(range(2, X.ndim)),
+        meta=np.empty((0, 0), X.dtype),
+    )
+
+
 class Blocks:
     """The rows of a dask array: functions go to the blocks, and rows or a column come.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._blocks import check_chunks, is_dask_array
+from ._blocks import check_chunks, flat_blocks, is_dask_array
 from ._frames import blocks_of_frame, is_dask_frame, without_rows
 
 
@@ -24,6 +24,8 @@ def by_block(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             return method(self, X)
         from dask import delayed
 
+        if X.ndim > 2 and self.patches_.patches is not None:
+            X = flat_blocks(X, self.patches_.patches.flatten)
         check_chunks(X)
         one = method(self, _table(np.zeros((1, X.shape[1]), X.dtype), like))
         shape: dict[str, Any] = {"drop_axis": 1}

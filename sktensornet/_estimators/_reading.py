@@ -26,6 +26,7 @@ from .._distributed._blocks import Blocks, is_dask_array
 from .._distributed._blocks import read as read_blocks
 from .._distributed._frames import blocks_of_frame, is_dask, is_dask_frame, without_rows
 from ..feature_maps import FeatureMap
+from ._natural_shape import in_rows
 
 Read = tuple[Any, Any, FloatArray]
 """X, y not yet encoded, and the weights."""
@@ -65,7 +66,7 @@ def read_there(estimator: Any, X: Any, place: Place | None, any_length: bool = F
     `any_length` takes arrays of other lengths of equal cores.
     """
     check_is_fitted(estimator)
-    X = host("X", _gathered(X)) if place is None else detached(X)
+    X = in_rows(estimator, host("X", _gathered(X)) if place is None else detached(X))
     dtype = estimator.network_.dtype
     checks = _floats(estimator, dtype if place is None else place.dtype(dtype))
     if estimator.columns_.encoder is not None:
@@ -110,7 +111,7 @@ def read_arrays(
     """X, y and weights as arrays; later batches may have levels that are only `declared`."""
     X, y, sample_weight = map(_gathered, (X, y, sample_weight))
     refuse_masked(X=X, y=y, sample_weight=sample_weight)
-    X, y = host("X", X), host("y", y)
+    X, y = in_rows(estimator, host("X", X), reset), host("y", y)
     sample_weight = host("sample_weight", sample_weight)
     if reset:
         _begin(estimator, learn_columns(X, estimator.categorical_features, declared))
@@ -142,6 +143,7 @@ def _read_blocks(estimator: Any, X: Any, y: Any, sample_weight: Any, reset: bool
             "numbers are categories."
         )
     y, sample_weight = _gathered(y), _gathered(sample_weight)
+    X = in_rows(estimator, X, reset)
     like, names = X, None
     if is_dask_frame(X):
         like = without_rows(X)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._arrays._immutable import ReadOnlyArrays
+from .._arrays._namespace import namespace
 from .._arrays._typing import FloatArray, IntArray
 from .._support._documentation_links import DocumentationLinkMixin
 
@@ -24,7 +27,8 @@ class Sites(ReadOnlyArrays):
     grid : ndarray of int, shape (rows, columns), or None
         The site at each place of an image, None where sites form a chain.
     patches : Patches or None
-        What makes such sites of another number of columns; None where nothing does.
+        What made them, for samples of another number of columns, and for those in their
+        natural shape; None where nothing did.
 
     Raises
     ------
@@ -92,7 +96,7 @@ class Sites(ReadOnlyArrays):
             If the columns are no whole number of sites, or nothing says what the sites
             of other numbers are.
         """
-        if self.patches is None:
+        if self.patches is None or self.grid is not None:
             raise ValueError(f"{self!r} are the sites of one number of columns only.")
         return self.patches.fit(n_features)
 
@@ -143,6 +147,24 @@ def covering_strides(length: int, window: int) -> list[int]:
     return [step for step in range(1, window + 1) if (length - window) % step == 0]
 
 
+def automatic_window(length: int) -> tuple[int, int]:
+    """The shortest window, of at least four, that at most seven steps move over a length.
+
+    Neighbours overlap by about half or more, and cover it from end to end. It is the whole length
+    where no shorter one does. So an axis of 8 has windows of 4 in steps of 2, one of 28 or 32 of 8
+    in steps of 4.
+    """
+    for window in range(4, length):
+        stride = max(s for s in covering_strides(length, window) if s <= (window + 1) // 2)
+        if (length - window) // stride + 1 <= _MOST_WINDOWS:
+            return window, stride
+    return length, length
+
+
+_MOST_WINDOWS = 7
+"""On one axis: 49 patches of an image, and the 9 to 50 that do well."""
+
+
 class Patches(DocumentationLinkMixin, BaseEstimator, ABC):
     """Base class of the descriptions of sites.
 
@@ -167,6 +189,37 @@ class Patches(DocumentationLinkMixin, BaseEstimator, ABC):
         Sites
             The columns of each site.
         """
+
+    def flatten(self, X: Any) -> Any:
+        """Rows of X from samples in a shape of their own.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, ...)
+            Images or series, with three axes or more.
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+            The samples as rows, as `fit` counts their columns.
+
+        Raises
+        ------
+        ValueError
+            If the samples have not the shape that the parameters state.
+        """
+        raise ValueError(
+            f"X has shape {tuple(X.shape)}, but patches={self!r} says nothing of the shape of a "
+            "sample; pass rows, as X.reshape(len(X), -1)."
+        )
+
+
+def flat_rows(X: Any, channels: int | None = None, to: int = -1) -> Any:
+    """The samples as rows in C order, after one axis has moved."""
+    xp = namespace(X)
+    if channels is not None:
+        X = xp.moveaxis(X, channels, to)
+    return xp.reshape(X, (X.shape[0], math.prod(X.shape[1:])))
 
 
 class SingleColumns(Patches):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import clone
 
 from .._support._checks import check_integer, check_option
-from ._base import Patches, Sites, covering_strides
+from ._base import Patches, Sites, automatic_window, covering_strides, flat_rows
 
 
 class SequencePatches(Patches):
@@ -16,20 +18,22 @@ class SequencePatches(Patches):
 
     Parameters
     ----------
-    window : int
-        Steps of time w in a window.
+    window : int or "auto", default="auto"
+        Steps of time w in a window. "auto" takes the shortest of at least four steps that
+        at most seven of cover the series, overlapping by about half.
     stride : int or None, default=None
         Steps s from one window to the next. None is ``window``: windows side by
-        side. A smaller stride makes them overlap.
+        side; or what "auto" finds. A smaller stride makes them overlap.
     n_channels : int, default=1
-        Number of values at each step. A row of X is an array of shape
-        (n_channels, length) in C order: the whole series of the first channel,
-        then that of the second, and so on. ``X.reshape(len(X), -1)`` makes such
-        rows of an array (n_samples, n_channels, length); one of shape
-        (n_samples, length, n_channels) needs ``X.transpose(0, 2, 1)`` first.
+        Number of values at each step. X has the shape (n_samples, length), or that of
+        `channels`; or a row of X is an array of shape (n_channels, length) in C order:
+        the whole series of the first channel, then that of the second, and so on.
         A window holds its steps of all channels, channel by channel.
     uncovered : {"raise", "ignore"}, default="raise"
         Whether it is an error that some steps belong to no window.
+    channels : {"first", "last"}, default="first"
+        Which axis of an X of three axes are the channels: (n_samples, n_channels, length),
+        or (n_samples, length, n_channels).
 
     See Also
     --------
@@ -57,15 +61,17 @@ class SequencePatches(Patches):
 
     def __init__(
         self,
-        window: int,
+        window: int | str = "auto",
         stride: int | None = None,
         n_channels: int = 1,
         uncovered: str = "raise",
+        channels: str = "first",
     ) -> None:
         self.window = window
         self.stride = stride
         self.n_channels = n_channels
         self.uncovered = uncovered
+        self.channels = channels
 
     def fit(self, n_features: int) -> Sites:
         """Find the columns of each window.
@@ -85,9 +91,8 @@ class SequencePatches(Patches):
         ValueError
             If a parameter is out of range, or does not fit `n_features`.
         """
-        window = check_integer("window", self.window, 1)
-        stride = window if self.stride is None else check_integer("stride", self.stride, 1)
         n_channels = check_integer("n_channels", self.n_channels, 1)
+        check_option("channels", self.channels, ("first", "last"))
         uncovered = check_option("uncovered", self.uncovered, ("raise", "ignore"))
         length, rest = divmod(n_features, n_channels)
         if rest:
@@ -95,6 +100,14 @@ class SequencePatches(Patches):
                 f"n_channels={self.n_channels!r} does not divide the {n_features} columns of X; "
                 "a row of X must be n_channels series of one length, one after the other."
             )
+        window, found = self.window, None
+        if isinstance(window, str):
+            check_option("window", window, ("auto",))
+            window, found = automatic_window(length)
+        window = check_integer("window", window, 1)
+        stride = window if found is None else found
+        if self.stride is not None:
+            stride = check_integer("stride", self.stride, 1)
         if window > length:
             raise ValueError(
                 f"window={self.window!r} is longer than the series, which have {length} steps "
@@ -111,3 +124,36 @@ class SequencePatches(Patches):
         windows = np.lib.stride_tricks.sliding_window_view(steps, window, axis=1)[:, ::stride]
         columns = windows.swapaxes(0, 1).reshape(windows.shape[1], -1)
         return Sites(columns, patches=clone(self))
+
+    def flatten(self, X: Any) -> Any:
+        """Rows of X from series in the shape that the parameters state.
+
+        Parameters
+        ----------
+        X : array of shape (n_samples, n_channels, length) or (n_samples, length, n_channels)
+            The series.
+
+        Returns
+        -------
+        array of shape (n_samples, n_features)
+            The series as rows, one channel after the other.
+
+        Raises
+        ------
+        ValueError
+            If X has another shape.
+        """
+        n_channels = check_integer("n_channels", self.n_channels, 1)
+        comes_last = check_option("channels", self.channels, ("first", "last")) == "last"
+        shape = tuple(X.shape)
+        if len(shape) == 3 and shape[2 if comes_last else 1] == n_channels:
+            return flat_rows(X, 2, 1) if comes_last else flat_rows(X)
+        wanted = f"length, {n_channels}" if comes_last else f"{n_channels}, length"
+        other = "first" if comes_last else "last"
+        is_turned = len(shape) == 3 and shape[1 if comes_last else 2] == n_channels
+        hint = f" Its channels are {other}: set channels={other!r}." if is_turned else ""
+        raise ValueError(
+            f"X has shape {shape}, but n_channels={self.n_channels!r} with channels="
+            f"{self.channels!r} means (n_samples, {wanted}), or rows of n_channels * length "
+            f"columns.{hint}"
+        )
