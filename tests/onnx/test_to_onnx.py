@@ -74,12 +74,10 @@ def assert_same_probabilities(model, X, dtype="float32", tolerance=1e-5):
     assert np.ptp(probabilities, axis=0).max() > 0.02
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("tensors", ["joint", "separate"])
 @pytest.mark.parametrize(
-    ("feature_map", "patches"),
-    [("affine", PATCHES), ("affine", None), ("polynomial", None), ("one_hot", None)],
+    ("tensors", "n_classes"), [("joint", 2), ("joint", 3), ("separate", 2), ("separate", 3)]
 )
+@pytest.mark.parametrize(("feature_map", "patches"), [("affine", PATCHES), ("polynomial", None)])
 @pytest.mark.parametrize("Format", CLASSIFIERS)
 def test_classifiers_give_their_probabilities(Format, feature_map, patches, tensors, n_classes):
     X, y, X_test = data(n_classes)
@@ -117,7 +115,7 @@ CONTINUOUS += [FourierMap(3, period=2 * np.pi), QuantileMap(500, degree=3)]
 
 
 @pytest.mark.parametrize("feature_map", CONTINUOUS, ids=str)
-@pytest.mark.parametrize(("offset", "spread"), [(1e7, 4.0), (-1e5 - 0.37, 1.0), (0.0, 1e3)])
+@pytest.mark.parametrize(("offset", "spread"), [(1e7, 4.0), (-1e5 - 0.37, 1e3)])
 def test_an_offset_costs_no_digits_beyond_those_of_the_input(feature_map, offset, spread):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((150, 4))
@@ -223,12 +221,12 @@ def deep(Format, d, factors, tensors="joint"):
     return model, X
 
 
-@pytest.mark.parametrize("tensors", ["joint", "separate"])
-@pytest.mark.parametrize("d", [100, 200])
+@pytest.mark.parametrize(("d", "tensors"), [(100, "separate"), (101, "joint")])
 @pytest.mark.parametrize("Format", CLASSIFIERS)
 def test_deep_networks_do_not_overflow_on_the_way(Format, d, tensors):
     half = d // 2
-    model, X = deep(Format, d, np.float32([8.0] * half + [1 / 8] * half), tensors)
+    factors = np.float32([8.0] * half + [1.0] * (d % 2) + [1 / 8] * half)
+    model, X = deep(Format, d, factors, tensors)
     assert 8.0**half > float(np.finfo(np.float32).max)
     scores = model.decision_function(X)
     assert np.abs(scores).max() < 100
