@@ -217,9 +217,7 @@ def test_many_columns_of_outliers(Format):
 def test_rank_beyond_any_matricization(Format, dtype, class_tensors):
     X, y = normal(d=2)
     feature_map = PolynomialMap(scale=1.0)
-    model = short(
-        Format, rank=64, class_tensors=class_tensors, feature_map=feature_map, alpha=1e-4
-    )
+    model = short(Format, rank=64, class_tensors=class_tensors, feature_map=feature_map, alpha=1e-4)
     assert_sound(model, X.astype(dtype), y)
     assert model.score(X, y) > 0.7
     if Format is not CPClassifier:

@@ -63,9 +63,7 @@ CONFIGURATIONS = [
     TTClassifier(loss="squared_hinge", max_iter=3),
     HTClassifier(class_tensors="separate", rank=1, max_iter=3),
     CPClassifier(class_tensors="separate", loss="squared_error", rank=5, max_iter=3),
-    TTClassifier(
-        solver=FULL_BATCH, feature_map="affine", penalty="start", alpha=1e-3, max_iter=40
-    ),
+    TTClassifier(solver=FULL_BATCH, feature_map="affine", penalty="start", alpha=1e-3, max_iter=40),
     CPClassifier(solver=Adam(5e-2, batch_size=20, dropout=0.05), rank=6, max_iter=5),
     HTClassifier(
         early_stopping=True, validation_fraction=0.3, feature_map=FIXED, alpha=1e-3, max_iter=3
