@@ -246,7 +246,7 @@ def test_every_configuration_is_checked():
 
 
 def checks_of_defaults():
-    """Every check on all six: in turn on one classifier and one regressor as they are, else quick."""
+    """Every check on all six: in turn on a classifier and a regressor as they are, else quick."""
     turn = {}
     for place, estimator in enumerate(DEFAULTS):
         quick = clone(estimator).set_params(**QUICK)
