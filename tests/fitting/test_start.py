@@ -42,8 +42,7 @@ def start_scores(clf, X, y, noise=0, weight=None):
 
 
 @each_format
-@each_class_tensors
-@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(("class_tensors", "n_classes"), [("joint", 3), ("separate", 2)])
 def test_linear_start_is_the_logistic_regression(Format, class_tensors, n_classes, wine):
     X, y = wine
     X, y = X[y < n_classes], y[y < n_classes]
@@ -91,8 +90,16 @@ def test_linear_start_says_the_rank_it_needs(clf, needed, wine):
     start_scores(clf.set_params(rank=rank), *wine)
 
 
-@each_format
-@pytest.mark.parametrize("solver", ["lbfgs", "als", Adam(learning_rate=1e-2)], ids=str)
+@pytest.mark.parametrize(
+    ("Format", "solver"),
+    [
+        (TTClassifier, Adam(learning_rate=1e-2)),
+        (HTClassifier, "lbfgs"),
+        (CPClassifier, "als"),
+        (TTClassifier, "als"),
+    ],
+    ids=str,
+)
 def test_training_goes_on_from_a_linear_start(Format, solver):
     X, y = make_classification(300, 6, n_informative=5, n_redundant=0, random_state=0)
     y = y ^ (X[:, 0] * X[:, 1] > 0)
@@ -136,8 +143,7 @@ def test_moment_start_is_exact_at_full_rank(Format):
 
 
 @each_format
-@each_class_tensors
-@pytest.mark.parametrize("solver", ["lbfgs", "als"])
+@pytest.mark.parametrize(("class_tensors", "solver"), [("joint", "lbfgs"), ("separate", "als")])
 def test_starts_from_a_network(Format, class_tensors, solver, wine):
     X, y = wine
     clf = Format(
