@@ -135,7 +135,7 @@ each_case = pytest.mark.parametrize(("tree", "setting"), CASES)
     ("tree", "setting", "loss"),
     # Every loss with every tree and with every setting.
     [(*case, LOSSES[k % 3]) for k, case in enumerate(CASES)],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_no_local_solve_raises_the_objective(tree, loss, setting):
     problem_options, solver_options = SETTINGS[setting]
