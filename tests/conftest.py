@@ -1,6 +1,7 @@
 """Helpers that several test files share."""
 
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,11 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session", autouse=True)
 def one_thread_of_blas():
     """Small products, for which threads would wait for each other, and longer beside others."""
-    with threadpool_limits(1, user_api="blas"):
-        yield
+    # In a thread that ends, which then does not own the limit.
+    limit = {"limits": 1, "user_api": "blas"}
+    thread = threading.Thread(target=threadpool_limits, kwargs=limit)
+    thread.start()
+    thread.join()
 
 
 @pytest.fixture(autouse=True)
