@@ -15,7 +15,8 @@ from .._data._labels import Labels, check_classes, labels_of, winner
 from .._data._multilabels import Multilabels, has_label, is_multilabel
 from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
-from .._fitting._plan import Automatic, why_no_batches
+from .._fitting._needs import why_no_batches
+from .._fitting._plan import Automatic
 from .._fitting._search import SEARCH_SWEEPS
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing

@@ -15,7 +15,8 @@ from .._arrays._typing import FloatArray
 from .._data._reals import Reals
 from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
-from .._fitting._plan import Automatic, Plan, why_no_batches
+from .._fitting._needs import why_no_batches
+from .._fitting._plan import Automatic, Plan
 from .._fitting._uncertainty import Remembered, remember
 from .._support._checks import check_real
 from .._support._only_if import only_if

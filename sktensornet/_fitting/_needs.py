@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from .._arrays._namespace import Place
 from ..feature_maps import FeatureMap
 from ..losses import REGRESSION_LOSSES
-from ..networks import TensorNetwork
-from ..solvers import Solver
+from ..networks import TensorNetwork, Tree
+from ..networks._reading import is_recurrent
+from ..solvers import SOLVERS, Adam, Solver
 
 Lacks = Mapping[str, str]
 """What a fit lacks, and the parameter that rules it out; what it has is not in it."""
@@ -105,6 +106,25 @@ GATHERED_START = (
 )
 """What "linear" and "moments" need beyond."""
 
+EQUAL_TRANSITIONS = (
+    Need("shared cores", "is of the transitions of equal cores", "use shared_cores=True"),
+    Need("product", "is of matrices that are multiplied", "use product='multiply'"),
+    Need("single rows", "asks for single samples", "pass X as an array of NumPy"),
+)
+"""What the penalty "orthogonal" needs."""
+
+ORTHOGONAL_START = (
+    *EQUAL_TRANSITIONS,
+    Need("joint tensors", "makes one state for all scores", "use 'joint'"),
+    Need(
+        "fixed map",
+        "turns the features of symbols or steps",
+        "use 'embedding' or EmbeddingMap(n_components='one_hot') for tokens, or a map such as "
+        "PolynomialMap() for numbers",
+    ),
+)
+"""What the start does."""
+
 _HERE = "or pass X as an array of NumPy"
 
 ELSEWHERE = (
@@ -190,3 +210,43 @@ def require(who: str, needs: Iterable[Need], lacks: Lacks) -> None:
             raise ValueError(
                 f"{who} {need.why}, which {lacks[need.what]} rules out; {need.instead}."
             )
+
+
+def check_recurrent(parameters: Any, solver: Solver, tree: Tree) -> None:
+    """Raise if what was asked for is of transitions that a tree has not."""
+    asked = [
+        text
+        for text, is_so in (
+            (f"solver={parameters.solver!r}", solver.reads_sequences),
+            ("init='orthogonal'", parameters.init == "orthogonal"),
+            ("penalty='orthogonal'", parameters.penalty == "orthogonal"),
+        )
+        if is_so
+    ]
+    if asked and not is_recurrent(tree):
+        raise ValueError(
+            f"{asked[0]} is for the equal cores of a recurrent network, a tensor train, which "
+            "these trees are not; use TTClassifier or TTRegressor."
+        )
+    if parameters.penalty == "orthogonal" and tree.n_sites < 3:
+        raise ValueError(
+            "penalty='orthogonal' is of the core between the first step and the last, but X has "
+            f"{tree.n_sites} steps; use penalty='frobenius' or 'start'."
+        )
+
+
+def why_no_batches(parameters: Any) -> str | None:
+    """Why ``partial_fit`` is not there; None if it is, or if it will refuse the solver itself."""
+    asked = parameters.solver
+    solver = SOLVERS.get(asked, Adam) if isinstance(asked, str) else asked
+    if not getattr(solver, "takes_batches", True):
+        return (
+            f"with solver={asked!r}, which needs all samples at once; use solver='adam', which "
+            "takes them in batches, or fit."
+        )
+    if parameters.early_stopping:
+        return (
+            f"with early_stopping={parameters.early_stopping!r}, which holds samples out of a "
+            "whole fit; use early_stopping=False."
+        )
+    return None
