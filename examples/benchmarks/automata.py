@@ -13,7 +13,8 @@ Training sequences have 2 to 10 steps. Prints a table for each of these::
 automata (four symbols, the label is the state at the end; all states are reachable and no two
 alike), without and with one label in ten drawn anew. "fresh": thirty automata with such noise
 that had no part in the development. "real": targets of planted linear second-order networks,
-with noise of a tenth of their deviation. "largest": the label is the largest of the real scores
+with noise of a tenth of their deviation (the rank is one more than their states, for the mean
+that is taken off the targets). "largest": the label is the largest of the real scores
 of a planted automaton. "peers": an LSTM and two layers of a diagonal linear state space model
 of `torch` (see requirements.txt beside this file) on the data of "clean". ``--markdown`` writes
 the tables of the documentation.
@@ -124,7 +125,7 @@ def real(rank: int, seed: int, n: int):
     X, clean = sample(n, 2, 10)
     noise = 0.1 * clean.std()
     reg = TTRegressor(
-        rank=rank,
+        rank=rank + 1,
         shared_cores=True,
         feature_map=PolynomialMap(),
         solver="spectral",

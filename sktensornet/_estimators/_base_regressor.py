@@ -17,7 +17,7 @@ from .._distributed._by_block import by_block
 from .._fitting._callbacks import with_callbacks
 from .._fitting._needs import why_no_batches
 from .._fitting._plan import Automatic, Plan
-from .._fitting._uncertainty import Remembered, remember
+from .._fitting._uncertainty import Remembered, Uncertainty, remember
 from .._support._checks import check_real
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
@@ -264,7 +264,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
                 f"{remembered.why_not}; use early_stopping=True, which holds some out."
             )
         model = self._fitted().model
-        return remembered.uncertainty(model, self.network_, self.alpha_, loss)
+        return remembered.learnt(Uncertainty, model, self.network_, self.alpha_, loss)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

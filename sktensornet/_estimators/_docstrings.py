@@ -151,6 +151,12 @@ class_weight : dict, "balanced" or None, default=None
     Weights of the classes, multiplied with ``sample_weight``. A dict that names all
     labels of y may name others, and one that names some of them leaves the rest at 1.
     "balanced" takes no account of classes without weight.
+posterior : bool, default=False
+    Probabilities on average over the posterior of the scores, by the probit
+    approximation: scores are divided by (1 + pi v / 8)^(1/2), with their variance v
+    to first order in all cores, or its mean over the classes. Labels stay what they
+    are. The fit keeps up to 5,000 samples, and the first prediction takes about as long
+    as a fit for each score. It needs "log_loss", a penalty, and a fixed feature map.
 """,
     "targets": """\
 classes_ : ndarray of shape (n_classes,)

@@ -146,6 +146,20 @@ EARLY_STOPPING = (
     ),
 )
 
+_PLUG_IN = "use posterior=False"
+
+POSTERIOR = (
+    Need("log loss", "averages probabilities", f"use loss='log_loss', or {_PLUG_IN[4:]}"),
+    Need("penalty", "needs a penalty", "use alpha='auto' or a positive number"),
+    Need("single rows", "keeps single samples", _PLUG_IN),
+    Need("frobenius", "needs the norm of the weight tensor", "use penalty='frobenius'"),
+    *(
+        Need(what, "needs a tangent space of a tensor of fixed features", _PLUG_IN)
+        for what in ("product", "own cores", "fixed map")
+    ),
+)
+"""What probabilities on average over the posterior need."""
+
 KERNEL = (COLUMNS, *map(Need, ("product", "frobenius", "fixed map", "free start")))
 """What the choice of alpha and of the scale by a kernel method needs."""
 
@@ -169,6 +183,8 @@ def what_lacks(
         "frobenius": (parameters.penalty != "frobenius", f"penalty={parameters.penalty!r}"),
         "shared cores": (not parameters.shared_cores, "shared_cores=False"),
         "joint tensors": _separate(parameters),
+        "log loss": (parameters.loss != "log_loss", f"loss={parameters.loss!r}"),
+        "penalty": (parameters.alpha == 0, f"alpha={parameters.alpha!r}"),
         "squared error": (parameters.loss in _NOT_SQUARED, f"loss={parameters.loss!r}"),
         "columns": (parameters.patches is not None, f"patches={parameters.patches!r}"),
         "single rows": (not rows_are_at_hand, "a dask array X"),
@@ -244,6 +260,8 @@ def why_no_batches(parameters: Any) -> str | None:
             f"with solver={asked!r}, which needs all samples at once; use solver='adam', which "
             "takes them in batches, or fit."
         )
+    if getattr(parameters, "posterior", False):
+        return "with posterior=True, whose samples a whole fit keeps; use fit, or posterior=False."
     if parameters.early_stopping:
         return (
             f"with early_stopping={parameters.early_stopping!r}, which holds samples out of a "

@@ -28,6 +28,7 @@ from ._needs import (
     KERNEL,
     NAMED_START,
     ORTHOGONAL_START,
+    POSTERIOR,
     SHORT_FIT,
     SWEEPS,
     TRIALS,
@@ -332,6 +333,8 @@ def _check(parameters: Any, solver: Solver | None, lacks: Lacks) -> None:
         require(init, GATHERED_START, lacks)
     if parameters.early_stopping:
         require("early_stopping=True", EARLY_STOPPING, lacks)
+    if getattr(parameters, "posterior", False):
+        require("posterior=True", POSTERIOR, lacks)
     has_norm = "product" not in lacks or "frobenius" in lacks
     if not has_norm and parameters.alpha not in ("auto", 0):
         raise ValueError(

@@ -35,7 +35,7 @@ class Remembered:
     why_not : str
         Why no residual of a left-out row can be had from `train`, and what to do.
     known : dict
-        The `Uncertainty` that was last asked for, and its network, which files leave out.
+        What was last made of them, and for which network, which files leave out.
     """
 
     train: Samples | None
@@ -46,13 +46,13 @@ class Remembered:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"known": {}}
 
-    def uncertainty(self, model: Model, network: TensorNetwork, alpha: float, loss: Any) -> Any:
-        """That of a fitted network, which is computed once."""
+    def learnt(self, kind: Any, model: Model, network: TensorNetwork, *others: Any) -> Any:
+        """An `Uncertainty` or `Moderation` of a fitted network, which is computed once."""
         last = self.known.get("last")
         if last is None or last[0] is not network:
             # Many small products, for which threads would only wait for each other.
             with single_threaded_blas():
-                last = network, Uncertainty(self, model, network, alpha, loss)
+                last = network, kind(self, model, network, *others)
             self.known["last"] = last
         return last[1]
 

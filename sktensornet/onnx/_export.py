@@ -110,6 +110,11 @@ def write(estimator: Any, dtype: str, raw_scores: bool = False) -> Any:
     estimator = in_numpy(estimator)
     check_option("dtype", dtype, ("float32", "float64"))
     network = estimator.network_
+    if getattr(estimator, "posterior", False):
+        raise ValueError(
+            "to_onnx writes the scores of the network, which posterior=True averages; set "
+            "posterior=False first, or keep the estimator."
+        )
     if estimator.columns_.encoder is not None:
         raise ValueError(
             "estimator was fitted on columns of categories, "
