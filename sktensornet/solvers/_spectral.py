@@ -71,10 +71,11 @@ class Spectral(Solver):
     ----------
     route : {"auto", "hankel", "gradient"}, default="auto"
         "gradient" begins at orthogonal transitions instead of the Hankel matrix, from which
-        real targets begin too under "auto"; for labels it descends on their log loss with states of norm one and a penalty that keeps the
-        transitions near orthogonal: for labels that are the largest of real scores, whose
-        Hankel matrix is of no low rank. "auto" tries it where neither a finite automaton
-        nor a network from the Hankel matrix explains the labels.
+        real targets begin too under "auto"; for labels it descends on their log loss with
+        states of norm one and a penalty that keeps the transitions near orthogonal: for labels
+        that are the largest of real scores, whose Hankel matrix is of no low rank. "auto" tries
+        that where neither a finite automaton nor a network from the Hankel matrix explains the
+        labels.
     finite : bool, default=True
         Whether a finite automaton may be read off.
     n_starts : int, default=2
