@@ -79,7 +79,7 @@ class TestOneCore:
             # The penalty stays that of twelve samples.
             normal = z[rest].T @ z[rest] + 12 * 1e-2 * np.eye(2)
             left_out[k] = t[k] - z[k] @ np.linalg.solve(normal, z[rest].T @ t[rest])
-        ratio, _ = uncertainty_of(reg)._scores[0]
+        ratio = np.sort(uncertainty_of(reg)._scores[0][0])
         leverage = np.einsum("np,pq,nq->n", z, np.linalg.inv(z.T @ z + 0.12 * np.eye(2)), z)
         square = left_out**2 * (1 - leverage)
         folds = np.arange(12)
@@ -128,7 +128,29 @@ def test_intervals_cover_new_targets(Format):
         assert np.mean((lower <= target) & (target <= upper)) == pytest.approx(coverage, abs=0.07)
         predicted, std = reg.predict(new, return_std=True)
         np.testing.assert_allclose(lower + upper, 2 * predicted, atol=1e-9)
-        assert np.ptp((upper - lower) / std) < 1e-9
+        shares = [(upper - lower) / std**power for power in (1, 0.5, 0)]
+        assert min(np.ptp(share) / share.mean() for share in shares) < 1e-9
+
+
+def test_intervals_take_the_power_of_the_deviation_of_the_least_width():
+    # One row in twenty has nearly all of the noise.
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (800, 1))
+    noise = np.where(X[:, 0] > 0.9, 3.0, 0.01)
+    reg = TTRegressor(rank=1, feature_map=SplineMap(scale=1.0), alpha=1e-3, random_state=0)
+    reg.fit(X, noise * rng.standard_normal(800))
+    lower, upper = reg.predict_interval(X, 0.9).T
+    std = reg.predict(X, return_std=True)[1]
+    known = uncertainty_of(reg)
+    ratio, own, _ = known._scores[0]
+    widths = {}
+    for power in (1, 0.5, 0):
+        score = np.sort(ratio * own / own**power)[int(np.ceil(0.9 * 801)) - 1]
+        widths[power] = score * np.mean(own**power)
+    assert min(widths, key=widths.get) < 1
+    power = min(widths, key=widths.get)
+    share = (upper - lower) / std**power
+    assert np.ptp(share) / share.mean() < 1e-9
 
 
 def test_held_out_samples_of_early_stopping_are_plain_residuals():
@@ -137,7 +159,7 @@ def test_held_out_samples_of_early_stopping_are_plain_residuals():
     held = reg._remembered.held
     assert len(held) == 120
     scores = (reg.predict(held.X) - reg.target_mean_) / reg.target_scale_
-    ratio, _ = uncertainty_of(reg)._scores[0]
+    ratio = np.sort(uncertainty_of(reg)._scores[0][0])
     residual = np.sort(np.abs(held.y[:, 0] - scores))
     assert np.corrcoef(ratio, residual)[0, 1] > 0.99
     # A number of residuals too small for what is asked covers only if it covers all.
