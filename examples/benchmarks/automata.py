@@ -229,15 +229,14 @@ def torch_peer(kind: str, n_symbols: int, epochs: int):
     return fit
 
 
-def peers(names: list[str], seed: int, n: int, epochs: int):
-    """Model, seconds and accuracies of the networks of torch on each task."""
-    for name in names:
-        moves = task(name, seed)
-        X, y, tests = learnt(moves, n, 0.0, seed)
-        for kind in ("LSTM", "diagonal"):
-            begin = time.process_time()
-            score = torch_peer(kind, len(moves), epochs)(X, y, moves.shape[1], seed)
-            yield name, kind, time.process_time() - begin, [score(*one) for one in tests]
+def peer(name: str, kind: str, seed: int, n: int, epochs: int):
+    """Seconds and accuracies of a network of torch."""
+    moves = task(name, seed)
+    X, y, tests = learnt(moves, n, 0.0, seed)
+    begin = time.process_time()
+    score = torch_peer(kind, len(moves), epochs)(X, y, moves.shape[1], seed)
+    seconds = time.process_time() - begin
+    return seconds, [score(*one) for one in tests]
 
 
 def main() -> None:
@@ -270,40 +269,50 @@ def main() -> None:
         if arguments.markdown:
             row(*["---"] * len(cells))
 
+    def over(results: list[tuple[float, list[float]]]) -> tuple:
+        """The longest time and the least accuracies."""
+        seconds = max(seconds for seconds, _ in results)
+        return (f"{seconds:.1f}", *(min(one) for one in zip(*(s for _, s in results), strict=True)))
+
     for kind in arguments.kinds or kinds[:-1]:
-        print(f"\n{kind}\n", flush=True)
+        print(f"\n{kind}, {arguments.seeds} seeds: the longest time and the least figures\n")
+        asked = arguments.tasks or (names if kind in ("clean", "peers") else noisy)
         if kind in ("clean", "noise", "fresh"):
-            head("task", "seed", "states found", "seconds", *map(str, LENGTHS))
-            asked = arguments.tasks or (names if kind == "clean" else noisy)
-            pairs = [(name, seed) for name in asked for seed in seeds]
+            head("task", "runs", "states found", "seconds", *map(str, LENGTHS))
+            of = dict.fromkeys(asked, seeds)
             if kind == "fresh":
-                pairs = [(f"automaton:{5 + 5 * (k % 2)}", 1000 + k) for k in range(30)]
-            right = same = 0
-            for name, seed in pairs:
-                share = 0.0 if kind == "clean" else 0.1
-                states, seconds, scores = labels(name, seed, n, share)
-                row(name, seed, states, f"{seconds:.1f}", *scores)
-                right += scores[-1] == 1.0
-                same += states == task(name, seed).shape[1]
-            print(f"\nright at {LENGTHS[-1]}: {right} of {len(pairs)}, rank found: {same}")
+                of = {f"automaton:{m}": range(1000 + m, 1000 + m + 15) for m in (5, 10)}
+            right = same = runs = 0
+            for name, own in of.items():
+                found = [labels(name, seed, n, 0.0 if kind == "clean" else 0.1) for seed in own]
+                states = sorted({states for states, *_ in found})
+                results = [(seconds, scores) for _, seconds, scores in found]
+                row(name, len(own), ", ".join(map(str, states)), *over(results))
+                runs += len(own)
+                right += sum(scores[-1] == 1.0 for *_, scores in found)
+                same += sum(one == task(name, 0).shape[1] for one, *_ in found)
+            print(
+                f"\nright at {LENGTHS[-1]}: {right} of {runs}, exact rank found: {same} of {runs}"
+            )
         elif kind == "real":
-            head("states", "seed", "seconds", "R2 at 2 to 10", "lacks", "R2 at 20", "lacks")
+            head("states", "seconds", "R2 at 2 to 10", "lacks", "R2 at 20", "lacks")
             for rank in (2, 3, 4, 5, 6):
-                for seed in seeds:
-                    seconds, ((a, b), (c, d)) = real(rank, seed, n)
-                    row(rank, seed, f"{seconds:.1f}", a, b, c, d)
+                found = [real(rank, seed, n) for seed in seeds]
+                (a, b), (c, d) = np.swapaxes([one for _, one in found], 0, 1).swapaxes(1, 2)
+                seconds = max(seconds for seconds, _ in found)
+                row(rank, f"{seconds:.1f}", *map(float, (a.min(), b.max(), c.min(), d.max())))
         elif kind == "largest":
-            head("seed", "seconds", *map(str, LENGTHS))
-            for seed in seeds:
-                seconds, scores = largest(seed, n)
-                row(seed, f"{seconds:.1f}", *scores)
+            head("seconds", *map(str, LENGTHS))
+            row(*over([largest(seed, n) for seed in seeds]))
         else:
-            head("task", "model", "seed", "seconds", *map(str, LENGTHS))
-            for seed in seeds:
-                for name, model, seconds, scores in peers(
-                    arguments.tasks or names, seed, n, arguments.epochs
-                ):
-                    row(name, model, seed, f"{seconds:.1f}", *scores)
+            head("task", "model", "seconds", *map(str, LENGTHS))
+            for name in asked:
+                for model in ("LSTM", "diagonal"):
+                    row(
+                        name,
+                        model,
+                        *over([peer(name, model, s, n, arguments.epochs) for s in seeds]),
+                    )
 
 
 if __name__ == "__main__":
