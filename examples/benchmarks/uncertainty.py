@@ -137,9 +137,10 @@ def main() -> None:
         print(
             "| " + " | ".join(cells) + " |" if arguments.markdown else "  ".join(cells), flush=True
         )
+    few = sum(one <= 0.95 for one in shorter)
     print(
         f"\ncovered on average {np.mean(covered):.3f}; width by that of split conformal: at most "
-        f"{max(shorter):.2f}, at most 0.95 on {sum(one <= 0.95 for one in shorter)} of {len(shorter)}"
+        f"{max(shorter):.2f}, at most 0.95 on {few} of {len(shorter)} tables"
     )
 
 

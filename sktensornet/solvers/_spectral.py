@@ -28,7 +28,7 @@ on the planted tasks of the trials."""
 _SHORT, _STARTS = 2, 4
 """Lengths by which starts are compared, and how many of these for each of ``n_starts``. Of three
 planted tasks one start was left at a third of the labels, which showed at four steps."""
-_REAL_STARTS = 2
+_REAL_STARTS = 4
 """For each of ``n_starts`` for real targets, beside those from the Hankel matrix. Of ten planted
 networks these left two in a poor minimum, as three of six orthogonal starts did."""
 _ENOUGH = 0.95
