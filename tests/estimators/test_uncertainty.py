@@ -1,6 +1,9 @@
 """Deviations and intervals of the regressors: against dense linear models, refits and new data."""
 
 import pickle
+import re
+from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -257,12 +260,15 @@ def test_without_left_out_residuals_it_says_what_to_do(parameters, message):
         assert reg.predict(X, return_std=True)[1].min() > 0
 
 
-def test_mapie_takes_our_regressors():
-    mapie = pytest.importorskip("mapie.regression")
+def test_mapie_takes_our_regressors_as_the_guide_says():
+    pytest.importorskip("mapie")
+    page = Path(__file__).parents[2] / "docs" / "guide" / "uncertainty.md"
+    example = page.read_text().partition("## MAPIE")[2].partition("## ")[0]
+    code = dedent(re.search(r"(\n    .*|\n(?=\n    ))+", example).group())
     X, y = noisy(400)
-    reg = mapie.CrossConformalRegressor(TTRegressor(rank=2, **LINE), confidence_level=0.9)
-    _, intervals = reg.fit_conformalize(X[:200], y[:200]).predict_interval(X[200:])
-    lower, upper = intervals[..., 0].T
+    names = {"X": X[:200], "y": y[:200], "X_new": X[200:], "TTRegressor": TTRegressor}
+    exec(code, names)
+    lower, upper = names["intervals"][..., 0].T
     assert np.mean((lower <= y[200:]) & (y[200:] <= upper)) == pytest.approx(0.9, abs=0.07)
 
 
