@@ -14,7 +14,7 @@ from .._data._samples import Samples
 from .._problems._model import Model
 from .._problems._posterior import Posterior
 from ..networks import TensorNetwork
-from ._noise import Log, log_variance
+from ._noise import WIDEST, Log, log_variance
 from ._plan import Plan
 
 _MOST_ROWS, _MOST_NUMBERS = 5_000, 1_000_000
@@ -173,9 +173,14 @@ class Uncertainty:
         self._scores.append((ratio, deviation, samples.weight / samples.unit))
 
     def _inputs(self, X: FloatArray, variance: FloatArray) -> FloatArray:
-        """Local features of all columns, and the logarithm of one plus the variance."""
-        features = np.hstack(self._model.features(X)).astype(np.float64)
-        return np.column_stack([features, np.log1p(variance)])
+        """Local features of all columns, and the logarithm of one plus the variance.
+
+        Columns of many categories are left out, and all where they are too many.
+        """
+        known = [one for one in self._model.features(X) if isinstance(one, np.ndarray)]
+        if sum(one.shape[1] for one in known) >= WIDEST:
+            known = []
+        return np.column_stack([*known, np.log1p(variance)]).astype(np.float64, copy=False)
 
     def variance(self, X: FloatArray) -> FloatArray:
         """Variance (n_samples, n_outputs) of scaled targets."""

@@ -13,7 +13,7 @@ from sktensornet import CPRegressor, HTRegressor, TTRegressor
 from sktensornet._fitting._noise import log_variance
 from sktensornet._fitting._uncertainty import Remembered
 from sktensornet._problems._model import Model
-from sktensornet.feature_maps import PolynomialMap, SplineMap
+from sktensornet.feature_maps import OneHotMap, PolynomialMap, SplineMap
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -69,6 +69,20 @@ class TestOneCore:
         np.testing.assert_allclose(found / found[3], expected / expected[3], rtol=1e-6)
         # The scale is by residuals that the variance of the other folds has divided.
         assert found[3] / expected[3] == pytest.approx(np.sqrt(noise), rel=0.1)
+
+    def test_a_column_of_many_categories_has_its_posterior(self):
+        rng = np.random.default_rng(0)
+        x = rng.integers(0, 80, (400, 1)).astype(float)
+        y = np.sin(x[:, 0]) + 0.3 * rng.standard_normal(400)
+        reg = TTRegressor(rank=1, feature_map=OneHotMap(1.0), alpha=1e-2, random_state=0)
+        reg.fit(x, y)
+        assert reg.feature_map_.indexed_sites
+        z = dense(reg, x)
+        inverse = np.linalg.inv(z.T @ z + 4 * np.eye(81))
+        variance = np.einsum("np,pq,nq->n", z, inverse, z)
+        found = uncertainty_of(reg)._posteriors[0].variance(x)
+        np.testing.assert_allclose(found, variance, rtol=1e-6)
+        assert np.ptp(reg.predict(x, return_std=True)[1]) > 0
 
     def test_residuals_are_those_of_samples_left_out(self, line):
         x, y = line
@@ -311,7 +325,9 @@ def test_features_out_of_range_are_named(monkeypatch):
     X, y = noisy(40)
     reg = TTRegressor(rank=2, **LINE).fit(X, y)
     with monkeypatch.context() as patch:
-        patch.setattr(Model, "features", lambda self, X: [np.full((len(X), 2), 1e200)] * 3)
+        patch.setattr(
+            Model, "features", lambda self, X, dense=False: [np.full((len(X), 2), 1e200)] * 3
+        )
         with pytest.raises(ValueError, match="of 3 sites leave the range of floats"):
             reg.predict(X, return_std=True)
     wide = TTRegressor(rank=1, feature_map=PolynomialMap(scale=1e3), alpha=1e-3, max_iter=1)
