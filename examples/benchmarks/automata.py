@@ -7,6 +7,7 @@ Training sequences have 2 to 10 steps. Prints a table for each of these::
     python examples/benchmarks/automata.py fresh
     python examples/benchmarks/automata.py real
     python examples/benchmarks/automata.py largest
+    python examples/benchmarks/automata.py ranks
     python examples/benchmarks/automata.py peers
 
 "clean" and "noise": addition modulo m (digits 0..m-1, the label is their sum) and random
@@ -15,9 +16,10 @@ alike), without and with one label in ten drawn anew. "fresh": thirty automata w
 that had no part in the development. "real": targets of planted linear second-order networks,
 with noise of a tenth of their deviation (the rank is one more than their states, for the mean
 that is taken off the targets). "largest": the label is the largest of the real scores
-of a planted automaton. "peers": an LSTM and two layers of a diagonal linear state space model
-of `torch` (see requirements.txt beside this file) on the data of "clean". ``--markdown`` writes
-the tables of the documentation.
+of a planted automaton. "ranks": the exact rank of the Hankel matrix, the one that the closed
+form finds, and the least with which gradients explain all training labels. "peers": an LSTM and
+two layers of a diagonal linear state space model of `torch` (see requirements.txt beside this
+file) on the data of "clean". ``--markdown`` writes the tables of the documentation.
 """
 
 from __future__ import annotations
@@ -28,10 +30,15 @@ import time
 import numpy as np
 
 from sktensornet import TTClassifier, TTRegressor
+from sktensornet.automata import Automaton, hankel_rank
 from sktensornet.feature_maps import PolynomialMap
+from sktensornet.solvers import Spectral
 
 N_SYMBOLS, LENGTHS = 4, (10, 100, 500)
 ADDITIONS, AUTOMATA = (2, 3, 5, 10, 25), (5, 10, 25)
+MOST_FOR_RANKS = 6_000
+LEARNT = 0.999
+"""Of the training labels, to say that a rank learns them."""
 SPREAD = 0.5
 """Of what a real step adds to a transition of the planted networks."""
 
@@ -165,6 +172,22 @@ def largest(seed: int, n: int, rank: int = 5):
     return seconds, [clf.score(*one) for one in tests]
 
 
+def ranks(name: str, seed: int, n: int):
+    """The exact Hankel rank, the one found, and the least that learns."""
+    moves = task(name, seed)
+    m = moves.shape[1]
+    exact = hankel_rank(Automaton(np.eye(m)[0], np.eye(m)[moves], np.eye(m)), prime=101)
+    X, y, _ = learnt(moves, n, 0.0, seed)
+    found = spectral(m + 3, seed).fit(X, y).network_.ranks[0]
+    for rank in range(1, m + 1):
+        clf = spectral(rank, seed).set_params(
+            solver=Spectral(route="gradient", finite=False, orthogonality=0.0)
+        )
+        if clf.fit(X, y).score(X, y) > LEARNT:
+            return exact, found, rank
+    return exact, found, f"more than {m}"
+
+
 def torch_peer(kind: str, n_symbols: int, epochs: int):
     """A network of torch: ``fit(X, y, n_states, seed)`` gives its ``score(X, y)``."""
     import torch
@@ -245,7 +268,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    kinds = ["clean", "noise", "fresh", "real", "largest", "peers"]
+    kinds = ["clean", "noise", "fresh", "real", "largest", "ranks", "peers"]
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {kinds}; all but peers")
     parser.add_argument("--tasks", nargs="+", help="of clean, noise and peers: addition:M ...")
     parser.add_argument("--n", type=int, default=20_000, help="training sequences")
@@ -301,6 +324,11 @@ def main() -> None:
                 (a, b), (c, d) = np.swapaxes([one for _, one in found], 0, 1).swapaxes(1, 2)
                 seconds = max(seconds for seconds, _ in found)
                 row(rank, f"{seconds:.1f}", *map(float, (a.min(), b.max(), c.min(), d.max())))
+        elif kind == "ranks":
+            head("task", "seed", "exact Hankel rank", "rank found", "least rank that learns")
+            for name in arguments.tasks or [f"addition:{m}" for m in (2, 3, 5)] + ["automaton:5"]:
+                for seed in seeds:
+                    row(name, seed, *ranks(name, seed, min(n, MOST_FOR_RANKS)))
         elif kind == "largest":
             head("seconds", *map(str, LENGTHS))
             row(*over([largest(seed, n) for seed in seeds]))
