@@ -14,8 +14,9 @@ from ..networks import TensorNetwork
 from ..networks._cores import tied
 from ..networks._tensors._frobenius import squared_norm_and_gradient
 from ._model import Model
+from ._orthogonality import Orthogonality
 
-PENALTIES = ("frobenius", "start")
+PENALTIES = ("frobenius", "start", "orthogonal")
 _CHUNKS_PER_BATCH = 2
 """So that a mini-batch has work for two threads."""
 _SMALLEST_CHUNK = 32
@@ -29,8 +30,8 @@ class Objective:
               + \frac{\alpha}{2} R(\theta)
 
     R is the squared Frobenius norm of the weight tensor, by contraction
-    (``penalty="frobenius"``), or the squared distance of all parameters to the
-    noise-free start (``penalty="start"``).
+    (``penalty="frobenius"``), the squared distance of all parameters to the
+    noise-free start (``penalty="start"``), or that of `Orthogonality` (``penalty="orthogonal"``).
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ class Objective:
         Classes as integers, or real targets: what the loss takes.
     sample_weight : ndarray of shape (n_samples,)
     alpha : float
-    penalty : {"frobenius", "start"}
+    penalty : {"frobenius", "start", "orthogonal"}
     origin : ndarray of shape (model.size,)
         The noise-free start.
     pool : ChunkPool
@@ -71,6 +72,7 @@ class Objective:
         self.origin = origin
         self.pool = pool
         self._cores: Any = None
+        self._norms = Orthogonality(model, X) if penalty == "orthogonal" and alpha else None
 
     def start(self, theta: FloatArray) -> FloatArray:
         """The point of a parameter vector of the model: itself."""
@@ -175,7 +177,11 @@ class Objective:
             difference = theta - self.origin
             total += self.alpha * difference
             return 0.5 * self.alpha * float(difference @ difference)
-        cores, _ = self.model.unpack(theta)
+        cores, parameters = self.model.unpack(theta)
+        if self._norms is not None:
+            norm, flat = self._norms.value_and_gradient(cores, parameters)
+            total += 0.5 * self.alpha * flat
+            return 0.5 * self.alpha * norm
         constants = self.model.feature_map.constants
         norm, gradients = squared_norm_and_gradient(self.model.contraction, cores, constants)
         flat = np.concatenate([gradient.ravel() for gradient in tied(self.model.tree, gradients)])

@@ -276,7 +276,7 @@ def test_moments_of_one_label_say_nothing(Format, class_tensors):
 
 
 @each_format
-@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("init", [one for one in INITS if one != "orthogonal"])
 @pytest.mark.parametrize("alpha", [1e-3, "auto"])
 def test_a_sole_column_without_values(Format, init, alpha):
     X, y = np.full((30, 1), None, object), np.arange(30) % 3 > 0
@@ -284,7 +284,7 @@ def test_a_sole_column_without_values(Format, init, alpha):
     np.testing.assert_allclose(clf.predict_proba(X)[:, 1], 2 / 3, atol=0.05)
 
 
-@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("init", [one for one in INITS if one != "orthogonal"])
 @pytest.mark.parametrize("solver", ["als", "lbfgs"])
 @pytest.mark.parametrize("size", [5e-324, 1e-310])
 def test_columns_of_subnormal_spread_are_constant(init, solver, size):

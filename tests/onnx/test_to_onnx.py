@@ -33,6 +33,7 @@ from sktensornet.feature_maps import (
 from sktensornet.networks import TensorNetwork
 from sktensornet.onnx import to_onnx
 from sktensornet.patches import ImagePatches, SequencePatches
+from sktensornet.solvers import Adam
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -414,12 +415,10 @@ class TestRefusals:
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"feature_map": "embedding"}, "FittedEmbeddingMap.* has no form in ONNX"),
         (
             {"product": "max", "feature_map": "polynomial", "alpha": 0},
             "needs product='multiply'",
         ),
-        ({"shared_cores": True, "feature_map": "polynomial"}, "does not support shared_cores=True"),
     ],
 )
 def test_what_has_no_form_is_named(parameters, message):
@@ -436,3 +435,40 @@ def test_several_labels_are_zeros_and_ones():
     found = run(model, X_test)
     np.testing.assert_array_equal(found["label"], model.predict(X_test))
     np.testing.assert_allclose(found["probabilities"], model.predict_proba(X_test), atol=1e-5)
+
+
+SEQUENCES = {"shared_cores": True, "alpha": 0.0, "solver": Adam(0.1)}
+
+
+@pytest.mark.parametrize("tensors", ["joint", "separate"])
+@pytest.mark.parametrize("feature_map", ["embedding", "one_hot", "polynomial"])
+@pytest.mark.parametrize("Format", CLASSIFIERS)
+def test_equal_cores_skip_an_end_that_is_missing(Format, feature_map, tensors):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 4, (40, 8)).astype(float)
+    y = X[:, :3].sum(axis=1) % 3
+    X[np.arange(8) >= np.arange(40)[:, None] % 9] = np.nan
+    X[8, 3] = np.nan
+    parameters = SETTINGS | SEQUENCES | {"feature_map": feature_map, "class_tensors": tensors}
+    model = Format(**parameters).fit(X, y)
+    assert_same_probabilities(model, X, "float64", 1e-11)
+
+
+def test_windows_of_equal_cores_and_the_length_of_the_fit():
+    X, y, X_test = data()
+    X_test[:, 8:] = np.nan
+    patches = SequencePatches(3, n_channels=2)
+    model = TTClassifier(**SETTINGS | SEQUENCES, feature_map="pca", patches=patches).fit(X, y)
+    assert_same_probabilities(model, X_test)
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument, match="12"):
+        run(model, X_test[:, :6])
+
+
+@pytest.mark.parametrize("wrong", [4.0, 1e6])
+def test_what_is_no_token_is_rejected(wrong):
+    X, y, _ = data()
+    model = TTClassifier(**SETTINGS | SEQUENCES, feature_map="embedding").fit(X, y)
+    with pytest.raises(
+        onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument, match="out of data bounds"
+    ):
+        run(model, np.where(np.arange(12) == 5, wrong, X))
