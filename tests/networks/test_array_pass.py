@@ -131,6 +131,18 @@ def test_folded_runs_are_the_dense_tensor(place, d, n_batch):
         )
 
 
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_steps_of_folded_runs_grow_as_the_logarithm(place, way):
+    def n_steps(d):
+        contraction, *_ = drawn(tensor_train(d, d - 1), 1, 3, 1.0, False, place)
+        plan = contraction.plan(True, True)
+        part = plan.up if way == "up" else plan.down(True).part
+        return sum(map(len, part.nodes))
+
+    each_doubling = np.diff([n_steps(2**k + 6) for k in (4, 5, 6, 7)])
+    assert each_doubling.max() <= 3  # a product, and perhaps a check or an odd one
+
+
 def test_runs_are_folded_where_calls_cost_more(place):
     """Few samples and small cores everywhere, many on a device whose calls are slow."""
     contraction, *_ = drawn(tensor_train(16, 15), 1, 3, 1.0, False, place)

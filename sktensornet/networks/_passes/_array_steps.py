@@ -56,11 +56,7 @@ class ArrayMemory:
     ) -> None:
         self.n, self.place, self.xp = n, place, place.xp
         self.buffers: tuple[Buffer, ...] = (() if before is None else before.buffers) + part.buffers
-        rows: dict[int, int] = {}
-        for kind, size, which in part.buffers:
-            if kind is Place.SPARE:
-                rows[which[0]] = max(rows.get(which[0], 0), size)
-        spare = {k: place.empty((size, n), dtype) for k, size in rows.items()}
+        spare = [place.empty((rows, n), dtype) for rows in part.spare()]
         blocks = [] if before is None else list(before._blocks)
         for kind, size, which in part.buffers:
             if kind is Place.CORE:

@@ -171,6 +171,15 @@ class Part(NamedTuple):
     nodes: tuple[tuple[Step, ...], ...]
     buffers: tuple[Buffer, ...]
 
+    def spare(self) -> list[int]:
+        """Rows of spare memory: the most that any node asks for, by how manieth it is there."""
+        rows: list[int] = []
+        for place, size, which in self.buffers:
+            if place is Place.SPARE:
+                rows += [0] * (which[0] + 1 - len(rows))
+                rows[which[0]] = max(rows[which[0]], size)
+        return rows
+
     def without_numbers(self, first: int) -> Part:
         """Without steps that sum over the samples; `first` is the number of its first buffer."""
 
