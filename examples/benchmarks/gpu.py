@@ -205,7 +205,7 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of a processor")
     parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--shapes", type=int, nargs="+", default=list(range(len(SHAPES))))
+    parser.add_argument("--shapes", type=int, nargs="*", default=list(range(len(SHAPES))))
     parser.add_argument("--mnist", action="store_true")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--images", type=int, default=60_000, help="fewer for a trial")
