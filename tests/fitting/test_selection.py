@@ -43,7 +43,7 @@ def column_targets(y):
     return y.reshape(len(y), -1).astype(float)
 
 
-def selection_of(X, y, weight=None, feature_map=None, targets=column_targets):
+def selection_of(X, y, weight=None, feature_map=None, targets=column_targets, **options):
     """A selection for a tensor train over single columns."""
     weight = np.ones(len(X)) if weight is None else weight
     sites = SingleColumns().fit(X.shape[1])
@@ -52,7 +52,8 @@ def selection_of(X, y, weight=None, feature_map=None, targets=column_targets):
     tree = tensor_train(X.shape[1])
     sizes = tree.message_sizes(fitted.mode_sizes, 2, 1)
     model = Model(sites, fitted, tree, sizes, 1, False, X.dtype)
-    return Selection(model, Samples.weighted(X, y, in_observations(weight)), targets)
+    samples = Samples.weighted(X, y, in_observations(weight))
+    return Selection(model, samples, targets, **options)
 
 
 def products(X, weight, scale):
@@ -298,7 +299,7 @@ class TestWalk:
         start = selection.by_kernel(lambda loss: 1.0)
         calls = []
 
-        def judge(model, alpha, train, held, rank, start):
+        def judge(model, alpha, train, held, rank, is_glance, start):
             calls.append((alpha, train, held))
             z = model.feature_map.transform(model.sites.extract(held.X))[0][:, 1]
             unit = selection._model.feature_map.with_scale(1.0)
@@ -420,7 +421,7 @@ class TestWalk:
         assert selection.network is None
         made = []
 
-        def judge(model, alpha, train, held, rank, start):
+        def judge(model, alpha, train, held, rank, is_glance, start):
             made.append((alpha * train.weight.sum() / selection._total, object()))
             return made[-1][1], held.weight.sum() * alpha
 
@@ -428,6 +429,23 @@ class TestWalk:
         of_chosen = [network for alpha, network in made if alpha == pytest.approx(chosen.alpha)]
         assert selection.network is of_chosen[0]
         assert len(of_chosen) > 1
+
+    @pytest.mark.parametrize(("at_a_glance", "tried"), [(1.01, {True}), (0.9, {True, False})])
+    def test_products_are_tried_where_a_glance_gains(self, at_a_glance, tried):
+        X, y = np.split(np.random.default_rng(0).normal(size=(90, 4)), [3], axis=1)
+        selection = selection_of(X, y, ranks=(2, 4))
+        selection.by_kernel(lambda loss: 1.0)
+        assert selection._hides_products
+        seen = set()
+
+        def judge(model, alpha, train, held, rank, is_glance, start):
+            if rank is not None:
+                seen.add(is_glance)
+            return object(), held.weight.sum() * (at_a_glance if is_glance else 1.0)
+
+        selection.walk(judge)
+        assert seen == tried
+        assert selection.rank is None
 
     def test_large_tables_are_judged_by_a_part(self):
         X, y = data(5000)

@@ -382,7 +382,7 @@ class TestRefusals:
         model.feature_map_ = Strange(
             mode_sizes=known.mode_sizes, constants=known.constants, has_constant=True
         )
-        names = "AffineMap, FourierMap, MixedMap, OneHotMap, PCAMap, PolynomialMap, QuantileMap"
+        names = "AffineMap, EmbeddingMap, FourierMap, MixedMap, OneHotMap, PCAMap, PolynomialMap"
         with pytest.raises(ValueError, match=f"feature_map_=Strange.* supports {names}"):
             to_onnx(model)
 
