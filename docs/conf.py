@@ -36,7 +36,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_tools", "pictures", "benchmarks/tabular.md"]
+exclude_patterns = ["_build", "_tools", "pictures", "benchmarks/tabular.md", "benchmarks/gpu.md"]
 default_role = "py:obj"
 nitpicky = True
 smartquotes = False

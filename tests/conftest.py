@@ -1,11 +1,13 @@
 """Helpers that several test files share."""
 
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn import config_context
+from threadpoolctl import threadpool_limits
 
 from sktensornet._arrays._namespace import restored
 from sktensornet._problems._model import Model
@@ -22,6 +24,16 @@ FIRST = {TESTS / "docs", TESTS / "distributed", TESTS / "test_imports.py"}
 def pytest_collection_modifyitems(items):
     """The longest first, so that parallel workers end together, and one starts the cluster."""
     items.sort(key=lambda item: FIRST.isdisjoint({item.path, item.path.parent}))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_of_blas():
+    """Small products, for which threads would wait for each other, and longer beside others."""
+    # In a thread that ends, which then does not own the limit.
+    limit = {"limits": 1, "user_api": "blas"}
+    thread = threading.Thread(target=threadpool_limits, kwargs=limit)
+    thread.start()
+    thread.join()
 
 
 @pytest.fixture(autouse=True)

@@ -62,6 +62,10 @@ def test_no_other_library_of_arrays_is_loaded(loaded):
     assert not any(libraries & set(modules) for modules in loaded)
 
 
+def test_linear_models_are_loaded_by_a_linear_start(loaded):
+    assert not any("sklearn.linear_model" in modules for modules in loaded[:2])
+
+
 def test_what_a_fit_does_not_need_is_loaded_on_use(loaded):
     for module in (
         "networks._conversions._convert",

@@ -103,17 +103,18 @@ def svc(name: str, epochs: int, images, seed: int) -> Curve:
     )
 
 
-def torch_train(name: str, epochs: int, images, seed: int) -> Curve:
+def torch_train(name: str, epochs: int, images, seed: int, device: str = "cpu") -> Curve:
     """The function of TTClassifier under autograd: by hand, or by TensorKrowch."""
     import torch
     from torch.nn.functional import cross_entropy, dropout, relu, unfold
 
-    torch.set_num_threads(os.cpu_count() or 1)
+    if device == "cpu":
+        torch.set_num_threads(os.cpu_count() or 1)
     torch.manual_seed(seed)
     d, m, r, p = 36, 32, 24, 64
-    X, y, X_test, y_test = (torch.from_numpy(array) for array in images)
+    X, y, X_test, y_test = (torch.as_tensor(array).to(device) for array in images)
     mean, scale = X.mean(), X.std()
-    linear = torch.nn.Linear(p, m - 1)
+    linear = torch.nn.Linear(p, m - 1, device=device)
 
     def features(X, training):
         patches = unfold(((X - mean) / scale).reshape(-1, 1, 28, 28), 8, stride=4)
@@ -131,7 +132,7 @@ def torch_train(name: str, epochs: int, images, seed: int) -> Curve:
             bond_dim=r,
             init_method="randn_eye",
             std=1e-2,
-        )
+        ).to(device)
         layer.auto_unbind = bool(mode)
         with torch.no_grad():
             layer.trace(features(X[:1], False), **mode)
@@ -143,8 +144,8 @@ def torch_train(name: str, epochs: int, images, seed: int) -> Curve:
         sizes = [1, *[r] * (d - 1), 10]
         cores = []
         for left, right in pairwise(sizes):
-            core = 1e-2 * torch.randn(left, m, right)
-            core[:, 0] += torch.eye(left, right)
+            core = 1e-2 * torch.randn(left, m, right, device=device)
+            core[:, 0] += torch.eye(left, right, device=device)
             cores.append(core.requires_grad_())
         parameters = [*cores, *linear.parameters()]
 
@@ -162,11 +163,13 @@ def torch_train(name: str, epochs: int, images, seed: int) -> Curve:
 
     def steps():
         for _ in range(epochs):
-            for rows in torch.randperm(len(X)).split(BATCH):
+            for rows in torch.randperm(len(X), device=device).split(BATCH):
                 optimiser.zero_grad()
                 cross_entropy(scores(X[rows], True), y[rows]).backward()
                 optimiser.step()
                 schedule.step()
+            # What was told to a device is done before the clock stops.
+            parameters[0].sum().item()
             yield
 
     def score():

@@ -20,6 +20,13 @@ def move_axis(tensor: FloatArray, source: int, to: int) -> FloatArray:
     return namespace(tensor).permute_dims(tensor, axes)
 
 
+def _reshape(tensor: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """The same without what `numpy.reshape` does before, for a like reason."""
+    if isinstance(tensor, np.ndarray):
+        return tensor.reshape(shape)
+    return namespace(tensor).reshape(tensor, shape)
+
+
 @cache
 def _order(ndim: int, source: int, to: int) -> tuple[int, ...]:
     axes = [axis for axis in range(ndim) if axis != source]
@@ -29,11 +36,15 @@ def _order(ndim: int, source: int, to: int) -> tuple[int, ...]:
 def unfold(tensors: FloatArray, axis: int, n_batch: int = 1) -> FloatArray:
     """The matricizations (b, i_k, rest) along one axis of (b, i_1, ..., i_d)."""
     moved = move_axis(tensors, axis, n_batch)
-    return namespace(moved).reshape(moved, (*moved.shape[: n_batch + 1], -1))
+    return _reshape(moved, (*moved.shape[: n_batch + 1], -1))
 
 
 def mode_product(
-    tensors: FloatArray, matrices: FloatArray, axis: int, n_batch: int = 1
+    tensors: FloatArray,
+    matrices: FloatArray,
+    axis: int,
+    n_batch: int = 1,
+    out: FloatArray | None = None,
 ) -> FloatArray:
     r"""Multiply one axis of each tensor by a matrix.
 
@@ -47,6 +58,8 @@ def mode_product(
         Of the tensors, the batch being axis 0.
     n_batch : int, default=1
         Number of axes of the batch, with which those of the matrices are broadcast.
+    out : ndarray of shape (b, i_1, ..., j, ..., i_d), or None
+        Where the result goes, in NumPy and C order.
 
     Returns
     -------
@@ -62,13 +75,16 @@ def mode_product(
     axis %= tensors.ndim
     before, after = tensors.shape[n_batch:axis], tensors.shape[axis + 1 :]
     sizes = math.prod(before), tensors.shape[axis], math.prod(after)
-    reshape = namespace(tensors).reshape
-    flat = reshape(tensors, (*tensors.shape[:n_batch], *sizes))
+    flat = _reshape(tensors, (*tensors.shape[:n_batch], *sizes))
+    left, right = matrices[..., None, :, :], flat
     if flat.shape[-1] == 1:
-        product = flat[..., 0] @ matrices.mT
+        left, right = flat[..., 0], matrices.mT
+    if out is None:
+        product = left @ right
     else:
-        product = matrices[..., None, :, :] @ flat
-    return reshape(product, (*product.shape[:n_batch], *before, matrices.shape[-2], *after))
+        into = (*out.shape[:n_batch], sizes[0], matrices.shape[-2], sizes[2])
+        product = np.matmul(left, right, out=out.reshape(into[: left.ndim]))
+    return _reshape(product, (*product.shape[:n_batch], *before, matrices.shape[-2], *after))
 
 
 def mode_gram(x: FloatArray, y: FloatArray, axis: int, n_batch: int = 1) -> FloatArray:

@@ -81,6 +81,13 @@ def each(arrays: Any) -> list[Any]:
     return [arrays[k, ...] for k in range(arrays.shape[0])]
 
 
+def stacked(arrays: Any) -> Any:
+    """Arrays of one shape along a new first axis; of one array it is a view."""
+    if len(arrays) == 1:
+        return arrays[0][None, ...]
+    return namespace(arrays[0]).stack(list(arrays))
+
+
 LIBRARIES = ("torch", "cupy", "array_api_strict")
 """Whose arrays are taken: they can be written to, and views of them show it."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -63,3 +64,17 @@ class Workspace:
             self._kept.clear()
             self._free = sorted([*self._free, *self._blocks], key=len)
             self._blocks = []
+
+
+class Scratch(threading.local):
+    """Arrays that each thread uses again, by name."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[Hashable, np.ndarray] = {}
+
+    def like(self, array: np.ndarray, *name: Any) -> np.ndarray:
+        """Memory in the shape and type of an array."""
+        key = name, array.shape, array.dtype
+        if key not in self._arrays:
+            self._arrays[key] = np.empty(array.shape, array.dtype)
+        return self._arrays[key]

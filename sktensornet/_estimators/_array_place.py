@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils._array_api import check_same_namespace
+from sklearn.utils.validation import check_is_fitted
 
-from .._arrays._namespace import Place, place_of, restored, to_numpy
+from .._arrays._namespace import LIBRARIES, Place, place_of, restored, to_numpy
 from ..feature_maps import FEATURE_MAPS
 from ..solvers import SOLVERS
 
@@ -45,6 +46,28 @@ def placed(attributes: dict[str, Any], place: Place | None) -> dict[str, Any]:
     return found
 
 
+def _name_of(xp: Any) -> str:
+    """The name of a library, or of the functions of the standard around it."""
+    return str(getattr(xp, "__name__", xp)).rpartition(".")[2]
+
+
+def _found(name: str, device: Any) -> Place | None:
+    """A device of a library; None is NumPy."""
+    if name == "numpy":
+        if str(device) == "cpu":
+            return None
+        raise ValueError(
+            f"device={device!r} is not where arrays of NumPy are, which is 'cpu'; name the library "
+            "too, such as xp=torch."
+        )
+    if name not in LIBRARIES:
+        raise ValueError(f"xp={name!r} must be one of numpy, {', '.join(LIBRARIES)}.")
+    place = restored(name, str(getattr(device, "id", device)))
+    if place is None:
+        raise ValueError(f"device={device!r} of {name} is not at hand on this machine.")
+    return place
+
+
 def in_numpy(estimator: Any) -> Any:
     """A fitted estimator whose arrays are NumPy's: itself, or a copy."""
     if estimator._place is None:
@@ -78,6 +101,47 @@ class ArrayPlace:
         """What ``sklearn.utils._array_api.move_estimator_to`` makes of the estimator."""
         moved = copy(self)
         moved._settle(place_of(convert(self._anchor)))
+        return moved
+
+    def to(self, device: Any, *, xp: Any = None) -> Self:
+        """Return the fitted estimator with its arrays on another device, or in another library.
+
+        It then takes X there, under scikit-learn's ``array_api_dispatch``. What needs
+        NumPy, ``network_`` and ``feature_map_``, is the same everywhere.
+
+        Parameters
+        ----------
+        device : str or device
+            Such as "cpu", "cuda:0" or "mps", or what the library gives as ``X.device``.
+        xp : module or None, default=None
+            The library, such as `numpy` or torch. None keeps that in which the
+            estimator is.
+
+        Returns
+        -------
+        object
+            A fitted estimator of the same class; this one does not change.
+
+        Raises
+        ------
+        ValueError
+            If the library is none of those whose arrays are taken, or has no such device.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from sktensornet import TTClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = TTClassifier(rank=2, alpha=1e-3, max_iter=2, tol=1.0).fit(X, y)
+        >>> clf.to("cpu", xp=np).score(X, y) > 0.9
+        True
+        """
+        check_is_fitted(self)
+        place = self._place
+        name = _name_of(xp) if xp is not None else "numpy" if place is None else place.name
+        moved = copy(self)
+        moved._settle(_found(name, device))
         return moved
 
     def __getstate__(self) -> dict:

@@ -9,21 +9,25 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._arrays._namespace import host, namespace, widest
+from .._arrays._namespace import host, kept_place, namespace, widest
 from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, labels_of, winner
 from .._data._multilabels import Multilabels, has_label, is_multilabel
 from .._distributed._by_block import by_block
 from .._fitting._automatic import Automatic
 from .._fitting._callbacks import with_callbacks
-from .._fitting._plan import why_no_batches
+from .._fitting._moderation import Moderation
+from .._fitting._needs import why_no_batches
+from .._fitting._plan import Plan
 from .._fitting._search import SEARCH_SWEEPS
+from .._fitting._uncertainty import Remembered, remember
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
 from ..feature_maps import SplineMap
 from ..losses import CLASSIFICATION_LOSSES, EachLabel, LogLoss
 from ._base import BaseTensorNetwork
 from ._constraints import CLASSIFIER_CONSTRAINTS, validated
+from ._reading import read_input
 
 
 def _why_no_probabilities(estimator: Any) -> str | None:
@@ -45,6 +49,8 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
     _automatic = Automatic(SplineMap(), SEARCH_SWEEPS)
     _targets: Labels | Multilabels
     classes_: np.ndarray
+    posterior: bool
+    _remembered: Remembered | None = None
 
     @all_or_nothing
     @with_callbacks
@@ -143,7 +149,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             predicted; for several labels the score of each. Scores saturate at 2**100
             (float32) or 2**300 (float64).
         """
-        scores = self._raw_scores(X, "decision_function")
+        scores = self._moderated_scores(X, "decision_function")
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     @by_block
@@ -203,10 +209,29 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         return self._log_probabilities(X, "predict_log_proba")
 
     def _log_probabilities(self, X: Any, method: str) -> FloatArray:
-        scores = self._raw_scores(X, method)
+        scores = self._moderated_scores(X, method)
         xp = namespace(scores)
         found = self._targets.loss.log_probabilities(xp.astype(scores, widest(scores)))
         return xp.astype(found, scores.dtype)
+
+    def _moderated_scores(self, X: Any, method: str) -> FloatArray:
+        """Scores, less certain by what the data leave open if that was asked for."""
+        scores = self._raw_scores(X, method)
+        if not self.posterior:
+            return scores
+        if self._remembered is None:
+            raise ValueError("posterior=True needs a fit with it, which keeps samples; fit again.")
+        known = self._fitted().model, self.network_, self.alpha_, self._targets.loss
+        each = isinstance(self._targets, Multilabels)
+        factors = self._remembered.learnt(Moderation, *known, each).factors(read_input(self, X))
+        place = kept_place("X", X)
+        factors = factors.astype(self.network_.dtype)
+        return scores * (factors if place is None else place.put(factors))
+
+    def _remember(self, plan: Plan) -> None:
+        self._remembered = None
+        if self.posterior:
+            self._remembered = remember(plan, self.alpha_, self._fitted().model)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

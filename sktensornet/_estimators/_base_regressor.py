@@ -16,8 +16,9 @@ from .._data._reals import Reals
 from .._distributed._by_block import by_block
 from .._fitting._automatic import Automatic
 from .._fitting._callbacks import with_callbacks
-from .._fitting._plan import Plan, why_no_batches
-from .._fitting._uncertainty import Remembered, remember
+from .._fitting._needs import why_no_batches
+from .._fitting._plan import Plan
+from .._fitting._uncertainty import Remembered, Uncertainty, remember
 from .._support._checks import check_real
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
@@ -166,13 +167,15 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
     def predict_interval(self, X: ArrayLike, coverage: float = 0.9) -> FloatArray:
         r"""Intervals that hold a share of new targets.
 
-        .. math:: \hat y(x) \pm q \, \operatorname{std}(y \mid x)
+        .. math:: \hat y(x) \pm q_\gamma \, \operatorname{std}(y \mid x)^\gamma, \qquad
+                  \gamma \in \{0, \tfrac12, 1\}
 
-        q is the quantile of the residuals of left-out samples, each divided by its deviation,
-        whose rank is that of conformal prediction, the next whole number from (n + 1)
-        coverage: with samples that early stopping held out new samples like them
-        are covered in finite samples, if the deviation were given. By default they are
-        left out to first order, and the deviation by folds, so that the coverage is
+        q is the quantile of the residuals of left-out samples, each divided by that power
+        of its deviation, whose rank is that of conformal prediction, the next whole number
+        from (n + 1) coverage, and the power the one with which intervals are the shortest
+        on average: with samples that early stopping held out new samples like them
+        are covered in finite samples, if deviation and power were given. By default they
+        are left out to first order, and the deviation by folds, so that the coverage is
         that of the tables in the guide.
 
         Parameters
@@ -209,12 +212,16 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
         True
         """
         check_real("coverage", coverage, 0, 1)
-        factor = self._uncertainty("predict_interval").quantiles(coverage)
+        factor, power = self._uncertainty("predict_interval").shortest(coverage)
         predicted, deviation = self._predicted(X), self._deviation(X)
+        # Both are in the units of scaled targets.
+        factor = factor * self._targets.scale ** (1 - power)
         place = kept_place("X", X)
-        factor = factor if place is None else place.put(factor)
-        width = deviation * (factor[0] if self._targets.is_flat else factor)
-        width = namespace(predicted).astype(width, predicted.dtype)
+        if place is not None:
+            factor, power = place.put(factor), place.put(power)
+        if self._targets.is_flat:
+            factor, power = factor[0], power[0]
+        width = namespace(predicted).astype(factor * deviation**power, predicted.dtype)
         return namespace(predicted).stack([predicted - width, predicted + width], axis=-1)
 
     @by_block
@@ -264,7 +271,7 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
                 f"{remembered.why_not}; use early_stopping=True, which holds some out."
             )
         model = self._fitted().model
-        return remembered.uncertainty(model, self.network_, self.alpha_, loss)
+        return remembered.learnt(Uncertainty, model, self.network_, self.alpha_, loss)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

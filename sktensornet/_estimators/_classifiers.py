@@ -92,6 +92,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         class_weight: dict | str | None = None,
+        posterior: bool = False,
         warm_start: bool = False,
         verbose: int = 0,
         n_jobs: int | None = None,
@@ -115,6 +116,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.posterior = posterior
         self.warm_start = warm_start
         self.verbose = verbose
         self.n_jobs = n_jobs
@@ -200,6 +202,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         class_weight: dict | str | None = None,
+        posterior: bool = False,
         warm_start: bool = False,
         verbose: int = 0,
         n_jobs: int | None = None,
@@ -224,6 +227,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.posterior = posterior
         self.warm_start = warm_start
         self.verbose = verbose
         self.n_jobs = n_jobs
@@ -297,6 +301,7 @@ class CPClassifier(BaseTensorNetworkClassifier):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         class_weight: dict | str | None = None,
+        posterior: bool = False,
         warm_start: bool = False,
         verbose: int = 0,
         n_jobs: int | None = None,
@@ -320,6 +325,7 @@ class CPClassifier(BaseTensorNetworkClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.posterior = posterior
         self.warm_start = warm_start
         self.verbose = verbose
         self.n_jobs = n_jobs

@@ -122,6 +122,7 @@ CLASSIFIER_CONSTRAINTS: dict[str, list] = NETWORK_CONSTRAINTS | {
     "class_tensors": [StrOptions({"joint", "separate"})],
     "loss": [StrOptions({"auto", *CLASSIFICATION_LOSSES})],
     "class_weight": [StrOptions({"balanced"}), dict, None],
+    "posterior": ["boolean"],
 }
 
 REGRESSOR_CONSTRAINTS: dict[str, list] = NETWORK_CONSTRAINTS | {

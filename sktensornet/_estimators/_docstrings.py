@@ -67,13 +67,16 @@ shared_cores : bool, default=False
     nothing is chosen: for trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
     0 for other products with the Frobenius penalty, which they do not have.
-penalty : {"frobenius", "start"}, default="frobenius"
+penalty : {"frobenius", "start", "orthogonal"}, default="frobenius"
     "frobenius" is the squared Frobenius norm ||W||_F^2 of the weight tensor,
     relative to that of the constant function 1, by contraction. It does not
     depend on how the network stores W, and leaves the parameters of a trained
     feature map free. "start" is the squared distance of all parameters, those
     of the map included, to the start without noise; it is cheaper in
-    mini-batches. A ``product`` other than "multiply" has no norm: "frobenius"
+    mini-batches. "orthogonal" is the mean of ||A(x)^T A(x) - I||_F^2 over the
+    steps x of training samples, for the transitions A(x) of a tensor train of equal
+    cores, so that long sequences keep the norms of their states; ``alpha`` "auto"
+    is 0.1 then. A ``product`` other than "multiply" has no norm: "frobenius"
     then goes with ``alpha`` "auto" or 0 only.
 solver : {"auto", "lbfgs", "adam", "als", "spectral"} or Solver, default="auto"
     "lbfgs" is deterministic and uses all samples in every step, "adam" uses
@@ -97,7 +100,7 @@ tol : float, default=1e-4
     ``100 * tol * F``, as decreases so far go on as a geometric series. With ``early_stopping``,
     the least improvement of the validation score that counts. "adam" without
     ``early_stopping`` runs its whole schedule.
-init : {"identity", "linear", "moments", "interactions"} or TensorNetwork, \
+init : {"identity", "linear", "moments", "interactions", "orthogonal"} or TensorNetwork, \
 default="identity"
     Where training starts. "identity": every core passes its messages through on the
     constant feature, so that the network begins near a linear model. "linear":
@@ -108,8 +111,11 @@ default="identity"
     tensors. "interactions": the sum of ``rank - 1`` products of features that
     says most about the targets, of all products of up to six columns (fewer
     where there are more than 2,000,000 of them) compared on at most 20,000
-    samples; it finds what no lower order hints at, such as parities. A network
-    is taken as it is; ``rank`` then counts for "als" only.
+    samples; it finds what no lower order hints at, such as parities.
+    "orthogonal": random orthogonal transitions of a tensor train of equal cores
+    (``shared_cores=True``), one for each value where steps are symbols; it needs a
+    fixed feature map, and "embedding" means indicators then. A network is taken as
+    it is; ``rank`` then counts for "als" only.
 early_stopping : bool, default=False
     Set ``validation_fraction`` of the samples aside, stop when their {score}
     has not improved for ``n_iter_no_change`` iterations, and keep the
@@ -152,6 +158,12 @@ class_weight : dict, "balanced" or None, default=None
     Weights of the classes, multiplied with ``sample_weight``. A dict that names all
     labels of y may name others, and one that names some of them leaves the rest at 1.
     "balanced" takes no account of classes without weight.
+posterior : bool, default=False
+    Probabilities on average over the posterior of the scores, by the probit
+    approximation: scores are divided by (1 + pi v / 8)^(1/2), with their variance v
+    to first order in all cores, or its mean over the classes. Labels stay what they
+    are. The fit keeps up to 5,000 samples, and the first prediction takes about as long
+    as a fit for each score. It needs "log_loss", a penalty, and a fixed feature map.
 """,
     "targets": """\
 classes_ : ndarray of shape (n_classes,)

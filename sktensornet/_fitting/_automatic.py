@@ -80,7 +80,9 @@ def automatic_targets(parameters: Any, targets: Targets, swept: bool, lacks: Lac
     of digits in 4 x 4 patches it makes half as many errors as the log loss, at
     half of its log loss, since data that are separated leave that nothing to do.
     """
-    if parameters.loss == "auto" and swept and "columns" in lacks and has(CALIBRATED, lacks):
+    if parameters.loss != "auto" or getattr(parameters, "posterior", False):
+        return targets
+    if swept and "columns" in lacks and has(CALIBRATED, lacks):
         return targets.with_loss(CalibratedSquaredError())
     return targets
 

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from .._data._samples import Samples
 from ..feature_maps import FeatureMap
-from ..losses import REGRESSION_LOSSES
-from ..networks import TensorNetwork
-from ..solvers import Solver
+from ..losses import CLASSIFICATION_LOSSES, REGRESSION_LOSSES
+from ..networks import TensorNetwork, Tree
+from ..networks._reading import is_recurrent
+from ..solvers import SOLVERS, Adam, Solver
 
 Lacks = Mapping[str, str]
 """What a fit lacks, and the parameter that rules it out; what it has is not in it."""
@@ -116,6 +117,25 @@ GATHERED_START = (
 )
 """What "linear" and "moments" need beyond."""
 
+EQUAL_TRANSITIONS = (
+    Need("shared cores", "is of the transitions of equal cores", "use shared_cores=True"),
+    Need("product", "is of matrices that are multiplied", "use product='multiply'"),
+    Need("single rows", "asks for single samples", "pass X as an array of NumPy"),
+)
+"""What the penalty "orthogonal" needs."""
+
+ORTHOGONAL_START = (
+    *EQUAL_TRANSITIONS,
+    Need("joint tensors", "makes one state for all scores", "use 'joint'"),
+    Need(
+        "fixed map",
+        "turns the features of symbols or steps",
+        "use 'embedding' or EmbeddingMap(n_components='one_hot') for tokens, or a map such as "
+        "PolynomialMap() for numbers",
+    ),
+)
+"""What the start does."""
+
 _HERE = "or pass X as an array of NumPy"
 
 ELSEWHERE = (
@@ -146,6 +166,20 @@ CALIBRATED = (
 )
 """What a loss needs whose probabilities have a temperature."""
 
+_PLUG_IN = "use posterior=False"
+
+POSTERIOR = (
+    Need("log loss", "averages probabilities", f"use loss='log_loss', or {_PLUG_IN[4:]}"),
+    Need("penalty", "needs a penalty", "use alpha='auto' or a positive number"),
+    Need("single rows", "keeps single samples", _PLUG_IN),
+    Need("frobenius", "needs the norm of the weight tensor", "use penalty='frobenius'"),
+    *(
+        Need(what, "needs a tangent space of a tensor of fixed features", _PLUG_IN)
+        for what in ("product", "own cores", "fixed map")
+    ),
+)
+"""What probabilities on average over the posterior need."""
+
 KERNEL = tuple(map(Need, ("product", "frobenius", "fixed map", "free start")))
 """What the choice of alpha and of the scale by a kernel method needs."""
 
@@ -169,6 +203,8 @@ def what_lacks(parameters: Any, feature_map: FeatureMap, samples: Samples) -> di
         "frobenius": (parameters.penalty != "frobenius", f"penalty={parameters.penalty!r}"),
         "shared cores": (not parameters.shared_cores, "shared_cores=False"),
         "joint tensors": _separate(parameters),
+        "log loss": (parameters.loss not in ("log_loss", "auto"), f"loss={parameters.loss!r}"),
+        "penalty": (parameters.alpha == 0, f"alpha={parameters.alpha!r}"),
         "squared error": (parameters.loss in _NOT_SQUARED, f"loss={parameters.loss!r}"),
         "columns": (parameters.patches is not None, patches),
         "few patches": (many, f"{patches} of {len(samples)} samples"),
@@ -211,3 +247,51 @@ def require(who: str, needs: Iterable[Need], lacks: Lacks) -> None:
             raise ValueError(
                 f"{who} {need.why}, which {lacks[need.what]} rules out; {need.instead}."
             )
+
+
+def check_recurrent(parameters: Any, solver: Solver, tree: Tree) -> None:
+    """Raise if what was asked for is of transitions that a tree has not."""
+    asked = [
+        text
+        for text, is_so in (
+            (f"solver={parameters.solver!r}", solver.reads_sequences),
+            ("init='orthogonal'", parameters.init == "orthogonal"),
+            ("penalty='orthogonal'", parameters.penalty == "orthogonal"),
+        )
+        if is_so
+    ]
+    if asked and not is_recurrent(tree):
+        raise ValueError(
+            f"{asked[0]} is for the equal cores of a recurrent network, a tensor train, which "
+            "these trees are not; use TTClassifier or TTRegressor."
+        )
+    if parameters.penalty == "orthogonal" and tree.n_sites < 3:
+        raise ValueError(
+            "penalty='orthogonal' is of the core between the first step and the last, but X has "
+            f"{tree.n_sites} steps; use penalty='frobenius' or 'start'."
+        )
+
+
+def why_no_batches(parameters: Any) -> str | None:
+    """Why ``partial_fit`` is not there; None if it is, or if it will refuse the solver itself."""
+    asked = parameters.solver
+    solver = SOLVERS.get(asked, Adam) if isinstance(asked, str) else asked
+    if not getattr(solver, "takes_batches", True):
+        return (
+            f"with solver={asked!r}, which needs all samples at once; use solver='adam', which "
+            "takes them in batches, or fit."
+        )
+    loss = CLASSIFICATION_LOSSES.get(parameters.loss)
+    if loss is not None and loss.is_calibrated:
+        return (
+            f"with loss={parameters.loss!r}, for which samples are held out of a whole fit; use "
+            "loss='log_loss' or 'squared_error'."
+        )
+    if getattr(parameters, "posterior", False):
+        return "with posterior=True, whose samples a whole fit keeps; use fit, or posterior=False."
+    if parameters.early_stopping:
+        return (
+            f"with early_stopping={parameters.early_stopping!r}, which holds samples out of a "
+            "whole fit; use early_stopping=False."
+        )
+    return None

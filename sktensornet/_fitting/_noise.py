@@ -14,7 +14,7 @@ _FOLDS = 5
 _STEPS, _ENOUGH = 30, 1e-7
 _FEWEST_ROWS = 50
 """Below, ten residuals or fewer judge each fold, and nothing is learnt of them but one variance."""
-_WIDEST = 400
+WIDEST = 400
 """More inputs would take longer than the fit: each step solves a system of that size."""
 _LEAST, _ROUNDING = 1e-12, 1e-30
 """Of the mean, and of targets of variance one: squares below are zeros, whose logarithm no noise
@@ -65,7 +65,7 @@ def log_variance(
         others = folds != k
         rest = weight * others if (weight * others).any() else weight
         held[~others] = np.log(np.average(squares, weights=rest))
-    if n < _FEWEST_ROWS or inputs.shape[1] > _WIDEST:
+    if n < _FEWEST_ROWS or inputs.shape[1] > WIDEST:
         return lambda z: np.full(len(z), constant), held
     mean = np.average(inputs, axis=0, weights=weight)
     unit = np.sqrt(np.average((inputs - mean) ** 2, axis=0, weights=weight))

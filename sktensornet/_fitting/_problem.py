@@ -13,6 +13,7 @@ from .._problems._model import Model
 from .._problems._objective import Objective
 from .._problems._sequence_problem import SequenceProblem
 from .._problems._sweep_problem import SweepProblem
+from ..losses import ClassificationLoss
 from ._plan import Plan
 
 _FEW_FEATURES = 1_000_000
@@ -41,6 +42,11 @@ def sweep_problem(plan: Plan, model: Model, samples: Samples, alpha: float, pool
 
 def sequence_problem(plan: Plan, model: Model, samples: Samples) -> Any:
     """What a solver of equal cores asks of samples as sequences."""
+    if isinstance(plan.targets.loss, ClassificationLoss) and samples.y.ndim > 1:
+        raise ValueError(
+            f"solver='spectral' finds one label of a sample, but y has {samples.y.shape[1]} "
+            "columns; use solver='lbfgs' or 'adam'."
+        )
     return SequenceProblem(model, plan.targets.loss, *samples, rank=plan.rank, alpha=plan.alpha)
 
 

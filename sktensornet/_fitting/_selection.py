@@ -45,7 +45,8 @@ _LARGEST_KERNEL = 1e12
 """Beyond, small penalties are lost beside the kernel in double precision."""
 
 Judge = Callable[
-    [Model, float, Samples, Samples, int | None, TensorNetwork | None], tuple[TensorNetwork, float]
+    [Model, float, Samples, Samples, int | None, bool, TensorNetwork | None],
+    tuple[TensorNetwork, float],
 ]
 
 _ABOUT, _ROUGHLY = 1.01, 1.05
@@ -66,6 +67,8 @@ class _Setting:
     scale: int
     rank: int | None = None
     """From products of features, at this rank; None starts as the plan says."""
+    is_glance: bool = False
+    """Whether only the first sweeps of such a fit are made."""
 
     def leads_to(self, other: _Setting) -> bool:
         """Whether a network with this setting can start one with another."""
@@ -91,7 +94,8 @@ class Selection:
     then to smaller or larger penalties, whose fits go on from one another, and to other
     scales: what a limit on the ranks allows. Where the kernel leaves more than half of
     the variance, it ends with fits from products of features, at a rank that begins
-    small, since to the kernel all products of an order look alike. For classes and more
+    small, since to the kernel all products of an order look alike; these go on only where
+    their first sweeps predict better than all before. For classes and more
     than ten sites a larger scale comes with a larger penalty. The walk is as long as
     eight trials, or shorter for many sites and folds; where it would be shorter than
     three there is none.
@@ -251,10 +255,11 @@ class Selection:
         Parameters
         ----------
         judge : callable
-            ``judge(model, alpha, train, held, rank, start)`` is a network that was
-            fitted, and the sum of its weighted losses of held-out samples. A rank asks
-            for a start from products of features at that rank; otherwise `start` is
-            gone on from, if it is a network.
+            ``judge(model, alpha, train, held, rank, is_glance, start)`` is a network
+            that was fitted, and the sum of its weighted losses of held-out samples. A
+            rank asks for a start from products of features at that rank, of which a
+            glance makes the first sweeps only; `start` is gone on from, if it is a
+            network.
         """
         if self._start is None or self._samples.copies.sum() < 2 * FEWEST_ROWS:
             return self.trials[-1]
@@ -290,7 +295,11 @@ class Selection:
             place = wider if wider != place else climb(place, scale=-1)
         if self._ranks is not None and self._hides_products:
             products = _Setting(*_PRODUCTS, rank=self._ranks[0])
-            if gains(products, place):
+            glance = replace(products, is_glance=True)
+            seen = trials.loss(glance, 1) < trials.loss(place, 1)
+            if seen:
+                trials.loss(products, 1, glance)
+            if seen and gains(products, place):
                 most = len(trials) + _FEWEST_TRIALS
                 smaller = climb(products, exponent=-2)
                 place = smaller if smaller != products else climb(products, exponent=2)
@@ -312,7 +321,7 @@ class Selection:
         train, held = fold
         model = self._model.with_map(feature_map)
         alpha = self._alpha(setting, train.weight.sum())
-        return judge(model, alpha, train, held, setting.rank, start)
+        return judge(model, alpha, train, held, setting.rank, setting.is_glance, start)
 
     @property
     def _hides_products(self) -> bool:

@@ -17,8 +17,10 @@ from ._problem import sweep_problem
 from ._search import Search
 from ._start import make_start
 
-PRODUCT_SWEEPS = 10
-"""A product of two columns of 50 levels and 500 rows is told from noise in four to ten."""
+PRODUCT_SWEEPS, GLANCE_SWEEPS = 10, 2
+"""A product of two columns of 50 levels and 500 rows is told from noise in four to ten. After two,
+held-out losses were .13 to .84 of those without products on made sets that have them, and .99 to 6
+times as large on ten tables that have none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,7 @@ class ShortFits:
         train: Samples,
         held: Samples,
         rank: int | None,
+        is_glance: bool,
         start: TensorNetwork | None,
     ) -> tuple[TensorNetwork, float]:
         """A network, and the sum of its weighted losses of held-out samples.
@@ -63,11 +66,16 @@ class ShortFits:
         else:
             wide = at_rank(model, rank + 1)
             problem = sweep_problem(replace(plan, rank=rank + 1), wide, train, alpha, self.pool)
-            point = self._begin(problem, "interactions", wide, alpha, train)
-            point = self._sweep(problem, point, PRODUCT_SWEEPS)
-            narrow = at_rank(model, rank)
-            problem = sweep_problem(replace(plan, rank=rank), narrow, train, alpha, self.pool)
-            point = self._sweep(problem, problem.reduce(point, 0.0), PRODUCT_SWEEPS)
+            if start is None:
+                start = self._begin(problem, "interactions", wide, alpha, train)
+                start = self._sweep(problem, start, GLANCE_SWEEPS)
+            if is_glance:
+                point = start
+            else:
+                point = self._sweep(problem, start, PRODUCT_SWEEPS - GLANCE_SWEEPS)
+                narrow = at_rank(model, rank)
+                problem = sweep_problem(replace(plan, rank=rank), narrow, train, alpha, self.pool)
+                point = self._sweep(problem, problem.reduce(point, 0.0), PRODUCT_SWEEPS)
         scores = problem.scores(point, held.X).astype(np.float64)
         values, _ = plan.targets.loss.value_and_gradient(scores, held.y)
         return point, float(held.weight @ values)

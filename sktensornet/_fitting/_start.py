@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from .._arrays._indicators import Indicators
 from .._arrays._typing import FloatArray, IntArray
 from .._data._samples import Samples
 from .._data._targets import Targets
+from .._hankel._linear import Sequences
+from .._hankel._starts import orthogonal
 from .._problems._model import Model
+from .._problems._sequence_problem import SequenceProblem
 from ..losses import Loss
 from ..networks import TensorNetwork
 from ..networks._starts._identity import identity_start
 
-INITS = ("identity", "linear", "moments", "interactions")
-GATHERED_INITS = ("linear", "moments")
+INITS = ("identity", "linear", "moments", "interactions", "orthogonal")
+GATHERED_INITS = ("linear", "moments", "orthogonal")
 """Those that need the features of all samples at one place."""
 _LEAST_ALPHA = 1e-6
 """Logistic regression of classes that a plane tells apart has no optimum without a penalty."""
@@ -45,7 +48,7 @@ def make_start(
 
     Parameters
     ----------
-    init : {"identity", "linear", "moments", "interactions"} or TensorNetwork
+    init : {"identity", "linear", "moments", "interactions", "orthogonal"} or TensorNetwork
     model : Model
     targets : Targets
     samples : Samples
@@ -66,6 +69,9 @@ def make_start(
     if isinstance(init, TensorNetwork):
         fixed = model.theta_of(init, model.feature_map)
         return lambda _: fixed
+    if init == "orthogonal":
+        turned = orthogonal_start(model, loss, X, y, weight, random_state)
+        return lambda _: turned
     moments = _class_moments(y, weight, bias.size) if init == "moments" else None
     if moments is not None and _tell_apart(moments, y):
         from ..networks._starts._moments import moment_start
@@ -89,6 +95,24 @@ def make_start(
 
         begin = generalized_start
     return lambda noise: _pack(model, begin(contraction, constants, bias, noise), noise is not None)
+
+
+def orthogonal_start(
+    model: Model, loss: Loss, X, y, weight: FloatArray, random_state: np.random.RandomState
+) -> FloatArray:
+    """Random orthogonal transitions of symbols, or of features on average of norm one.
+
+    As `orthogonal` has them; a missing step leaves the state alone where the features of symbols
+    do not say what it does.
+    """
+    problem = SequenceProblem(model, loss, X, y, weight, rank=0, alpha=0.0)
+    found = problem.symbols()
+    steps: Any = problem.features() if found is None else found[0]
+    targets = np.zeros((len(steps), problem.n_scores))
+    sequences = Sequences(steps, problem.lengths, targets, problem.weight)
+    linear = orthogonal(sequences, model.core_shapes[0][-1], random_state)
+    network = problem.point(*linear, None if found is None else found[1])
+    return model.theta_of(network, model.feature_map)
 
 
 def check_network(init: TensorNetwork, model: Model) -> None:
@@ -167,6 +191,9 @@ def _linear_model(
     bias: FloatArray,
 ) -> tuple[list[FloatArray], FloatArray]:
     """Weights (m_k, n_scores) of each site and offsets, by scikit-learn."""
+    # Loaded here: it takes a thirtieth of the time of importing the package.
+    from sklearn.linear_model import LogisticRegression, Ridge
+
     first = int(model.feature_map.has_constant)
     features = model.features(X)
     sizes = [feature.shape[1] - first for feature in features]

@@ -14,12 +14,16 @@ from .._data._samples import Samples
 from .._problems._model import Model
 from .._problems._posterior import Posterior
 from ..networks import TensorNetwork
-from ._noise import Log, log_variance
+from ._noise import WIDEST, Log, log_variance
 from ._plan import Plan
 
 _MOST_ROWS, _MOST_NUMBERS = 5_000, 1_000_000
 """Rows of the training data that are kept, and their numbers: 8 MB of doubles."""
 _LARGEST_LEVERAGE = 1 - 1e-6
+_POWERS = (1.0, 0.5, 0.0)
+"""Of the deviation, to which the width of intervals may be proportional. Where few rows have most
+of the noise wide intervals for them cost more width than they save elsewhere: on bike the shortest
+that hold .90 of the test targets have mean widths of .071, .037 and .045."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +39,7 @@ class Remembered:
     why_not : str
         Why no residual of a left-out row can be had from `train`, and what to do.
     known : dict
-        The `Uncertainty` that was last asked for, and its network, which files leave out.
+        What was last made of them, and for which network, which files leave out.
     """
 
     train: Samples | None
@@ -46,13 +50,13 @@ class Remembered:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"known": {}}
 
-    def uncertainty(self, model: Model, network: TensorNetwork, alpha: float, loss: Any) -> Any:
-        """That of a fitted network, which is computed once."""
+    def learnt(self, kind: Any, model: Model, network: TensorNetwork, *others: Any) -> Any:
+        """An `Uncertainty` or `Moderation` of a fitted network, which is computed once."""
         last = self.known.get("last")
         if last is None or last[0] is not network:
             # Many small products, for which threads would only wait for each other.
             with single_threaded_blas():
-                last = network, Uncertainty(self, model, network, alpha, loss)
+                last = network, kind(self, model, network, *others)
             self.known["last"] = last
         return last[1]
 
@@ -126,7 +130,7 @@ class Uncertainty:
         self._posteriors: list[Posterior | None] = [None] * network.n_outputs
         self._logs: list[Log] = []
         self._scales: list[float] = []
-        self._scores: list[tuple[FloatArray, FloatArray]] = []
+        self._scores: list[tuple[FloatArray, FloatArray, FloatArray]] = []
         train, held = remembered.train, remembered.held
         own = None if train is None else self._moved(train, theta)
         judged: Any = train if held is None else held
@@ -166,13 +170,17 @@ class Uncertainty:
         ratio = np.abs(residual) / np.maximum(deviation, np.finfo(float).tiny)
         self._logs.append(log)
         self._scales.append(float(np.average(ratio**2, weights=samples.weight)))
-        order = np.argsort(ratio)
-        self._scores.append((ratio[order], (samples.weight / samples.unit)[order]))
+        self._scores.append((ratio, deviation, samples.weight / samples.unit))
 
     def _inputs(self, X: FloatArray, variance: FloatArray) -> FloatArray:
-        """Local features of all columns, and the logarithm of one plus the variance."""
-        features = np.hstack(self._model.features(X)).astype(np.float64)
-        return np.column_stack([features, np.log1p(variance)])
+        """Local features of all columns, and the logarithm of one plus the variance.
+
+        Columns of many categories are left out, and all where they are too many.
+        """
+        known = [one for one in self._model.features(X) if isinstance(one, np.ndarray)]
+        if sum(one.shape[1] for one in known) >= WIDEST:
+            known = []
+        return np.column_stack([*known, np.log1p(variance)]).astype(np.float64, copy=False)
 
     def variance(self, X: FloatArray) -> FloatArray:
         """Variance (n_samples, n_outputs) of scaled targets."""
@@ -184,16 +192,26 @@ class Uncertainty:
                 found.append(scale * (1 + own) * np.exp(log(self._inputs(X, own))))
         return np.stack(found, axis=1)
 
-    def quantiles(self, coverage: float) -> FloatArray:
-        """For each output the deviations within which that share of new targets is.
+    def shortest(self, coverage: float) -> tuple[FloatArray, FloatArray]:
+        r"""For each output the q and gamma of intervals with a share of new targets.
 
-        Of n residuals the one whose rank is the next whole number from (n + 1) coverage.
+        .. math:: s(x) \pm q_\gamma \, \sigma(x)^\gamma
+
+        q is the quantile of residuals over powers of their deviations whose rank, of n, is the
+        next whole number from (n + 1) coverage, and gamma the power of the least mean width.
         """
         found = []
-        for (ratio, weight), scale in zip(self._scores, self._scales, strict=True):
-            wanted = coverage * (weight.sum() + 1)
-            index = np.searchsorted(np.cumsum(weight), wanted * (1 - 1e-12))
-            largest = index >= len(ratio)
-            unit = max(np.sqrt(scale), np.finfo(float).tiny)
-            found.append(np.inf if largest else ratio[index] / unit)
-        return np.array(found)
+        for (ratio, own, weight), scale in zip(self._scores, self._scales, strict=True):
+            unit = np.maximum(own * np.sqrt(scale), np.finfo(float).tiny)
+            tried = [(_quantile(ratio * own / unit**g, weight, coverage), g) for g in _POWERS]
+            means = [q * np.average(unit**g, weights=weight) for q, g in tried]
+            found.append(tried[int(np.argmin(means))])
+        return tuple(np.array(found).T)
+
+
+def _quantile(scores: FloatArray, weight: FloatArray, coverage: float) -> float:
+    """The least score with that share of the weights, one more for a new sample, up to it."""
+    order = np.argsort(scores)
+    wanted = coverage * (weight.sum() + 1)
+    index = np.searchsorted(np.cumsum(weight[order]), wanted * (1 - 1e-12))
+    return np.inf if index >= len(scores) else float(scores[order[index]])

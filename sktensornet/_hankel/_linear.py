@@ -167,6 +167,12 @@ class Sequences:
         """What the automaton says of each."""
         return self._ends(self.states(automaton)) @ automaton.final
 
+    def accuracy(self, automaton: Linear) -> float:
+        """The share of the weight whose largest target has the largest score."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            hits = self.scores(automaton).argmax(axis=1) == self.targets.argmax(axis=1)
+        return float(self.weight @ hits / self.weight.sum())
+
     def _ends(self, states: list[FloatArray]) -> FloatArray:
         ends = np.empty((len(self), states[0].shape[1]))
         for t in range(len(states) - 1, -1, -1):

@@ -97,8 +97,8 @@ class ArrayObjective(Objective):
             return half * xp.sum(difference * difference)
         cores, _ = self._there.unpack(theta)
         constants = self.model.feature_map.constants
-        norm, gradients = squared_norm_and_gradient(self._there.contraction, cores, constants)
+        norm, gradients = squared_norm_and_gradient(self._there.contraction, cores, constants, half)
         parts = tied(self.model.tree, gradients)
-        flat = half * xp.concat([xp.reshape(part, (-1,)) for part in parts])
+        flat = xp.concat([xp.reshape(part, (-1,)) for part in parts])
         total[: flat.shape[0]] += xp.astype(flat, total.dtype, copy=False)
         return half * norm

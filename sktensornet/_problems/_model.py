@@ -236,6 +236,10 @@ class Model:
             if masks is not None:
                 by_feature = self._drop(by_feature, masks)
             arrays += self.feature_map.backward(parameters, saved, by_feature)
+        if self.place is not None:
+            xp = self.place.xp
+            out[...] = xp.concat([xp.reshape(array, (-1,)) for array in arrays])
+            return
         for place, array in zip(self._sums.arrays(out), arrays, strict=True):
             place[...] = array
 

@@ -8,18 +8,23 @@ import numpy as np
 
 from .._arrays._parallel import ChunkPool, chunks, even_size
 from .._arrays._typing import FloatArray, IntArray
+from .._arrays._workspace import Scratch
 from ..feature_maps import FittedMap
 from ..losses import Loss
 from ..networks import TensorNetwork
-from ..networks._cores import tied
 from ..networks._tensors._frobenius import squared_norm_and_gradient
+from ..networks._tensors._upward_downward import in_turn
 from ._model import Model
+from ._orthogonality import Orthogonality
 
-PENALTIES = ("frobenius", "start")
+PENALTIES = ("frobenius", "start", "orthogonal")
 _CHUNKS_PER_BATCH = 2
 """So that a mini-batch has work for two threads."""
 _SMALLEST_CHUNK = 32
 """Below, a call of a matrix product takes longer than its arithmetic."""
+_LONG_PENALTY = 50_000
+"""Parameters of the cores above which two threads share the penalty: its products then take about
+a millisecond, ten times as long as handing them over."""
 
 
 class Objective:
@@ -29,8 +34,8 @@ class Objective:
               + \frac{\alpha}{2} R(\theta)
 
     R is the squared Frobenius norm of the weight tensor, by contraction
-    (``penalty="frobenius"``), or the squared distance of all parameters to the
-    noise-free start (``penalty="start"``).
+    (``penalty="frobenius"``), the squared distance of all parameters to the
+    noise-free start (``penalty="start"``), or that of `Orthogonality` (``penalty="orthogonal"``).
 
     Parameters
     ----------
@@ -41,7 +46,7 @@ class Objective:
         Classes as integers, or real targets: what the loss takes.
     sample_weight : ndarray of shape (n_samples,)
     alpha : float
-    penalty : {"frobenius", "start"}
+    penalty : {"frobenius", "start", "orthogonal"}
     origin : ndarray of shape (model.size,)
         The noise-free start.
     pool : ChunkPool
@@ -71,6 +76,8 @@ class Objective:
         self.origin = origin
         self.pool = pool
         self._cores: Any = None
+        self._norms = Orthogonality(model, X) if penalty == "orthogonal" and alpha else None
+        self._scratch = Scratch()
 
     def start(self, theta: FloatArray) -> FloatArray:
         """The point of a parameter vector of the model: itself."""
@@ -175,10 +182,20 @@ class Objective:
             difference = theta - self.origin
             total += self.alpha * difference
             return 0.5 * self.alpha * float(difference @ difference)
-        cores, _ = self.model.unpack(theta)
-        constants = self.model.feature_map.constants
-        norm, gradients = squared_norm_and_gradient(self.model.contraction, cores, constants)
-        flat = np.concatenate([gradient.ravel() for gradient in tied(self.model.tree, gradients)])
-        with np.errstate(over="ignore"):
-            total[: len(flat)] += 0.5 * self.alpha * flat
+        cores, parameters = self.model.unpack(theta)
+        if self._norms is not None:
+            norm, flat = self._norms.value_and_gradient(cores, parameters)
+            total += 0.5 * self.alpha * flat
+            return 0.5 * self.alpha * norm
+        # Threads must not add to the same core.
+        is_shared = sum(core.size for core in cores) > _LONG_PENALTY and not self.model.tree.labels
+        norm, _ = squared_norm_and_gradient(
+            self.model.contraction,
+            cores,
+            self.model.feature_map.constants,
+            0.5 * self.alpha,
+            into=self.model.unpack(total)[0],
+            each=self.pool.runs if is_shared else in_turn,
+            work=self._scratch,
+        )
         return 0.5 * self.alpha * norm

@@ -125,7 +125,7 @@ class Posterior:
     def _parts(self, X: FloatArray) -> Parts:
         found = []
         for rows in chunks(len(X), _ROWS):
-            features = self._model.features(X[rows])
+            features = self._model.features(X[rows], dense=True)
             scaled = [f.astype(np.float64) * norm for f, norm in zip(features, self._norms)]
             found.append(self._tangents.parts(scaled))
         return reduce(_joined, found)

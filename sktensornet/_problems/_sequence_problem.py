@@ -62,16 +62,11 @@ class SequenceProblem(NetworkProblem):
         rank: int,
         alpha: float,
     ) -> None:
-        if isinstance(loss, ClassificationLoss) and y.ndim > 1:
-            raise ValueError(
-                f"solver='spectral' finds one label of a sample, but y has {y.shape[1]} columns; "
-                "use solver='lbfgs' or 'adam'."
-            )
         kept = sample_weight > 0
         self.model, self.loss, self.rank, self.alpha = model, loss, rank, alpha
         self.X, self.y = X[kept].astype(model.dtype, copy=False), y[kept]
         self.weight = sample_weight[kept].astype(np.float64)
-        self.is_labels = isinstance(loss, ClassificationLoss)
+        self.is_labels = isinstance(loss, ClassificationLoss) and y.ndim == 1
         self.n_scores = model.message_sizes[-1]
         if self.is_labels:
             self.targets = np.eye(max(2, self.n_scores))[self.y]

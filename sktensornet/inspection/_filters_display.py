@@ -98,7 +98,8 @@ class FiltersDisplay(BaseDisplay):
             raise ValueError(f"patches={patches!r} must be ImagePatches to have filters to draw.")
         matrix = feature_map.parameters[0].astype(np.float64)
         strongest = np.argsort(-np.linalg.norm(matrix, axis=0), kind="stable")
-        shaped = matrix.T[strongest].reshape(len(strongest), *patches.patch_shape, -1)
+        patch, _ = patches.window()
+        shaped = matrix.T[strongest].reshape(len(strongest), *patch, -1)
         return cls(shaped.mean(axis=-1)).plot(ax)
 
     def _size(self):

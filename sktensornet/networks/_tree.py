@@ -124,6 +124,16 @@ class Tree(FieldState):
         """Position of the core of each core node in the network's cores."""
         return {node: position for position, node in enumerate(self.order)}
 
+    @cached_property
+    def branches(self) -> tuple[tuple[int, ...], ...]:
+        """The nodes below each child of the root, and itself, children before parents."""
+        found: dict[int, list[int]] = {child: [] for child in self.nodes[self.root].children}
+        above = {child: child for child in found}
+        for index in range(self.root - 1, -1, -1):
+            found[above[index]].append(index)
+            above |= dict.fromkeys(self.nodes[index].children, above[index])
+        return tuple(tuple(reversed(branch)) for branch in found.values())
+
     @property
     def is_multilinear(self) -> bool:
         """Whether there is a weight tensor of which the network is a decomposition."""

@@ -92,7 +92,7 @@ def add_scores(graph: Graph, network: TensorNetwork, features: list[str]) -> str
         for index, node in enumerate(tree.nodes)
         if node.site is not None
     }
-    for index, children, position, checked in visits(tree):
+    for index, children, position, checked, _ in visits(tree):
         own = [messages[child] for child in children]
         message = work.multiply(own) if position is None else work.apply(cores[position], own)
         messages[index] = work.rescale(message) if checked else message

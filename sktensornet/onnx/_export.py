@@ -13,7 +13,7 @@ from .._estimators._array_place import in_numpy
 from .._estimators._base import BaseTensorNetwork
 from .._support._checks import check_option
 from ._contraction import add_scores
-from ._features import add_features
+from ._features import add_features, add_lengths
 from ._graph import Graph
 
 
@@ -38,8 +38,7 @@ def to_onnx(estimator: Any, dtype: str = "float32") -> Any:
     Parameters
     ----------
     estimator : TTClassifier, HTClassifier, CPClassifier or the regressors
-        Fitted, on numbers. All feature maps of the package but `EmbeddingMap`
-        are supported.
+        Fitted, on numbers. All feature maps of the package are supported.
     dtype : {"float32", "float64"}, default="float32"
         Type of the input and of all computations. A float32 input has seven
         digits, which leaves few of a column with a mean far beyond its deviation;
@@ -57,8 +56,8 @@ def to_onnx(estimator: Any, dtype: str = "float32") -> Any:
         If the package ``onnx`` is missing: ``pip install 'sktensornet[onnx]'``.
     ValueError
         If the estimator is none of this package, was fitted on columns of
-        categories, has shared cores, another ``product`` than "multiply", or a
-        feature map of your own or of tokens.
+        categories, has another ``product`` than "multiply", or a feature map of
+        your own.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
 
@@ -67,6 +66,10 @@ def to_onnx(estimator: Any, dtype: str = "float32") -> Any:
     Messages of networks of more than eight sites are rescaled by powers of two,
     as in the estimators, so that deep networks neither overflow nor vanish, and
     scores saturate at 2**100 (float32) or 2**300 (float64).
+
+    Of ``shared_cores=True`` the graph takes samples of the length of the fit, and shorter
+    ones filled up with NaN (or -1 for tokens) at the end, which are skipped as in
+    ``predict``; longer ones are for ``predict``. Runtimes reject a token beyond the table.
 
     The input is one matrix of numbers, so categories must be encoded as numbers
     outside, as by ``OrdinalEncoder``, and given to a `OneHotMap` by
@@ -107,6 +110,11 @@ def write(estimator: Any, dtype: str, raw_scores: bool = False) -> Any:
     estimator = in_numpy(estimator)
     check_option("dtype", dtype, ("float32", "float64"))
     network = estimator.network_
+    if getattr(estimator, "posterior", False):
+        raise ValueError(
+            "to_onnx writes the scores of the network, which posterior=True averages; set "
+            "posterior=False first, or keep the estimator."
+        )
     if estimator.columns_.encoder is not None:
         raise ValueError(
             "estimator was fitted on columns of categories, "
@@ -115,15 +123,14 @@ def write(estimator: Any, dtype: str, raw_scores: bool = False) -> Any:
             "those columns: feature_map={column: 'one_hot'}."
         )
     network.tree.require_multilinear("to_onnx")
-    if network.shares_cores:
-        raise ValueError(
-            "to_onnx does not support shared_cores=True, whose missing sites at the end are "
-            "skipped; convert the estimator to one without, as in "
-            "TTClassifier.from_fitted(estimator), which takes the steps of the fit and no others."
-        )
     graph = Graph(np.dtype(dtype))
     features = add_features(graph, estimator.feature_map_, estimator.patches_, "X")
     scores = add_scores(graph, network, features)
+    if network.shares_cores:
+        known = add_lengths(graph, estimator.feature_map_, estimator.patches_, "X")
+        for n_sites in network.tree.lengths[-2::-1]:
+            shorter = add_scores(graph, network.with_n_sites(n_sites), features[:n_sites])
+            scores = graph("Where", graph("LessOrEqual", known, n_sites), shorter, scores)
     if is_classifier(estimator):
         outputs = _classes(graph, estimator, scores, raw_scores)
     else:

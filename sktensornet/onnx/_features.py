@@ -11,6 +11,7 @@ from .._arrays._typing import FloatArray
 from ..feature_maps import FittedMap
 from ..feature_maps._affine import FittedAffineMap
 from ..feature_maps._base import LIMIT
+from ..feature_maps._embedding import FittedEmbeddingMap
 from ..feature_maps._fourier import FittedFourierMap
 from ..feature_maps._missing import FittedMissingMap
 from ..feature_maps._mixed import FittedMixedMap
@@ -34,6 +35,18 @@ def add_features(graph: Graph, fitted: FittedMap, sites: Sites, X: str) -> list[
     """
     values = graph("Gather", X, sites.columns.ravel(), axis=1)
     return _add_map(graph, fitted, graph("Reshape", values, [0, *sites.columns.shape]))
+
+
+def add_lengths(graph: Graph, fitted: FittedMap, sites: Sites, X: str) -> str:
+    """The number of sites (n_samples, 1) before an end that is missing, as int64."""
+    d, p = sites.columns.shape
+    values = graph("Gather", X, sites.columns.ravel(), axis=1)
+    if isinstance(fitted, FittedEmbeddingMap):
+        there = graph("GreaterOrEqual", values, 0.0)
+    else:
+        there = graph("Not", graph("IsNaN", values))
+    numbers = graph("Mul", graph.cast(there, np.int64), np.arange(1, d + 1).repeat(p))
+    return graph("ReduceMax", numbers, np.array([1]), keepdims=1)
 
 
 def _add_map(graph: Graph, fitted: FittedMap, x: str) -> list[str]:
@@ -156,6 +169,20 @@ def _one_hot(graph: Graph, fitted: Any, x: str) -> list[str]:
     return features
 
 
+def _embedding(graph: Graph, fitted: Any, x: str) -> list[str]:
+    d, n = len(fitted.mode_sizes), fitted.n_tokens
+    table = fitted.parameters[0] if fitted.parameters else np.eye(n)
+    # What is missing has a row of its own; what is no token is outside the table.
+    rows = np.pad(table.astype(np.float64), ((0, 1), (1, 0)))
+    rows[:, 0] = 1.0
+    known = graph("GreaterOrEqual", x, 0.0)
+    ids = graph.cast(graph("Where", known, x, float(n)), np.int64)
+    wrong = graph("And", known, graph("GreaterOrEqual", x, float(n)))
+    ids = graph("Where", wrong, n + 1, ids)
+    features = graph("Gather", rows, graph("Squeeze", ids, np.array([2])), axis=0)
+    return _by_site(graph, features, d)
+
+
 def _quantile(graph: Graph, fitted: Any, x: str) -> list[str]:
     features = []
     for k, (knots, heights) in enumerate(zip(fitted.knots, fitted.heights, strict=True)):
@@ -237,6 +264,7 @@ def _missing(graph: Graph, fitted: Any, x: str) -> list[str]:
 
 _CONVERTERS: dict[type, Callable[[Graph, Any, str], list[str]]] = {
     FittedAffineMap: _affine,
+    FittedEmbeddingMap: _embedding,
     FittedFourierMap: _fourier,
     FittedMixedMap: _mixed,
     FittedOneHotMap: _one_hot,

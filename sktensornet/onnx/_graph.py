@@ -27,14 +27,17 @@ class Graph:
         self._onnx = require("onnx", "onnx", "to_onnx")
         self._nodes: list[Any] = []
         self._constants: dict[tuple, Any] = {}
+        self._known: dict[tuple, str] = {}
 
     def __call__(self, operator: str, *inputs: Any, **attributes: Any) -> str:
-        """Add a node and return the name of its output; arrays become constants."""
-        name = f"{operator}_{len(self._nodes)}"
+        """The name of what an operator gives; arrays become constants, equal nodes are one."""
         names = [value if isinstance(value, str) else self.constant(value) for value in inputs]
-        node = self._onnx.helper.make_node(operator, names, [name], name=name, **attributes)
-        self._nodes.append(node)
-        return name
+        key = (operator, *names, str(sorted(attributes.items())))
+        if key not in self._known:
+            self._known[key] = name = f"{operator}_{len(self._nodes)}"
+            node = self._onnx.helper.make_node(operator, names, [name], name=name, **attributes)
+            self._nodes.append(node)
+        return self._known[key]
 
     def constant(self, value: Any) -> str:
         """The name of a constant: floats in the graph's dtype, integers as int64."""

@@ -105,7 +105,7 @@ class ImagePatches(Patches):
         """
         shape = self._shape()
         check_option("channels", self.channels, ("last", "first"))
-        patch, stride = self._patch_and_stride(shape)
+        patch, stride = self.window()
         order = check_option("order", self.order, ORDERS)
         uncovered = check_option("uncovered", self.uncovered, ("raise", "ignore"))
         pixels = int(np.prod(shape))
@@ -177,7 +177,20 @@ class ImagePatches(Patches):
     def _shape(self) -> tuple[int, ...]:
         return _positive_integers("image_shape", self.image_shape, ("(H, W)", "(H, W, C)"))
 
-    def _patch_and_stride(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def window(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What `patch_shape` and `stride` mean for these images.
+
+        Returns
+        -------
+        patch, step : tuple of int
+            Rows and columns of a patch, and from one patch to the next.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not usable.
+        """
+        shape = self._shape()
         asked: Any = self.patch_shape
         stride = self.stride
         if isinstance(asked, str):

@@ -32,7 +32,6 @@ FORMATS = [TTClassifier, HTClassifier, CPClassifier]
 FIXED = SplineMap(scale=1.0)
 """Of a free scale alpha is not the only choice, which is what none of these is about."""
 each_format = pytest.mark.parametrize("Format", FORMATS, ids=lambda Format: Format.__name__)
-each_loss = pytest.mark.parametrize("loss", ["log_loss", "squared_error", "squared_hinge"])
 unfinished = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
@@ -48,8 +47,15 @@ def digits():
 
 
 @each_format
-@each_loss
-@pytest.mark.parametrize("class_tensors", ["joint", "separate"])
+@pytest.mark.parametrize(
+    ("loss", "class_tensors"),
+    [
+        ("log_loss", "joint"),
+        ("log_loss", "separate"),
+        ("squared_error", "separate"),
+        ("squared_hinge", "joint"),
+    ],
+)
 def test_learns_interactions(Format, loss, class_tensors):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((600, 4))
@@ -104,7 +110,7 @@ def test_records_of_the_sweeps(Format, wine):
         rank=6,
         solver="als",
         loss="squared_error",
-        feature_map=FIXED,
+        feature_map=PolynomialMap(scale=1.0),
         alpha=1e-2,
         max_iter=3,
         tol=0.0,
@@ -196,15 +202,23 @@ def test_same_seed_and_any_number_of_threads_give_the_same_bits(Format, digits):
         max_iter=1,
         random_state=3,
     )
-    X, y, X_test = X[:600, 20:44], y[:600], X_test[:, 20:44]
+    X, y, X_test = X[:600, 20:36], y[:600], X_test[:, 20:36]
     one = clf.set_params(n_jobs=1).fit(X, y).decision_function(X_test)
     two = clf.set_params(n_jobs=2).fit(X, y).decision_function(X_test)
     np.testing.assert_array_equal(one, two)
 
 
 @unfinished
-@each_format
-@each_loss
+@pytest.mark.parametrize(
+    ("Format", "loss"),
+    [
+        (TTClassifier, "log_loss"),
+        (TTClassifier, "squared_hinge"),
+        (HTClassifier, "squared_error"),
+        (CPClassifier, "log_loss"),
+        (CPClassifier, "squared_hinge"),
+    ],
+)
 def test_float32_stays_and_agrees(Format, loss, wine):
     X, y = wine
     clf = Format(rank=8, feature_map=FIXED, alpha=1e-2, max_iter=1, random_state=0)
@@ -218,7 +232,7 @@ def test_float32_stays_and_agrees(Format, loss, wine):
 @unfinished
 @each_format
 def test_extreme_columns(Format):
-    X, y = make_classification(200, 12, n_informative=6, n_classes=3, random_state=0)
+    X, y = make_classification(150, 9, n_informative=6, n_classes=3, random_state=0)
     X[:, 3] = 7.0
     X[:, 4] = X[:, 5]
     X[:, 6] *= 1e12
@@ -239,10 +253,10 @@ def test_extreme_columns(Format):
         (CPClassifier, "log_loss", TrigonometricMap(0.1)),
     ],
 )
-def test_a_thousand_sites(Format, loss, feature_map):
+def test_hundreds_of_sites(Format, loss, feature_map):
     rng = np.random.default_rng(0)
-    X = rng.standard_normal((60, 1000)).astype(np.float32)
-    y = (X[:, :20].sum(axis=1) > 0).astype(int)
+    X = rng.standard_normal((60, 300)).astype(np.float32)
+    y = (X[:, :10].sum(axis=1) > 0).astype(int)
     clf = Format(
         rank=3,
         solver="als",
@@ -337,7 +351,7 @@ def test_auto_takes_fewer_steps_for_many_columns(Format, n_columns, n_classes, s
         ALS, "solve", lambda self, local: (taken.add(self.local_iter), solve(self, local))[1]
     )
     X = np.random.default_rng(0).standard_normal((40, n_columns))
-    Format(rank=8, alpha=1.0, tol=1.0).fit(X, np.arange(40) % n_classes)
+    Format(rank=8, feature_map=FIXED, alpha=1.0, tol=1.0).fit(X, np.arange(40) % n_classes)
     assert taken == {steps}
 
 

@@ -1,5 +1,6 @@
 """Equal cores on samples of other lengths than those of the fit, against dense tensors."""
 
+import tracemalloc
 from functools import reduce
 
 import numpy as np
@@ -170,6 +171,23 @@ def test_a_stream_is_read_like_a_sample():
         step = clf.feature_map_.repeated(1).transform(column[None, :, None])[0]
         state = clf.network_.read(state, step)
     np.testing.assert_allclose(state.scores, clf.decision_function(other), rtol=1e-9)
+
+
+def test_a_stream_needs_constant_memory():
+    clf = fitted(TTClassifier).fit(X, Y)
+    steps = clf.feature_map_.repeated(1).transform(RNG.standard_normal((1, 2_000, 1)))[0]
+    state, before = None, 0
+    tracemalloc.start()
+    for t in range(2_000):
+        state = clf.network_.read(state, steps[t : t + 1])
+        if t == 100:
+            tracemalloc.reset_peak()
+            before, _ = tracemalloc.get_traced_memory()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.isfinite(state.scores).all()
+    # States kept for each step would be many times that.
+    assert most - before < 20_000
 
 
 def test_hidden_states_say_what_they_need():

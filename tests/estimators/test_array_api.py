@@ -177,10 +177,26 @@ def test_estimators_move_and_can_be_saved(place, dispatch):
     here = move_estimator_to(found, np, "cpu")
     np.testing.assert_allclose(here.predict_proba(X), to_numpy(found.predict_proba(own)), 1e-4)
     back = move_estimator_to(here, place.xp, place.device)
-    for again in (back, pickle.loads(pickle.dumps(found)), deepcopy(found)):
+    own_way = here.to(place.names[1], xp=place.xp)
+    assert isinstance(own_way.to("cpu", xp=np).classes_, np.ndarray)
+    for again in (back, own_way, pickle.loads(pickle.dumps(found)), deepcopy(found)):
         assert place_of(again.classes_) == place_of(again.predict(own)) == place
     smaller = found.compress(rank=2)
     assert place_of(smaller.predict(own)) == place
+
+
+def test_places_that_are_not_there_are_named(dispatch):
+    torch = pytest.importorskip("torch")
+    found = clone(FITS[0]).set_params(max_iter=1).fit(X, Y)
+    with pytest.raises(ValueError, match=r"device='cuda' is not where.*xp=torch"):
+        found.to("cuda")
+    with pytest.raises(ValueError, match="xp='math' must be one of numpy, torch"):
+        found.to("cpu", xp="math")
+    there = found.to("cpu", xp=torch)
+    with pytest.raises(ValueError, match="device='xpu:7' of torch is not at hand"):
+        there.to("xpu:7")
+    with pytest.raises(ValueError, match="same namespace and the same device"):
+        there.predict(torch.empty((2, 4), device="meta"))
 
 
 def test_a_pickle_loads_without_the_device(place, dispatch):

@@ -22,6 +22,13 @@ def digits():
     return train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
 
 
+@pytest.fixture(scope="module")
+def wine():
+    X, y = load_wine(return_X_y=True)
+    clf = TTClassifier(rank=3, feature_map="polynomial", alpha=0.0, solver="als", max_iter=1)
+    return clf.set_params(loss="squared_error").fit(X, y), X, y
+
+
 @pytest.fixture(scope="module", params=FORMATS, ids=lambda Format: Format.__name__)
 def fitted(request, digits):
     rank = 48 if request.param is CPClassifier else 8
@@ -30,6 +37,7 @@ def fitted(request, digits):
         patches=ImagePatches((8, 8), (4, 4), stride=2),
         solver="als",
         loss="squared_error",
+        alpha=1e-3,
         max_iter=1,
         random_state=0,
     )
@@ -142,9 +150,8 @@ def test_float32_stays(digits):
         ({"rank": 2, "sample_weight": [1.0]}, "must both be given"),
     ],
 )
-def test_says_what_is_wrong(arguments, said):
-    X, y = load_wine(return_X_y=True)
-    clf = TTClassifier(rank=3, solver="als", loss="squared_error", max_iter=1).fit(X, y)
+def test_says_what_is_wrong(arguments, said, wine):
+    clf, X, y = wine
     data = {"X": X, "y": y}
     arguments = {
         key: data[value] if isinstance(value, str) else value for key, value in arguments.items()
@@ -153,8 +160,7 @@ def test_says_what_is_wrong(arguments, said):
         clf.compress(**arguments)
 
 
-def test_unknown_labels_raise():
-    X, y = load_wine(return_X_y=True)
-    clf = TTClassifier(rank=3, solver="als", loss="squared_error", max_iter=1).fit(X, y)
+def test_unknown_labels_raise(wine):
+    clf, X, y = wine
     with pytest.raises(ValueError, match="not in classes_"):
         clf.compress(rank=2, X=X, y=y + 1)

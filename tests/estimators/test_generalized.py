@@ -65,8 +65,11 @@ def assert_start_is_the_bias(tree, rank, n_batch):
     assert np.abs(scores).max() < 50
 
 
-@each_product
-@each_classifier
+@pytest.mark.parametrize(
+    ("kind", "product"),
+    # Every product and every format.
+    [*zip([*CLASSIFIERS, TTClassifier], PRODUCTS), (HTClassifier, "max"), (CPClassifier, "max")],
+)
 def test_learns_digits(kind, product, digits):
     X, y = digits
     clf = kind(

@@ -36,8 +36,17 @@ def arrays_of(part):
     return {name: value for name, value in vars(part).items() if isinstance(value, np.ndarray)}
 
 
-@each_format
-@pytest.mark.parametrize("solver", ["auto", "adam", Adam(batch_size=10)], ids=str)
+@pytest.mark.parametrize(
+    ("Format", "solver"),
+    [
+        (TTClassifier, "auto"),
+        (HTClassifier, "adam"),
+        (CPClassifier, "adam"),
+        (TTClassifier, Adam(batch_size=10)),
+        (CPClassifier, Adam(batch_size=10)),
+    ],
+    ids=str,
+)
 def test_learns_from_batches(Format, solver):
     X, y = blobs(300)
     model = batched(Format, solver=solver)

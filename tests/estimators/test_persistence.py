@@ -130,8 +130,8 @@ def test_same_sees_differences():
 
 
 CASES = [
-    *((Format, numbers, {"feature_map": "auto"}) for Format in FORMATS),
-    *((TTClassifier, numbers, {"feature_map": name}) for name in FEATURE_MAPS),
+    *((Format, numbers, {}) for Format in FORMATS),
+    *((TTClassifier, numbers, {"feature_map": name, "alpha": 0.0}) for name in FEATURE_MAPS),
     *(
         (
             TTRegressor,
@@ -183,8 +183,8 @@ def test_everything_of_an_estimator_survives(Format, data, parameters):
 
 @each_way
 def test_a_network_given_as_the_start_survives(way):
-    start = short(TTClassifier, solver="als", feature_map="polynomial")[0].network_
-    model, _ = short(TTClassifier, init=start, feature_map="polynomial")
+    start = short(TTClassifier)[0].network_
+    model, _ = short(TTClassifier, init=start)
     assert same(way(model).init, start)
 
 

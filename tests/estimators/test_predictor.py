@@ -69,7 +69,7 @@ def test_nothing_is_kept_in_files_or_after_the_estimator():
 
 
 def test_much_memory_is_not_kept():
-    X = np.random.default_rng(0).standard_normal((2_000, 30))
+    X = np.random.default_rng(0).standard_normal((600, 30))
     clf = HTClassifier(**SHORT | {"rank": 8}).fit(X, X[:, 0] > 0)
     clf.predict(X[:512])
     predictor = module.predictor_of(clf)

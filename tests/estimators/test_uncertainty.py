@@ -1,6 +1,9 @@
 """Deviations and intervals of the regressors: against dense linear models, refits and new data."""
 
 import pickle
+import re
+from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ from sktensornet import CPRegressor, HTRegressor, TTRegressor
 from sktensornet._fitting._noise import log_variance
 from sktensornet._fitting._uncertainty import Remembered
 from sktensornet._problems._model import Model
-from sktensornet.feature_maps import PolynomialMap, SplineMap
+from sktensornet.feature_maps import OneHotMap, PolynomialMap, SplineMap
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -67,6 +70,20 @@ class TestOneCore:
         # The scale is by residuals that the variance of the other folds has divided.
         assert found[3] / expected[3] == pytest.approx(np.sqrt(noise), rel=0.1)
 
+    def test_a_column_of_many_categories_has_its_posterior(self):
+        rng = np.random.default_rng(0)
+        x = rng.integers(0, 80, (400, 1)).astype(float)
+        y = np.sin(x[:, 0]) + 0.3 * rng.standard_normal(400)
+        reg = TTRegressor(rank=1, feature_map=OneHotMap(1.0), alpha=1e-2, random_state=0)
+        reg.fit(x, y)
+        assert reg.feature_map_.indexed_sites
+        z = dense(reg, x)
+        inverse = np.linalg.inv(z.T @ z + 4 * np.eye(81))
+        variance = np.einsum("np,pq,nq->n", z, inverse, z)
+        found = uncertainty_of(reg)._posteriors[0].variance(x)
+        np.testing.assert_allclose(found, variance, rtol=1e-6)
+        assert np.ptp(reg.predict(x, return_std=True)[1]) > 0
+
     def test_residuals_are_those_of_samples_left_out(self, line):
         x, y = line
         x, y = x[:12], y[:12]
@@ -79,7 +96,7 @@ class TestOneCore:
             # The penalty stays that of twelve samples.
             normal = z[rest].T @ z[rest] + 12 * 1e-2 * np.eye(2)
             left_out[k] = t[k] - z[k] @ np.linalg.solve(normal, z[rest].T @ t[rest])
-        ratio, _ = uncertainty_of(reg)._scores[0]
+        ratio = np.sort(uncertainty_of(reg)._scores[0][0])
         leverage = np.einsum("np,pq,nq->n", z, np.linalg.inv(z.T @ z + 0.12 * np.eye(2)), z)
         square = left_out**2 * (1 - leverage)
         folds = np.arange(12)
@@ -128,7 +145,29 @@ def test_intervals_cover_new_targets(Format):
         assert np.mean((lower <= target) & (target <= upper)) == pytest.approx(coverage, abs=0.07)
         predicted, std = reg.predict(new, return_std=True)
         np.testing.assert_allclose(lower + upper, 2 * predicted, atol=1e-9)
-        assert np.ptp((upper - lower) / std) < 1e-9
+        shares = [(upper - lower) / std**power for power in (1, 0.5, 0)]
+        assert min(np.ptp(share) / share.mean() for share in shares) < 1e-9
+
+
+def test_intervals_take_the_power_of_the_deviation_of_the_least_width():
+    # One row in twenty has nearly all of the noise.
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (800, 1))
+    noise = np.where(X[:, 0] > 0.9, 3.0, 0.01)
+    reg = TTRegressor(rank=1, feature_map=SplineMap(scale=1.0), alpha=1e-3, random_state=0)
+    reg.fit(X, noise * rng.standard_normal(800))
+    lower, upper = reg.predict_interval(X, 0.9).T
+    std = reg.predict(X, return_std=True)[1]
+    known = uncertainty_of(reg)
+    ratio, own, _ = known._scores[0]
+    widths = {}
+    for power in (1, 0.5, 0):
+        score = np.sort(ratio * own / own**power)[int(np.ceil(0.9 * 801)) - 1]
+        widths[power] = score * np.mean(own**power)
+    assert min(widths, key=widths.get) < 1
+    power = min(widths, key=widths.get)
+    share = (upper - lower) / std**power
+    assert np.ptp(share) / share.mean() < 1e-9
 
 
 def test_held_out_samples_of_early_stopping_are_plain_residuals():
@@ -137,7 +176,7 @@ def test_held_out_samples_of_early_stopping_are_plain_residuals():
     held = reg._remembered.held
     assert len(held) == 120
     scores = (reg.predict(held.X) - reg.target_mean_) / reg.target_scale_
-    ratio, _ = uncertainty_of(reg)._scores[0]
+    ratio = np.sort(uncertainty_of(reg)._scores[0][0])
     residual = np.sort(np.abs(held.y[:, 0] - scores))
     assert np.corrcoef(ratio, residual)[0, 1] > 0.99
     # A number of residuals too small for what is asked covers only if it covers all.
@@ -235,12 +274,15 @@ def test_without_left_out_residuals_it_says_what_to_do(parameters, message):
         assert reg.predict(X, return_std=True)[1].min() > 0
 
 
-def test_mapie_takes_our_regressors():
-    mapie = pytest.importorskip("mapie.regression")
+def test_mapie_takes_our_regressors_as_the_guide_says():
+    pytest.importorskip("mapie")
+    page = Path(__file__).parents[2] / "docs" / "guide" / "uncertainty.md"
+    example = page.read_text().partition("## MAPIE")[2].partition("## ")[0]
+    code = dedent(re.search(r"(\n    .*|\n(?=\n    ))+", example).group())
     X, y = noisy(400)
-    reg = mapie.CrossConformalRegressor(TTRegressor(rank=2, **LINE), confidence_level=0.9)
-    _, intervals = reg.fit_conformalize(X[:200], y[:200]).predict_interval(X[200:])
-    lower, upper = intervals[..., 0].T
+    names = {"X": X[:200], "y": y[:200], "X_new": X[200:], "TTRegressor": TTRegressor}
+    exec(code, names)
+    lower, upper = names["intervals"][..., 0].T
     assert np.mean((lower <= y[200:]) & (y[200:] <= upper)) == pytest.approx(0.9, abs=0.07)
 
 
@@ -283,7 +325,9 @@ def test_features_out_of_range_are_named(monkeypatch):
     X, y = noisy(40)
     reg = TTRegressor(rank=2, **LINE).fit(X, y)
     with monkeypatch.context() as patch:
-        patch.setattr(Model, "features", lambda self, X: [np.full((len(X), 2), 1e200)] * 3)
+        patch.setattr(
+            Model, "features", lambda self, X, dense=False: [np.full((len(X), 2), 1e200)] * 3
+        )
         with pytest.raises(ValueError, match="of 3 sites leave the range of floats"):
             reg.predict(X, return_std=True)
     wide = TTRegressor(rank=1, feature_map=PolynomialMap(scale=1e3), alpha=1e-3, max_iter=1)

@@ -42,8 +42,7 @@ def start_scores(clf, X, y, noise=0, weight=None):
 
 
 @each_format
-@each_class_tensors
-@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(("class_tensors", "n_classes"), [("joint", 3), ("separate", 2)])
 def test_linear_start_is_the_logistic_regression(Format, class_tensors, n_classes, wine):
     X, y = wine
     X, y = X[y < n_classes], y[y < n_classes]
@@ -91,10 +90,18 @@ def test_linear_start_says_the_rank_it_needs(clf, needed, wine):
     start_scores(clf.set_params(rank=rank), *wine)
 
 
-@each_format
-@pytest.mark.parametrize("solver", ["lbfgs", "als", Adam(learning_rate=1e-2)], ids=str)
+@pytest.mark.parametrize(
+    ("Format", "solver"),
+    [
+        (TTClassifier, Adam(learning_rate=1e-2)),
+        (HTClassifier, "lbfgs"),
+        (CPClassifier, "als"),
+        (TTClassifier, "als"),
+    ],
+    ids=str,
+)
 def test_training_goes_on_from_a_linear_start(Format, solver):
-    X, y = make_classification(400, 6, n_informative=5, n_redundant=0, random_state=0)
+    X, y = make_classification(300, 6, n_informative=5, n_redundant=0, random_state=0)
     y = y ^ (X[:, 0] * X[:, 1] > 0)
     feature_map = PolynomialMap(scale=1.0)
     clf = Format(12, init="linear", feature_map=feature_map, alpha=1e-3, random_state=0)
@@ -136,14 +143,13 @@ def test_moment_start_is_exact_at_full_rank(Format):
 
 
 @each_format
-@each_class_tensors
-@pytest.mark.parametrize("solver", ["lbfgs", "als"])
+@pytest.mark.parametrize(("class_tensors", "solver"), [("joint", "lbfgs"), ("separate", "als")])
 def test_starts_from_a_network(Format, class_tensors, solver, wine):
     X, y = wine
     clf = Format(
         rank=6,
         class_tensors=class_tensors,
-        feature_map="polynomial",
+        feature_map=PolynomialMap(scale=0.3),
         alpha=1e-2,
         solver="lbfgs",
         max_iter=3,
@@ -170,12 +176,13 @@ def test_starts_from_tensorly(wine):
 
 def test_a_network_that_does_not_fit_raises(wine):
     X, y = wine
-    network = TTClassifier(rank=3, max_iter=1).fit(X, y).network_
+    fixed = {"feature_map": PolynomialMap(scale=1.0), "alpha": 1e-3}
+    network = TTClassifier(rank=3, max_iter=1, **fixed).fit(X, y).network_
     for clf, data in [
-        (HTClassifier(init=network), X),
-        (TTClassifier(init=network, class_tensors="separate"), X),
-        (TTClassifier(init=network, feature_map=PolynomialMap(2, 0.3)), X),
-        (TTClassifier(init=network), X[:, 1:]),
+        (HTClassifier(init=network, **fixed), X),
+        (TTClassifier(init=network, class_tensors="separate", **fixed), X),
+        (TTClassifier(init=network, alpha=1e-3, feature_map=PolynomialMap(2, 0.3)), X),
+        (TTClassifier(init=network, **fixed), X[:, 1:]),
     ]:
         with pytest.raises(ValueError, match=r"init=TensorNetwork\(TT.*does not fit"):
             clf.fit(data, y)
@@ -185,9 +192,9 @@ def test_a_network_that_does_not_fit_raises(wine):
 
 @each_format
 def test_partial_fit_from_every_start(Format, wine):
-    X, y = wine
+    X, y = wine[0][:, :6], wine[1]
     for init in ("identity", "linear", "moments", "interactions"):
-        clf = Format(rank=16, init=init, solver=Adam(weight_decay=0.1), random_state=0)
+        clf = Format(rank=8, init=init, solver=Adam(weight_decay=0.1), random_state=0)
         clf.set_params(feature_map="polynomial")
         for _ in range(3):
             clf.partial_fit(X, y, classes=np.unique(y))
@@ -226,8 +233,7 @@ def test_linear_start_of_a_batch_without_some_classes(loss, wine):
 
 
 @each_format
-@each_class_tensors
-@pytest.mark.parametrize("solver", ["als", "lbfgs"])
+@pytest.mark.parametrize(("class_tensors", "solver"), [("joint", "als"), ("separate", "lbfgs")])
 def test_parities_are_learnt_from_their_interactions(Format, class_tensors, solver):
     rng = np.random.default_rng(0)
     X = rng.choice([-1.0, 1.0], (600, 8))
@@ -265,11 +271,12 @@ def test_moments_of_one_label_say_nothing(Format, class_tensors):
     X, y = rng.standard_normal((60, 3)), np.arange(60) % 2
     weight = np.where(y == 1, rng.random(60), 0.0)
     clf = Format(init="moments", class_tensors=class_tensors, alpha=1e-3, random_state=0)
+    clf.set_params(feature_map=PolynomialMap(scale=1.0))
     assert (clf.fit(X, y, sample_weight=weight).predict(X) == 1).all()
 
 
 @each_format
-@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("init", [one for one in INITS if one != "orthogonal"])
 @pytest.mark.parametrize("alpha", [1e-3, "auto"])
 def test_a_sole_column_without_values(Format, init, alpha):
     X, y = np.full((30, 1), None, object), np.arange(30) % 3 > 0
@@ -277,7 +284,7 @@ def test_a_sole_column_without_values(Format, init, alpha):
     np.testing.assert_allclose(clf.predict_proba(X)[:, 1], 2 / 3, atol=0.05)
 
 
-@pytest.mark.parametrize("init", INITS)
+@pytest.mark.parametrize("init", [one for one in INITS if one != "orthogonal"])
 @pytest.mark.parametrize("solver", ["als", "lbfgs"])
 @pytest.mark.parametrize("size", [5e-324, 1e-310])
 def test_columns_of_subnormal_spread_are_constant(init, solver, size):

@@ -1,5 +1,7 @@
 """Fitted models with random networks, so that all interactions are there."""
 
+from copy import deepcopy
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,9 +45,18 @@ def table(n=60, seed=3):
 
 @pytest.fixture(scope="session")
 def make_fitted():
-    """A fitted estimator with random cores, and its data."""
+    """A fitted estimator with random cores, and its data, which are found once."""
+    made = {}
 
-    def make(name="TT", kind="classifier", n_outputs=3, separate=False, dtype=np.float64, **kwargs):
+    def make(*args, **kwargs):
+        key = repr((args, kwargs))
+        if key not in made:
+            made[key] = fitted(*args, **kwargs)
+        return deepcopy(made[key])
+
+    def fitted(
+        name="TT", kind="classifier", n_outputs=3, separate=False, dtype=np.float64, **kwargs
+    ):
         X = table()
         X = X.astype({column: dtype for column in X.columns if column != "colour"})
         rng = np.random.default_rng(5)

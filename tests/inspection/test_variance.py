@@ -74,7 +74,7 @@ def scores(make_fitted):
     return make
 
 
-@pytest.mark.parametrize("feature_map", [PolynomialMap(2, scale=0.4), TrigonometricMap(), "auto"])
+@pytest.mark.parametrize("feature_map", [PolynomialMap(2, scale=0.4), TrigonometricMap()])
 @pytest.mark.parametrize("separate", [False, True])
 @pytest.mark.parametrize("name", FORMATS)
 def test_shares_are_those_of_the_enumerated_grid(scores, name, separate, feature_map):

@@ -26,9 +26,10 @@ def ternary(first, last):
 
 LONG = {
     "TT, d=2000": tensor_train(2000),
-    "HT, d=2000": hierarchical_tucker(balanced(2000)),
-    "CP, d=2000": canonical_polyadic(2000),
+    "HT, d=500": hierarchical_tucker(balanced(500)),
+    "CP, d=500": canonical_polyadic(500),
 }
+"""Beyond the range of float32, and once beyond that of float64."""
 MEDIUM = {
     "TT, leg first": tensor_train(200, 0),
     "TT, d=15": tensor_train(15),
@@ -190,7 +191,7 @@ def trees(draw):
 
 
 @given(trees(), st.integers(0, 2**16))
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@settings(max_examples=25, deadline=None, derandomize=True, database=None)
 def test_adjoint_is_the_derivative_for_random_shapes(assert_derivative, problem, seed):
     tree, modes, rank, n_outputs, n_batch = problem
     rng = np.random.default_rng(seed)
@@ -264,7 +265,7 @@ def test_scores_beyond_the_limit_saturate(name, dtype):
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [("TT, d=2000", np.float32), ("CP, d=2000", np.float32)]
+    [("TT, d=2000", np.float32), ("CP, d=500", np.float32)]
     + [(name, np.float64) for name in MEDIUM if MEDIUM[name].n_sites > 40],
 )
 def test_scores_that_vanish_become_tiny(name, dtype):

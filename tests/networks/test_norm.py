@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from sktensornet._arrays._parallel import ChunkPool
+from sktensornet._arrays._workspace import Scratch
 from sktensornet.networks import balanced, canonical_polyadic, hierarchical_tucker, tensor_train
 from sktensornet.networks._passes._contraction import Contraction
 from sktensornet.networks._starts._identity import identity_start
@@ -42,13 +44,55 @@ def test_norm_of_several_tensors_with_several_outputs_is_their_sum(topology):
         np.testing.assert_allclose(gradient, own, rtol=1e-11, atol=1e-10)
 
 
-def test_float32_cores_are_summed_in_float64(case):
-    cores = [core.astype(np.float32) for core in case.cores]
-    value, gradients = squared_norm_and_gradient(case.contraction, cores)
-    wide, _ = squared_norm_and_gradient(case.contraction, [core.astype(float) for core in cores])
+def assert_like_float64(contraction, cores, constants=None, **options):
+    value, gradients = squared_norm_and_gradient(contraction, cores, constants, **options)
+    wide = [core.astype(np.float64) for core in cores]
+    expected, derivatives = squared_norm_and_gradient(contraction, wide, constants)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
     assert isinstance(value, float)
-    assert value == wide
-    assert {g.dtype for g in gradients} == {np.dtype(np.float64)}
+    for core, gradient, derivative in zip(cores, gradients, derivatives, strict=True):
+        assert gradient.dtype == core.dtype
+        scale = np.abs(derivative).max(axis=tuple(range(1, derivative.ndim)), keepdims=True)
+        np.testing.assert_allclose(gradient / scale, derivative / scale, atol=1e-5)
+
+
+def test_float32_stays_float32(case):
+    cores = [core.astype(np.float32) for core in case.cores]
+    assert_like_float64(case.contraction, cores)
+
+
+@pytest.mark.parametrize("norm", [1e-30, 1e30])
+def test_no_step_between_leaves_the_range_of_float32(case, norm):
+    cores = [core.astype(np.float32) for core in case.cores]
+    # The squares of these cores have no place in float32, unlike the derivatives.
+    cores[0] *= np.float32(norm)
+    cores[-1] /= np.float32(norm)
+    cores[-1][0] /= np.float32(100)
+    assert_like_float64(case.contraction, cores)
+
+
+@pytest.mark.parametrize("norm", [1e-30, 1e30])
+def test_value_of_an_extreme_tensor(case, norm):
+    n_cores = len(case.cores)
+    cores = [(norm ** (1 / n_cores) * core).astype(np.float32) for core in case.cores]
+    value, _ = squared_norm_and_gradient(case.contraction, cores)
+    np.testing.assert_allclose(value / norm**2, np.sum(case.dense**2), rtol=1e-5)
+
+
+def test_gradients_are_added_by_any_number_of_threads(case):
+    cores = [core.astype(np.float32) for core in case.cores]
+    start = [np.ones_like(core) for core in cores]
+    into = [core.copy() for core in start]
+    work = Scratch()
+    with ChunkPool(3) as pool:
+        for _ in range(2):
+            value, _ = squared_norm_and_gradient(
+                case.contraction, cores, factor=0.5, into=into, each=pool.runs, work=work
+            )
+    expected, gradients = squared_norm_and_gradient(case.contraction, cores, factor=0.5)
+    assert value == expected
+    for one, before, gradient in zip(into, start, gradients, strict=True):
+        np.testing.assert_array_equal(one, before + gradient + gradient)
 
 
 @pytest.mark.parametrize(

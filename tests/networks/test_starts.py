@@ -92,13 +92,14 @@ def test_channel_zero_of_every_message_stays_one(tree):
         np.testing.assert_allclose(message[:, 0], 1, rtol=1e-12)
 
 
-@pytest.mark.parametrize("mode_size", [2, 16])
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize(
+    ("name", "mode_size"), [("TT", 2), ("TT, leg first", 16), ("HT", 16), ("CP", 2)]
+)
 def test_a_noisy_start_of_a_thousand_sites_is_of_order_one(name, mode_size):
     tree = LONG[name]
     contraction = Contraction(tree, tree.message_sizes((mode_size,) * 1000, 8, 3))
     cores = start(contraction, 0, np.zeros((1, 3)), (mode_size,) * 1000)
-    features = np.random.default_rng(0).standard_normal((1000, 20, mode_size))
+    features = np.random.default_rng(0).standard_normal((1000, 10, mode_size))
     features[..., 0] = 1
     scores, tape = contraction.forward(cores, features)
     assert np.all(np.abs(scores) < 30)

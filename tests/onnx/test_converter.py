@@ -63,10 +63,14 @@ def in_a_pipeline(model):
     return make_pipeline(StandardScaler(), PCA(4), model)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("labels", LABELS)
-@pytest.mark.parametrize("place", [alone, in_a_pipeline])
-@pytest.mark.parametrize("Format", [TTClassifier, HTClassifier, CPClassifier])
+@pytest.mark.parametrize(
+    ("labels", "dtype"),
+    [("two", np.float32), ("three", np.float64), ("words", np.float32), ("booleans", np.float64)],
+)
+@pytest.mark.parametrize(
+    ("Format", "place"),
+    [(TTClassifier, alone), (HTClassifier, in_a_pipeline), (CPClassifier, alone)],
+)
 def test_classifiers(X, Format, place, labels, dtype):
     X = X.astype(dtype)
     model = place(Format(**SETTINGS)).fit(X, LABELS[labels](X))
@@ -77,8 +81,10 @@ def test_classifiers(X, Format, place, labels, dtype):
 
 
 @pytest.mark.parametrize("n_targets", [1, 2])
-@pytest.mark.parametrize("place", [alone, in_a_pipeline])
-@pytest.mark.parametrize("Format", [TTRegressor, HTRegressor, CPRegressor])
+@pytest.mark.parametrize(
+    ("Format", "place"),
+    [(TTRegressor, in_a_pipeline), (HTRegressor, alone), (CPRegressor, in_a_pipeline)],
+)
 def test_regressors_give_a_column_for_each_target(X, Format, place, n_targets):
     model = place(Format(**SETTINGS)).fit(X, X[:, :2] * X[:, 2:3] if n_targets == 2 else X[:, 0])
     (predictions,) = run(model, X)
@@ -108,9 +114,15 @@ def test_raw_scores_are_those_of_the_decision_function(X, labels, loss):
     np.testing.assert_allclose(found, scores(model, X), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("labels", ["two", "three"])
-@pytest.mark.parametrize("loss", ["log_loss", "squared_hinge"])
-@pytest.mark.parametrize("Format", [TTClassifier, HTClassifier, CPClassifier])
+@pytest.mark.parametrize(
+    ("Format", "loss", "labels"),
+    [
+        (TTClassifier, "log_loss", "two"),
+        (HTClassifier, "log_loss", "three"),
+        (CPClassifier, "squared_hinge", "two"),
+        (TTClassifier, "squared_hinge", "three"),
+    ],
+)
 def test_calibrated_by_scores(X, Format, loss, labels):
     model = CalibratedClassifierCV(Format(loss=loss, **SETTINGS), cv=2).fit(X, LABELS[labels](X))
     label, probabilities = run(model, X, options={"zipmap": False})

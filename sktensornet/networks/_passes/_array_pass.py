@@ -7,7 +7,15 @@ from itertools import accumulate
 from typing import Any
 
 from ..._arrays._namespace import Place
-from ._array_steps import ArrayMemory, Call, all_safe, bind, exponent_of, times_power
+from ._array_steps import (
+    ArrayMemory,
+    Call,
+    all_safe,
+    bind,
+    by_sample,
+    exponent_of,
+    times_power,
+)
 from ._pass import SCORE_EXPONENT, Prepared
 from ._plan import Plan
 from ._steps import Part
@@ -49,7 +57,7 @@ class ArrayPass:
         self.plan, self.prepared = plan, prepared
         self.shifts: dict[int, Any] = {}
         """Exponents that were taken out of messages, by check."""
-        self._place, self._dtype = place, place.numpy_dtype(prepared.matrices[0][0])
+        self._place, self._dtype = place, place.numpy_dtype(prepared.cores[0])
         self._limit = SCORE_EXPONENT[self._dtype]
         self._memory = ArrayMemory(plan.up, prepared.matrices, n, place, self._dtype)
         self._up = _Way(plan.up, self._memory, self.shifts)
@@ -78,7 +86,7 @@ class ArrayPass:
 
     def exponent(self) -> Any:
         """The exponent (b, 1, n) of the scores: that of all messages."""
-        return sum(self.shifts.values())
+        return sum(by_sample(self._place.xp, own) for own in self.shifts.values())
 
     def backward(
         self, score_gradient: Any, wants_features: bool, wants_cores: bool = True

@@ -56,11 +56,7 @@ class ArrayMemory:
     ) -> None:
         self.n, self.place, self.xp = n, place, place.xp
         self.buffers: tuple[Buffer, ...] = (() if before is None else before.buffers) + part.buffers
-        rows: dict[int, int] = {}
-        for kind, size, which in part.buffers:
-            if kind is Place.SPARE:
-                rows[which[0]] = max(rows.get(which[0], 0), size)
-        spare = {k: place.empty((size, n), dtype) for k, size in rows.items()}
+        spare = [place.empty((rows, n), dtype) for rows in part.spare()]
         blocks = [] if before is None else list(before._blocks)
         for kind, size, which in part.buffers:
             if kind is Place.CORE:
@@ -68,6 +64,8 @@ class ArrayMemory:
                 blocks.append(self.xp.reshape(cores[position][matrix], (-1,)))
             elif kind is Place.SPARE:
                 blocks.append(spare[which[0]])
+            elif kind is Place.MATRICES:
+                blocks.append(place.empty((size, n, *which), dtype))
             else:
                 blocks.append(place.empty((size, n) if kind is Place.SAMPLES else (size,), dtype))
         self._blocks: list[Array] = blocks
@@ -228,6 +226,26 @@ def _calls(step: Step, memory: ArrayMemory, does: Operations) -> list[Call]:
             return _by_core(x, out[0], memory, does)
         case Kind.BY_MESSAGES:
             return _by_messages(x, out, memory, does)
+        case Kind.COMPOSE:
+            return [lambda: does.matmul(x[0], x[1], out[0])]
+        case Kind.BY_COMPOSE:
+            left, right = x[0].mT, x[1].mT
+            return [
+                lambda: does.matmul(x[2], right, out[0]),
+                lambda: does.matmul(left, x[2], out[1]),
+            ]
+        case Kind.MATRICES:
+            turned, rows = x[0].mT, _in_rows(x[1], out[0], memory)
+            return [lambda: does.matmul(turned, x[1], rows)]
+        case Kind.BY_STACK:
+            rows = _in_rows(out[0], x[1], memory)
+            return [lambda: does.matmul(x[0], rows, out[0])]
+        case Kind.BY_SITES:
+            turned = _in_rows(x[0], x[1], memory).mT
+            return [lambda: does.matmul(x[0], turned, out[0])]
+        case Kind.TURN:
+            turned = _turned(x[0], memory)
+            return [lambda: does.copy(turned, out[0])]
     raise NotImplementedError(step.kind)
 
 
@@ -292,9 +310,29 @@ def _by_messages(
     return calls
 
 
+def _in_rows(core: Array, matrices: Array, memory: ArrayMemory) -> Array:
+    """Matrices (s, b, n, p, q) with their entries in a row, as in a stack of cores."""
+    return memory.xp.reshape(matrices, (*matrices.shape[:3], core.shape[-1]))
+
+
+def _turned(x: Array, memory: ArrayMemory) -> Array:
+    """A message (b, p, n) as matrices (1, b, n, p, 1), or back."""
+    if len(x.shape) == 5:
+        return x[0, ..., 0].mT
+    return memory.xp.expand_dims(x.mT, axis=-1)[None, ...]
+
+
 def _size(memory: ArrayMemory, message: Array) -> Array:
-    """The largest entry of each message, (b, 1, n)."""
-    return memory.xp.max(memory.xp.abs(message), axis=1, keepdims=True)
+    """The largest entry of each message, (b, 1, n), or of each matrix, (s, b, n, 1, 1)."""
+    axis = 1 if len(message.shape) == 3 else (3, 4)
+    return memory.xp.max(memory.xp.abs(message), axis=axis, keepdims=True)
+
+
+def by_sample(xp: Any, exponent: Array) -> Array:
+    """Exponents of messages as they are, and the sum of those of matrices, (b, 1, n)."""
+    if len(exponent.shape) == 3:
+        return exponent
+    return xp.expand_dims(xp.sum(exponent, axis=0)[..., 0, 0], axis=1)
 
 
 def _asked(memory: ArrayMemory, message: Array, peaks: list[Array]) -> Call:

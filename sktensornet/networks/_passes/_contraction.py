@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,11 @@ from ..._support._optional import can_compile
 from .._cores import core_shapes
 from .._tree import Tree
 from ._array_pass import ArrayPass
+from ._folding import folded, runs
 from ._lookup import LookupRule
 from ._merging import merges
 from ._pass import Pass, Prepared
-from ._plan import Plan, visits
+from ._plan import Plan, Visit, visits
 from ._products import PRODUCTS
 from ._rules import (
     CoreRule,
@@ -116,10 +118,10 @@ class Contraction:
             not tree.multiplied or max(message_sizes) <= _WIDEST_COMPILED_SUM
         )
         self._rules: list[Rule] = []
-        self._core_rules: list[tuple[int, CoreRule | JoinRule]] = []
         self._lookups: dict[int, tuple[int, LookupRule]] = {}
         planned = list(self._sizes)
-        for visit in visits(self._tree):
+        way = visits(self._tree)
+        for visit in way:
             sizes, out = tuple(self._sizes[k] for k in visit.children), self._sizes[visit.node]
             if visit.position is None:
                 self._rules.append(self._product_rule(len(sizes), out))
@@ -132,8 +134,12 @@ class Contraction:
                         self._lookups[site] = visit.position, rule
                         planned[child] = rule.n_looked_up
                 self._rules.append(rule)
-                self._core_rules.append((visit.position, rule))
-        self._plans: dict[bool, Plan] = {}
+        foldable = place is not None and self._product is None
+        self._runs = runs(self._tree, self._sizes, way) if foldable else []
+        n_cores = len(self._tree.order)
+        plain: list[tuple[Visit, Any]] = list(zip(way, self._rules, strict=True))
+        self._ways = {False: plain, True: folded(plain, self._runs, n_cores)}
+        self._plans: dict[tuple[bool, bool], Plan] = {}
         self._planned_sizes = tuple(planned)
         self._planned_modes = tuple(
             self._lookups[site][1].n_looked_up if site in self._lookups else size
@@ -158,20 +164,21 @@ class Contraction:
     def _product_rule(self, n_factors: int, out: int) -> MultiplyRule | JoinAllRule:
         return (MultiplyRule if self._product is None else JoinAllRule)(n_factors, out)
 
-    def plan(self, wants_tape: bool) -> Plan:
-        """The steps of both passes, or of the way up alone."""
-        if wants_tape not in self._plans:
-            self._plans[wants_tape] = Plan(
+    def plan(self, wants_tape: bool, folds: bool = False) -> Plan:
+        """The steps of both passes, or of the way up alone; `folds` says whether runs are one."""
+        key = wants_tape, folds
+        if key not in self._plans:
+            self._plans[key] = Plan(
                 self._tree,
                 self._planned_sizes,
                 self.n_batch,
-                self._rules,
+                self._ways[folds],
                 self._merges,
                 self._planned_modes,
                 wants_tape,
                 tuple(self._lookups),
             )
-        return self._plans[wants_tape]
+        return self._plans[key]
 
     def prepare(self, cores: Sequence[FloatArray], into: Prepared | None = None) -> Prepared:
         """Copy the cores as both passes use them, for many chunks of samples.
@@ -192,14 +199,35 @@ class Contraction:
         levels = [list(cores)]
         for merge in self._merges:
             levels.append(merge.merged(levels[-1]))
-        prepared = Prepared(len(self._tree.order)) if into is None else into
-        prepared.levels = levels[:-1]
-        for position, rule in self._core_rules:
-            if into is None:
-                prepared.matrices[position] = rule.matrices(levels[-1][position])
-            else:
-                rule.refresh(prepared.matrices[position], levels[-1][position])
+        n_cores = len(self._tree.order) + len(self._runs)
+        prepared = Prepared(n_cores) if into is None else into
+        *prepared.levels, prepared.cores = levels
+        prepared.filled.clear()
+        if self._place is None:
+            self._fill(prepared, False)
         return prepared
+
+    def _fill(self, prepared: Prepared, folds: bool) -> None:
+        """Copy the cores for passes with or without folded runs, if that is not done."""
+        if folds in prepared.filled:
+            return
+        for visit, rule in self._ways[folds]:
+            if visit.position is None:
+                continue
+            cores = prepared.cores
+            own: Any = [cores[k] for k in visit.run] if visit.run else cores[visit.position]
+            if prepared.matrices[visit.position]:
+                rule.refresh(prepared.matrices[visit.position], own)
+            else:
+                prepared.matrices[visit.position] = rule.matrices(own)
+        prepared.filled.add(folds)
+
+    def _folds(self, n: int, wants_tape: bool) -> bool:
+        """Whether runs are folded for n samples."""
+        if self._place is None:
+            return False
+        options = self._place, n, self.n_batch, wants_tape
+        return any(run.pays(*options) for run in self._runs)
 
     def forward(
         self,
@@ -234,8 +262,11 @@ class Contraction:
         prepared = cores if isinstance(cores, Prepared) else self.prepare(cores)
         n = features.shape[-2] if hasattr(features, "shape") else features[0].shape[0]
 
+        folds = self._folds(n, wants_tape)
+        self._fill(prepared, folds)
+
         def make() -> Pass | ArrayPass:
-            plan = self.plan(wants_tape)
+            plan = self.plan(wants_tape, folds)
             if self._place is not None:
                 return ArrayPass(plan, prepared, n, self._place)
             return Pass(plan, prepared, n, work.block, self._product, self._compiles)

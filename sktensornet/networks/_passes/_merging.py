@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..._arrays._namespace import namespace
+from ..._arrays._namespace import each, namespace, stacked
 from ..._arrays._typing import FloatArray
 from .._cores import core_shapes
 from .._tree import OUT, Node, Tree
@@ -21,6 +21,7 @@ _PASS = 17
 """What a number written or read sample by sample costs, in flops of a matrix product."""
 
 _SWAPPED = (0, 2, 1, 3)
+_STACKED_SWAPPED = (0, 1, 3, 2, 4)
 
 _STEP = 4_000
 """What one step costs beyond that, in flops for each sample of a chunk."""
@@ -80,11 +81,11 @@ class Merge:
 
     def merged(self, cores: Sequence[FloatArray]) -> list[FloatArray]:
         """The cores of the new tree."""
-        new = {position: cores[position] for position in self.kept}
-        for lower, upper in self.cores:
-            left, right = self._factors(cores, lower, upper)
-            new[upper] = left @ right
-        xp = namespace(new[self.kept[0]])
+        xp, new = namespace(cores[0]), {position: cores[position] for position in self.kept}
+        for pairs in self._alike(cores):
+            left, right = self._factors(xp, cores, pairs)
+            for (_, upper), own in zip(pairs, each(left @ right), strict=True):
+                new[upper] = own
         return [xp.reshape(new[k], shape) for k, shape in zip(self.kept, self.shapes, strict=True)]
 
     def gradients(
@@ -92,30 +93,41 @@ class Merge:
     ) -> list[FloatArray]:
         """Derivatives by the cores before, given those by the new ones."""
         xp, found = namespace(cores[0]), dict(zip(self.kept, by_merged, strict=True))
-        for lower, upper in self.cores:
-            factors = self._factors(cores, lower, upper)
+        for pairs in self._alike(cores):
+            wholes = [found[upper] for _, upper in pairs]
             # Sums over all samples may be more precise than the cores.
-            left, right = (xp.astype(one, found[upper].dtype, copy=False) for one in factors)
-            whole = xp.reshape(found[upper], (left.shape[0], left.shape[1], right.shape[2]))
-            for position, part in ((lower, whole @ right.mT), (upper, left.mT @ whole)):
-                shape = cores[position].shape
-                if position in self.site_first:
-                    swapped = tuple(shape[axis] for axis in _SWAPPED)
-                    part = xp.permute_dims(xp.reshape(part, swapped), _SWAPPED)
-                found[position] = xp.reshape(part, shape)
+            factors = self._factors(xp, cores, pairs)
+            left, right = (xp.astype(one, wholes[0].dtype, copy=False) for one in factors)
+            whole = xp.reshape(stacked(wholes), (*left.shape[:-1], right.shape[-1]))
+            for k, parts in enumerate((whole @ right.mT, left.mT @ whole)):
+                shape = cores[pairs[0][k]].shape
+                if pairs[0][k] in self.site_first:
+                    swapped = (len(pairs), *(shape[axis] for axis in _SWAPPED))
+                    parts = xp.permute_dims(xp.reshape(parts, swapped), _STACKED_SWAPPED)
+                parts = xp.reshape(parts, (len(pairs), *shape))
+                for pair, part in zip(pairs, each(parts), strict=True):
+                    found[pair[k]] = part
         return [found[position] for position in range(len(cores))]
 
+    def _alike(self, cores: Sequence[FloatArray]) -> Iterator[list[tuple[int, int]]]:
+        """Pairs whose cores have equal shapes, which are multiplied in one call."""
+        groups: dict[tuple, list[tuple[int, int]]] = {}
+        for pair in self.cores:
+            key = tuple((cores[k].shape, k in self.site_first) for k in pair)
+            groups.setdefault(key, []).append(pair)
+        yield from groups.values()
+
     def _factors(
-        self, cores: Sequence[FloatArray], lower: int, upper: int
+        self, xp: Any, cores: Sequence[FloatArray], pairs: Sequence[tuple[int, int]]
     ) -> tuple[FloatArray, FloatArray]:
-        """Cores as (b, below and site, bond) and (b, bond, site and out)."""
-        xp = namespace(cores[lower])
+        """Cores of all pairs as (pairs, b, below and site, bond) and (..., bond, site and out)."""
         a, b = (
-            xp.permute_dims(cores[k], _SWAPPED) if k in self.site_first else cores[k]
-            for k in (lower, upper)
+            xp.permute_dims(stack, _STACKED_SWAPPED) if own[0] in self.site_first else stack
+            for own in zip(*pairs, strict=True)
+            for stack in [stacked([cores[k] for k in own])]
         )
-        bond = a.shape[-1]
-        return xp.reshape(a, (a.shape[0], -1, bond)), xp.reshape(b, (b.shape[0], bond, -1))
+        *alike, bond = a.shape[0], a.shape[1], a.shape[-1]
+        return xp.reshape(a, (*alike, -1, bond)), xp.reshape(b, (*alike, bond, -1))
 
     def up(self, build: Builder, sites: Sequence[View]) -> list[View]:
         """Append what makes the features of the new sites; where they and the others are."""

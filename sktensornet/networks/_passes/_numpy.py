@@ -48,16 +48,15 @@ class Memory:
     ) -> None:
         self.n = n
         self.dtype: np.dtype = cores[0][0].dtype
+
+        def in_bytes(size: int) -> int:
+            return -(-size * self.dtype.itemsize // LINE) * LINE
+
         lengths = [
-            -(-size * self.dtype.itemsize * (1 if place is Place.NUMBERS else n) // LINE) * LINE
+            in_bytes(size if place is Place.NUMBERS else size * n)
             for place, size, _ in part.buffers
         ]
-        spare: list[int] = []
-        for (place, _, which), length in zip(part.buffers, lengths):
-            if place is Place.SPARE:
-                spare += [0] * (which[0] + 1 - len(spare))
-                spare[which[0]] = max(spare[which[0]], length)
-        starts = list(accumulate(spare, initial=0))
+        starts = list(accumulate((in_bytes(rows * n) for rows in part.spare()), initial=0))
         end = starts[-1]
         kept = (Place.SAMPLES, Place.NUMBERS)
         block = block_of(end + sum(n for n, b in zip(lengths, part.buffers) if b.place in kept))

@@ -30,11 +30,17 @@ class Prepared:
         What the rules need, one item for each core.
     levels : list of list of ndarray
         The cores before each merging of sites.
+    cores : list of ndarray
+        Those after all of them.
+    filled : set of bool
+        Whether the matrices are of these cores, for passes without and with folded runs.
     """
 
     def __init__(self, n_cores: int) -> None:
         self.matrices: list[tuple[FloatArray, ...]] = [()] * n_cores
         self.levels: list[list[FloatArray]] = []
+        self.cores: list[FloatArray] = []
+        self.filled: set[bool] = set()
 
 
 class _Bound:

@@ -10,12 +10,16 @@ from ._steps import LEAVES_BETWEEN_CHECKS, Builder, Kind, Part, View, by_site
 
 
 class Visit(NamedTuple):
-    """A node with a core (its position) or without (None), as the passes come to it."""
+    """A node with a core (its position) or without (None), as the passes come to it.
+
+    With `run` it stands for all nodes of these cores (`_folding`).
+    """
 
     node: int
     children: tuple[int, ...]
     position: int | None
     checked: bool
+    run: tuple[int, ...] = ()
 
 
 def visits(tree: Tree) -> list[Visit]:
@@ -72,8 +76,9 @@ class Plan:
     tree : Tree
     message_sizes : tuple of int
     n_batch : int
-    rules : sequence
-        For each visit what makes its steps, with the methods ``up`` and ``down`` of `CoreRule`.
+    way : sequence of (Visit, rule)
+        From the leaves to the root, and for each visit what makes its steps, with the methods
+        ``up`` and ``down`` of `CoreRule`.
     merges : sequence of Merge
         What has become of the tree of the sites whose features come in.
     mode_sizes : tuple of int
@@ -101,7 +106,7 @@ class Plan:
         tree: Tree,
         message_sizes: Sequence[int],
         n_batch: int,
-        rules: Sequence[Any],
+        way: Sequence[tuple[Visit, Any]],
         merges: Sequence[Any],
         mode_sizes: Sequence[int],
         wants_tape: bool,
@@ -109,7 +114,7 @@ class Plan:
     ) -> None:
         self._looked_up = looked_up
         self._tree, self._sizes, self._n_batch = tree, message_sizes, n_batch
-        self._visits = list(zip(visits(tree), rules, strict=True))
+        self._visits = list(way)
         self._merges, self._mode_sizes = merges, mode_sizes
         self._site_nodes = [
             (node.site, index) for index, node in enumerate(tree.nodes) if node.site is not None
@@ -190,7 +195,10 @@ class Plan:
                 pending[visit.node],
                 [pending[child] for child in visit.children],
             )
-            if visit.position is not None:
+            if visit.run:
+                for position, own in zip(visit.run, found, strict=True):
+                    by_core[position] = own
+            elif visit.position is not None:
                 by_core[visit.position] = found
         build.next_node()
         if wants_features:

@@ -48,6 +48,19 @@ class Kind(Enum):
     BY_MESSAGES = auto()
     """out x[b, i, n] = sum over j, o of core[b, i, j, o] g[b, o, n] y[b, j, n], and out y likewise;
     the inputs are the core, also as matrix (b, i j, o), g, x, y, and memory as for BY_CORE"""
+    MATRICES = auto()
+    """out[s, b, n, (p q)] = sum over m of x[s, b, m, n] core[s, b, m, (p q)]; matrices (p, q) of
+    each of s sites, or their products, are the last axes of their arrays"""
+    COMPOSE = auto()
+    """out[s, b, n, p, q] = sum over o of x[s, b, n, p, o] y[s, b, n, o, q]"""
+    BY_COMPOSE = auto()
+    """out x = g y^T, out y = x^T g, the derivatives of COMPOSE; the inputs are x, y and g"""
+    BY_STACK = auto()
+    """out[s, b, m, (p q)] = sum over n of x[s, b, m, n] g[s, b, n, (p q)]"""
+    BY_SITES = auto()
+    """out[s, b, m, n] = sum over p, q of core[s, b, m, (p q)] g[s, b, n, (p q)]"""
+    TURN = auto()
+    """out[1, b, n, p, 1] = x[b, p, n], or the other way round"""
     CHECK = auto()
     """Rescale x if it has left a safe range, or give up"""
     UNSCALE = auto()
@@ -66,6 +79,8 @@ class Place(Enum):
     """Rows of n numbers, as long as the pass"""
     SPARE = auto()
     """Rows of n numbers, at one node only: what passes through stays in the cache"""
+    MATRICES = auto()
+    """n matrices in each row, as long as the pass"""
     NUMBERS = auto()
     """Numbers, as long as the pass"""
     CORE = auto()
@@ -82,6 +97,7 @@ class Buffer(NamedTuple):
         Number of rows, or of numbers.
     which : tuple of int
         A core: its position, and which of its matrices. Spare memory: how manieth at its node.
+        Matrices: their shape.
     """
 
     place: Place
@@ -90,8 +106,8 @@ class Buffer(NamedTuple):
 
     @property
     def sampled(self) -> bool:
-        """Whether there are n numbers in each row."""
-        return self.place in (Place.SAMPLES, Place.SPARE)
+        """Whether there is a number, or a matrix, of n samples in each row."""
+        return self.place in (Place.SAMPLES, Place.SPARE, Place.MATRICES)
 
 
 class View(NamedTuple):
@@ -155,6 +171,15 @@ class Part(NamedTuple):
     nodes: tuple[tuple[Step, ...], ...]
     buffers: tuple[Buffer, ...]
 
+    def spare(self) -> list[int]:
+        """Rows of spare memory: the most that any node asks for, by how manieth it is there."""
+        rows: list[int] = []
+        for place, size, which in self.buffers:
+            if place is Place.SPARE:
+                rows += [0] * (which[0] + 1 - len(rows))
+                rows[which[0]] = max(rows[which[0]], size)
+        return rows
+
     def without_numbers(self, first: int) -> Part:
         """Without steps that sum over the samples; `first` is the number of its first buffer."""
 
@@ -172,7 +197,9 @@ class Builder:
 
     def __init__(self, n_batch: int, before: Part | None = None) -> None:
         self.n_batch = n_batch
-        self._first = 0 if before is None else len(before.buffers)
+        self._before = () if before is None else before.buffers
+        self._first = len(self._before)
+        self._twins: dict[int, int] = {}
         self._buffers: list[Buffer] = []
         self._nodes: list[list[Step]] = [[]]
         self._free: dict[int, list[int]] = {}
@@ -202,6 +229,17 @@ class Builder:
         """Memory (..., n) for this node."""
         self._n_spare += 1
         return self._new(Place.SPARE, shape, self._n_spare - 1)
+
+    def matrices(self, p: int, q: int, *shape: int) -> View:
+        """Memory (..., n, p, q) that lasts."""
+        return self._new(Place.MATRICES, shape, p, q)
+
+    def twin(self, buffer: int) -> int:
+        """Memory like some of the way before, the same at each call."""
+        if buffer not in self._twins:
+            place, size, which = self._before[buffer]
+            self._twins[buffer] = self._new(place, (size,), *which).buffer
+        return self._twins[buffer]
 
     def numbers(self, *shape: int) -> View:
         """Memory without samples that lasts."""

@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from itertools import accumulate
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..._arrays._multilinear import mode_product
 from ..._arrays._typing import FloatArray
 from .._tree import Tree
 
 T = TypeVar("T")
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Any]
+"""Calls a function with each of some items, such as `ChunkPool.runs`."""
+
+
+def in_turn(function: Callable[[Any], Any], items: Iterable[Any]) -> None:
+    """Call a function with each of some items, one after the other."""
+    for item in items:
+        function(item)
 
 
 def upward(
@@ -23,6 +31,7 @@ def upward(
     site: Callable[[int], T],
     core: Callable[[int, list[T]], T],
     multiply: Callable[[T, T], T],
+    each: Each = in_turn,
 ) -> list[T]:
     """The message that every node sends up.
 
@@ -36,21 +45,29 @@ def upward(
         ``core(index, messages)`` is what a core makes of those of its children.
     multiply : callable
         The element-wise product of two messages.
+    each : callable
+        Takes the branches below the root, perhaps at the same time.
 
     Returns
     -------
     list
         One for each node.
     """
-    sent: list[T] = []
-    for index, node in enumerate(tree.nodes):
-        arriving = [sent[child] for child in node.children]
-        if node.site is not None:
-            sent.append(site(index))
-        elif node.is_product:
-            sent.append(reduce(multiply, arriving))
-        else:
-            sent.append(core(index, arriving))
+    sent: list[Any] = [None] * len(tree.nodes)
+
+    def send(indices: Iterable[int]) -> None:
+        for index in indices:
+            node = tree.nodes[index]
+            arriving = [sent[child] for child in node.children]
+            if node.site is not None:
+                sent[index] = site(index)
+            elif node.is_product:
+                sent[index] = reduce(multiply, arriving)
+            else:
+                sent[index] = core(index, arriving)
+
+    each(send, tree.branches)
+    send([tree.root])
     return sent
 
 
@@ -60,6 +77,7 @@ def downward(
     top: T,
     core: Callable[[int, T, list[T]], Iterable[T]],
     multiply: Callable[[T, T], T],
+    each: Each = in_turn,
 ) -> list[T]:
     """The message that arrives at every node from above.
 
@@ -76,6 +94,8 @@ def downward(
         children, given what arrives from above and from all of them.
     multiply : callable
         The element-wise product of two messages.
+    each : callable
+        Takes the branches below the root, perhaps at the same time.
 
     Returns
     -------
@@ -83,17 +103,22 @@ def downward(
         One for each node.
     """
     above: list[T] = [top] * len(tree.nodes)
-    for index in range(len(tree.nodes) - 1, -1, -1):
-        node = tree.nodes[index]
-        arriving = [below[child] for child in node.children]
-        if node.is_product:
-            before = list(accumulate(arriving[:-1], multiply, initial=above[index]))
-            after = list(accumulate(arriving[:0:-1], multiply))[::-1]
-            sent: Iterable[T] = [*map(multiply, before, after), before[-1]]
-        else:
-            sent = core(index, above[index], arriving) if node.children else ()
-        for child, message in zip(node.children, sent, strict=True):
-            above[child] = message
+
+    def send(indices: Sequence[int]) -> None:
+        for index in reversed(indices):
+            node = tree.nodes[index]
+            arriving = [below[child] for child in node.children]
+            if node.is_product:
+                before = list(accumulate(arriving[:-1], multiply, initial=above[index]))
+                after = list(accumulate(arriving[:0:-1], multiply))[::-1]
+                sent: Iterable[T] = [*map(multiply, before, after), before[-1]]
+            else:
+                sent = core(index, above[index], arriving) if node.children else ()
+            for child, message in zip(node.children, sent, strict=True):
+                above[child] = message
+
+    send([tree.root])
+    each(send, tree.branches)
     return above
 
 
