@@ -121,7 +121,6 @@ def test_raster_goes_row_by_row():
         ({"image_shape": "44"}, 16, "image_shape='44' must be"),
         ({"image_shape": None}, 16, "image_shape=None must be"),
         ({"image_shape": (4, 5)}, 16, r"\(4, 5\) means 20 columns, but X has 16; .* must multiply"),
-        ({"patch_shape": 2}, 16, "patch_shape=2 must be 2 integers >= 1"),
         ({"patch_shape": (2, 2, 1)}, 16, r"patch_shape=\(2, 2, 1\) must be 2 integers"),
         ({"patch_shape": (0, 2)}, 16, r"patch_shape=\(0, 2\) must be"),
         ({"patch_shape": (5, 2)}, 16, r"patch_shape=\(5, 2\) is larger than .* must fit"),
