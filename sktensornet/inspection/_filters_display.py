@@ -43,7 +43,8 @@ class FiltersDisplay(BaseDisplay):
     >>> from sktensornet.patches import ImagePatches
     >>> X, y = load_digits(return_X_y=True)
     >>> patches = ImagePatches((8, 8), (4, 4))
-    >>> clf = HTClassifier(rank=4, patches=patches, tol=1.0).fit(X[:200], y[:200])
+    >>> clf = HTClassifier(rank=4, patches=patches, feature_map="affine", tol=1.0)
+    >>> clf = clf.fit(X[:200], y[:200])
     >>> FiltersDisplay.from_estimator(clf).filters.shape
     (15, 4, 4)
     """

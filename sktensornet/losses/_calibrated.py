@@ -47,7 +47,7 @@ class CalibratedSquaredError(SquaredError):
     >>> round(loss.temperature, 3)
     0.575
     >>> np.exp(loss.log_probabilities(scores)).round(2)[:, 1]
-    array([0.9 , 0.85, 0.25, 0.71])
+    array([0.85, 0.8 , 0.3 , 0.67])
     """
 
     name = "calibrated_squared_error"

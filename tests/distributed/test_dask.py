@@ -272,7 +272,9 @@ SWEPT = {
     "tree": HTClassifier(rank=3, class_tensors="separate"),
     "sum": CPClassifier(rank=3),
     "regressor": TTRegressor(rank=3, loss="huber"),
-    "patches": CPClassifier(rank=8, patches=ImagePatches((3, 4), (1, 2)), feature_map=PCAMap(2)),
+    "patches": CPClassifier(
+        rank=8, patches=ImagePatches((3, 4), (1, 2)), feature_map=PCAMap(2), loss="log_loss"
+    ),
 }
 
 

@@ -115,7 +115,7 @@ def test_parameters_out_of_range(Format, parameters, words):
         (ImagePatches((6, 10), (2, 2), stride=4), ["stride=4", "(2, 2)", "uncovered", "'ignore'"]),
         (ImagePatches((6, 10), (3, 4), stride=(3, 5)), ["stride=(3, 5)", "uncovered"]),
         (ImagePatches((6, 10), (0, 2)), ["patch_shape=(0, 2)", ">= 1"]),
-        (ImagePatches((6, 10), 2), ["patch_shape=2", "2 integers", "(h, w)", "(2, 2)"]),
+        (ImagePatches((6, 10), 0), ["patch_shape=(0, 0)", ">= 1"]),
         (
             ImagePatches(60, (2, 2)),
             ["image_shape=60", "2 or 3 integers", "(H, W) or (H, W, C)", "such as (60, 60)"],
@@ -200,7 +200,10 @@ def with_column(value):
             {"X": np.ones((30, 4, 4, 3))},
             ["array with dim 4", *FLATTEN[:2], "image_shape=(4, 4, 3)"],
         ),
-        ({"X": np.ones((30, 3, 24, 24))}, ["X.transpose(0, 2, 3, 1).reshape", "(24, 24, 3)"]),
+        (
+            {"X": np.ones((30, 3, 24, 24))},
+            ["array with dim 4", "image_shape=(24, 24, 3), channels='first'"],
+        ),
         ({"X": np.ones((30, 2, 3, 4, 5))}, ["array with dim 5", "by X.reshape(len(X), -1)."]),
         ({"X": np.ones((30, 2, 4)).tolist()}, ["Found array with dim 3", *FLATTEN]),
         ({"X": X.astype(complex)}, ["Complex data not supported"]),
@@ -399,7 +402,7 @@ class TestParametersOfParts:
             ({"patches__stride": 2}, ["patches__stride", "patches=None", "ImagePatches(...)"]),
             (
                 {"patches__windo": 2},
-                ["patches__windo", "ImagePatches(...)", "SequencePatches(...)"],
+                ["patches__windo", "ImagePatches(...)", "SequencePatches()"],
             ),
         ],
         ids=parameters_id,

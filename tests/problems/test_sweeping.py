@@ -291,4 +291,6 @@ def test_float32_messages_stay_float32():
 
 
 def test_every_loss_is_covered():
-    assert {type(loss) for loss in LOSSES} == set(CLASSIFICATION_LOSSES.values())
+    # What is calibrated is swept as what it calibrates.
+    swept = {loss for loss in CLASSIFICATION_LOSSES.values() if not loss.is_calibrated}
+    assert {type(loss) for loss in LOSSES} == swept
