@@ -67,6 +67,7 @@ def place(request):
 @pytest.fixture
 def dispatch(monkeypatch):
     """Estimators leave arrays where they are, and scikit-learn believes that SciPy does."""
+    pytest.importorskip("scipy", minversion="1.14", reason="scikit-learn asks SciPy 1.14 for it")
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
     with config_context(array_api_dispatch=True):
         yield
