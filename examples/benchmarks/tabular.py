@@ -25,6 +25,7 @@ import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,19 +98,25 @@ def prepared(model):
 
 
 class Spelled:
-    """CatBoost and EBM want categories as text, and their places or types."""
+    """For boosting libraries: categories as text, plain names, and which columns are categories."""
 
-    def __init__(self, make: Callable) -> None:
+    def __init__(self, make: Callable, dtype: str = "str") -> None:
         self._make = make
+        self._dtype: Any = dtype
+        self._known: dict = {}
 
     def _text(self, X: pd.DataFrame) -> pd.DataFrame:
-        X = X.copy()
+        X = X.set_axis([f"x{k}" for k in range(X.shape[1])], axis=1)
         for name in X.columns[X.dtypes == "category"]:
-            X[name] = X[name].astype(object).where(X[name].notna(), "missing").astype(str)
+            text = X[name].astype(object).where(X[name].notna(), "missing").astype(str)
+            X[name] = text.astype(self._known.get(name, self._dtype))
         return X
 
     def fit(self, X, y):
-        self._model = self._make(X, list(X.columns[X.dtypes == "category"])).fit(self._text(X), y)
+        X, places = self._text(X), np.flatnonzero(X.dtypes == "category")
+        # What training has not seen is missing.
+        self._known = dict(X.dtypes.iloc[places])
+        self._model = self._make(X, list(X.columns[places])).fit(X, y)
         return self
 
     def predict(self, X):
@@ -143,14 +150,15 @@ def lightgbm(kind: str, seed: int):
     import lightgbm
 
     cls = lightgbm.LGBMClassifier if kind == "clf" else lightgbm.LGBMRegressor
-    return cls(random_state=seed, verbosity=-1)
+    return Spelled(lambda X, words: cls(random_state=seed, verbosity=-1), "category")
 
 
 def xgboost(kind: str, seed: int):
     import xgboost
 
     cls = xgboost.XGBClassifier if kind == "clf" else xgboost.XGBRegressor
-    return cls(random_state=seed, enable_categorical=True)
+    options = {"random_state": seed, "enable_categorical": True}
+    return Spelled(lambda X, words: cls(**options), "category")
 
 
 def either(classifier: Callable, regressor: Callable) -> Callable:
