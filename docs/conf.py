@@ -36,7 +36,15 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "_tools", "pictures", "benchmarks/tabular.md", "benchmarks/gpu.md"]
+exclude_patterns = [
+    "_build",
+    "_tools",
+    "pictures",
+    "benchmarks/gpu.md",
+    "benchmarks/tabular.md",
+    *(f"benchmarks/tabular_{part}.md" for part in ("ranks", "confirming", "seconds")),
+    *(f"benchmarks/tabular_{part}.md" for part in ("log_loss", "accuracy", "rmse")),
+]
 default_role = "py:obj"
 nitpicky = True
 smartquotes = False
