@@ -13,6 +13,9 @@ from ..expressivity._modular import check_prime
 from ._automaton import Automaton, check_automaton
 
 ARITHMETICS = ("float", "rational")
+_ROUNDING = 1e-12
+"""Of states and ends, where outputs cancel: equal automata of 2,000 pairs of up to four states in
+other bases differed by 5e-14 of it at most."""
 
 
 def minimise(
@@ -167,11 +170,12 @@ def equivalent(
     if prime is not None or arithmetic != "float":
         return hankel_rank(difference, arithmetic, prime=prime) == 0
     check_option("arithmetic", arithmetic, ARITHMETICS)
-    most, largest = 0.0, 1e-300
+    most, largest, rounding = 0.0, 0.0, 0.0
     for length in range(sum(sizes) + 1):
-        most = max(most, _root_mean_square(difference, length))
-        largest = max(largest, _root_mean_square(check_automaton(*one), length))
-    return most <= tol * largest
+        found, size = _root_mean_square(difference, length)
+        most, rounding = max(most, found), max(rounding, _ROUNDING * size)
+        largest = max(largest, _root_mean_square(check_automaton(*one), length)[0])
+    return most <= max(tol * largest, rounding)
 
 
 def distance(one: Automaton, other: Automaton, length: int) -> float:
@@ -205,15 +209,22 @@ def distance(one: Automaton, other: Automaton, length: int) -> float:
     0.125
     """
     steps = check_integer("length", length, 0)
-    return _root_mean_square(_difference(one, other)[0], steps)
+    return _root_mean_square(_difference(one, other)[0], steps)[0]
 
 
-def _root_mean_square(automaton: Automaton, length: int) -> float:
+def _root_mean_square(automaton: Automaton, length: int) -> tuple[float, float]:
+    """Over all words of a length, and that of the states times the norm of the ends.
+
+    States are kept as a triangular factor of their mean outer product: squared, they would
+    tell equal automata apart by the root of the rounding.
+    """
     alpha, A, B = automaton
-    gram = np.outer(alpha, alpha).astype(np.float64)
+    states: FloatArray = np.asarray(alpha, np.float64)[None]
     for _ in range(length):
-        gram = sum(M.T @ gram @ M for M in A) / len(A)
-    return float(np.sqrt(max(float(np.einsum("rc,rs,sc->", B, gram, B)), 0.0)))
+        after = np.reshape(states @ (A / np.sqrt(len(A))), (-1, states.shape[1]))
+        states = np.asarray(np.linalg.qr(after, mode="r"))
+    size = float(np.linalg.norm(states) * np.linalg.norm(B))
+    return float(np.linalg.norm(states @ B)), size
 
 
 def _difference(one: Automaton, other: Automaton) -> tuple[Automaton, tuple[int, int]]:

@@ -113,6 +113,15 @@ def test_networks_and_automata_are_the_same():
     assert to_automaton(network).n_states == 3
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_automata_differ_by_rounding_and_not_by_its_root(seed):
+    one = random_automaton(4, 3, 2, seed=seed)
+    turn = np.linalg.qr(np.random.default_rng(seed).standard_normal((4, 4)))[0]
+    other = Automaton(one.initial @ turn, turn.T @ one.transitions @ turn, turn.T @ one.final)
+    size = distance(one, other._replace(final=0 * other.final), 6)
+    assert distance(one, other, 6) < 1e-12 * size
+
+
 def test_a_trained_network_is_one_for_two_steps_or_more():
     rng = np.random.default_rng(0)
     shapes = (1, 3, 2), (2, 3, 2), (2, 3, 1, 2)
