@@ -305,6 +305,22 @@ def chosen(scores: FloatArray, y: IntArray) -> np.ndarray:
     return y[:, None] == classes[None, :]
 
 
+def of_classes(scores: FloatArray, y: IntArray) -> FloatArray:
+    """Of each sample the score of its class."""
+    if isinstance(scores, np.ndarray):
+        return scores[np.arange(len(y)), y]
+    xp = namespace(scores)
+    return xp.sum(xp.astype(chosen(scores, y), scores.dtype) * scores, axis=1)
+
+
+def less_one_at(gradient: FloatArray, y: IntArray) -> FloatArray:
+    """A gradient less one at the class of each sample, in its place if it is of NumPy."""
+    if isinstance(gradient, np.ndarray):
+        gradient[np.arange(len(y)), y] -= 1
+        return gradient
+    return gradient - namespace(gradient).astype(chosen(gradient, y), gradient.dtype)
+
+
 def _wide(scores: FloatArray) -> Any:
     return np.float64 if isinstance(scores, np.ndarray) else scores.dtype
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._arrays._namespace import namespace
-from ._base import ClassificationLoss, chosen, signs
+from ._base import ClassificationLoss, less_one_at, of_classes, signs
 
 
 class LogLoss(ClassificationLoss):
@@ -37,10 +37,10 @@ class LogLoss(ClassificationLoss):
             share = xp.where(margin > 0, tail, xp.ones_like(tail)) / (1 + tail)
             return value[:, 0], -sign * share
         shifted = scores - xp.max(scores, axis=1, keepdims=True)
-        powers = xp.exp(shifted)
-        total = xp.sum(powers, axis=1)
-        hot = xp.astype(chosen(scores, y), scores.dtype)
-        return xp.log(total) - xp.sum(hot * shifted, axis=1), powers / total[:, None] - hot
+        gradient = xp.exp(shifted)
+        total = xp.sum(gradient, axis=1)
+        gradient /= total[:, None]
+        return xp.log(total) - of_classes(shifted, y), less_one_at(gradient, y)
 
     def curvature(self, scores, y, direction):
         if scores.shape[1] == 1:
