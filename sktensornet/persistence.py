@@ -38,6 +38,7 @@ from ._fitting._uncertainty import Remembered
 from ._fitting._unfinished import Unfinished
 from ._problems._sweep_problem import SweepRecord
 from ._support._version import InconsistentVersionWarning
+from .augmentation import Augmentation
 from .feature_maps import FeatureMap, FittedMap
 from .losses import ClassificationLoss, RegressionLoss
 from .networks import TensorNetwork, Tree
@@ -65,6 +66,7 @@ def _own(base: Any) -> list[type]:
 
 
 _BASES: tuple[type, ...] = (
+    Augmentation,
     ClassificationLoss,
     FeatureMap,
     FittedMap,

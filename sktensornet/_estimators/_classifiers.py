@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from .._data._targets import Targets
 from .._fitting._automatic import LBFGS_LIMIT_TEXT
 from .._support._warn import warn_user
+from ..augmentation._base import Augmenting
 from ..feature_maps import FeatureMap
 from ..networks import TensorNetwork
 from ..patches import Patches
@@ -76,6 +78,8 @@ class TTClassifier(BaseTensorNetworkClassifier):
         rank: int = 8,
         *,
         patches: Patches | None = None,
+        augment: Sequence[Augmenting] | None = None,
+        n_views: int = 1,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
         product: str = "multiply",
@@ -100,6 +104,8 @@ class TTClassifier(BaseTensorNetworkClassifier):
     ) -> None:
         self.rank = rank
         self.patches = patches
+        self.augment = augment
+        self.n_views = n_views
         self.feature_map = feature_map
         self.categorical_features = categorical_features
         self.product = product
@@ -186,6 +192,8 @@ class HTClassifier(BaseTensorNetworkClassifier):
         *,
         tree: str | tuple = "balanced",
         patches: Patches | None = None,
+        augment: Sequence[Augmenting] | None = None,
+        n_views: int = 1,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
         product: str = "multiply",
@@ -211,6 +219,8 @@ class HTClassifier(BaseTensorNetworkClassifier):
         self.rank = rank
         self.tree = tree
         self.patches = patches
+        self.augment = augment
+        self.n_views = n_views
         self.feature_map = feature_map
         self.categorical_features = categorical_features
         self.product = product
@@ -285,6 +295,8 @@ class CPClassifier(BaseTensorNetworkClassifier):
         rank: int = 32,
         *,
         patches: Patches | None = None,
+        augment: Sequence[Augmenting] | None = None,
+        n_views: int = 1,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
         product: str = "multiply",
@@ -309,6 +321,8 @@ class CPClassifier(BaseTensorNetworkClassifier):
     ) -> None:
         self.rank = rank
         self.patches = patches
+        self.augment = augment
+        self.n_views = n_views
         self.feature_map = feature_map
         self.categorical_features = categorical_features
         self.product = product

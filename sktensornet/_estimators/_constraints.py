@@ -80,6 +80,19 @@ class _Part(HasMethods):
         return self.text
 
 
+class _Augmentations(HasMethods):
+    """Callables in a list."""
+
+    def __init__(self) -> None:
+        super().__init__(["__iter__"])
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return isinstance(val, (list, tuple)) and all(map(callable, val))
+
+    def __str__(self) -> str:
+        return "a list of callables such as [RandomShift(2), RandomRotation(10)]"
+
+
 NETWORK_CONSTRAINTS: dict[str, list] = {
     "rank": [Interval(Integral, 1, None, closed="left")],
     "patches": [
@@ -90,6 +103,8 @@ NETWORK_CONSTRAINTS: dict[str, list] = {
         ),
         None,
     ],
+    "augment": [_Augmentations(), None],
+    "n_views": [Interval(Integral, 1, None, closed="left")],
     "feature_map": [
         StrOptions({"auto", *FEATURE_MAPS}),
         _Part(FeatureMap, "an object such as SplineMap()"),

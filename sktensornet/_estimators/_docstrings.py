@@ -12,6 +12,17 @@ Class = TypeVar("Class", bound=type)
 _PARAMETERS = """\
 patches : ImagePatches, SequencePatches or None, default=None
     Which columns of X form a site. None makes every column a site.
+augment : list of Augmentation or None, default=None
+    Random changes of the samples of each mini-batch, one after the other, that leave their
+    targets as they are, such as ``[RandomShift(2), RandomRotation(10)]`` of
+    `sktensornet.augmentation`, or functions ``f(X, rng)`` of your own. They need ``patches``,
+    which states the shape of a sample: X is of shape (n_samples, H, W, C) or (n_samples,
+    n_channels, length). The solver must be "adam", which "auto" then is. Samples that are
+    held out, and what is learnt of the samples before training, are not changed.
+n_views : int, default=1
+    Predictions are averages over this many views of a sample: itself, and others by
+    ``augment``, the same at each call. Probabilities are averages of probabilities, and
+    labels those of most.
 feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "quantile", \
 "spline", "trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
     Map from a site to its local features; a name takes its default settings.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .._fitting._automatic import LBFGS_LIMIT_TEXT
+from ..augmentation._base import Augmenting
 from ..feature_maps import FeatureMap
 from ..networks import TensorNetwork
 from ..patches import Patches
@@ -72,6 +74,8 @@ class TTRegressor(BaseTensorNetworkRegressor):
         rank: int = 8,
         *,
         patches: Patches | None = None,
+        augment: Sequence[Augmenting] | None = None,
+        n_views: int = 1,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
         product: str = "multiply",
@@ -96,6 +100,8 @@ class TTRegressor(BaseTensorNetworkRegressor):
     ) -> None:
         self.rank = rank
         self.patches = patches
+        self.augment = augment
+        self.n_views = n_views
         self.feature_map = feature_map
         self.categorical_features = categorical_features
         self.product = product
@@ -180,6 +186,8 @@ class HTRegressor(BaseTensorNetworkRegressor):
         *,
         tree: str | tuple = "balanced",
         patches: Patches | None = None,
+        augment: Sequence[Augmenting] | None = None,
+        n_views: int = 1,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
         product: str = "multiply",
@@ -205,6 +213,8 @@ class HTRegressor(BaseTensorNetworkRegressor):
         self.rank = rank
         self.tree = tree
         self.patches = patches
+        self.augment = augment
+        self.n_views = n_views
         self.feature_map = feature_map
         self.categorical_features = categorical_features
         self.product = product
@@ -277,6 +287,8 @@ class CPRegressor(BaseTensorNetworkRegressor):
         rank: int = 32,
         *,
         patches: Patches | None = None,
+        augment: Sequence[Augmenting] | None = None,
+        n_views: int = 1,
         feature_map: str | FeatureMap | dict = "auto",
         categorical_features: Any = "from_dtype",
         product: str = "multiply",
@@ -301,6 +313,8 @@ class CPRegressor(BaseTensorNetworkRegressor):
     ) -> None:
         self.rank = rank
         self.patches = patches
+        self.augment = augment
+        self.n_views = n_views
         self.feature_map = feature_map
         self.categorical_features = categorical_features
         self.product = product

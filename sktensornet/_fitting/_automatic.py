@@ -11,7 +11,7 @@ from .._problems._model import Model
 from ..feature_maps import AffineMap, FeatureMap, PCAMap
 from ..losses import CalibratedSquaredError
 from ..solvers import ALS, LBFGS, Adam, Solver
-from ._needs import CALIBRATED, FREE_START, KERNEL, SWEPT, Lacks, has, what_lacks
+from ._needs import CALIBRATED, FREE_START, KERNEL, SAME_SAMPLES, SWEPT, Lacks, has, what_lacks
 
 LBFGS_LIMIT = 5_000_000
 """The largest n_samples * n_parameters for which "auto" takes L-BFGS: digits of 8 x 8 pixels are
@@ -99,6 +99,7 @@ def automatic_solver(
         if parameters.alpha == "auto" and has(KERNEL, lacks):
             return ALS(local_tol=min(LOCAL_SHARE_OF_TOL * parameters.tol, 0.1))
         return ALS()
-    if "single rows" in lacks or len(samples) * model.size <= LBFGS_LIMIT:
+    few = len(samples) * model.size <= LBFGS_LIMIT
+    if "single rows" in lacks or (few and has((SAME_SAMPLES,), lacks)):
         return LBFGS()
     return Adam()

@@ -44,6 +44,13 @@ MOST_SWEPT_PATCHES = 5_000
 trained by Adam: validation accuracy .947 and .900 with 1,500 images, .960 and .949 with 4,900 in
 about as much time, which for sweeps then grows with the samples. More were not tried."""
 
+SAME_SAMPLES = Need(
+    "same samples",
+    "takes the same samples in every iteration",
+    "use solver='adam' or 'auto', or augment=None",
+)
+"""What solvers need that take no mini-batches."""
+
 COLUMNS = Need("columns")
 """Single columns as sites."""
 
@@ -72,7 +79,7 @@ SWEEPS = (
 FREE_START = (Need("free start"),)
 """What a map needs that is not that of a given start."""
 
-SWEPT = (*SWEEPS, Need("single rows"), Need("few patches"))
+SWEPT = (*SWEEPS, SAME_SAMPLES, Need("single rows"), Need("few patches"))
 """What "auto" needs beside for sweeps."""
 
 SEQUENCES = (
@@ -138,6 +145,18 @@ ORTHOGONAL_START = (
 
 _HERE = "or pass X as an array of NumPy"
 
+AUGMENTED = (
+    Need(
+        "shape",
+        "changes samples in their own shape",
+        "use patches=ImagePatches(...) for images or SequencePatches(...) for series, or "
+        "augment=None",
+    ),
+    Need("NumPy", "changes samples in NumPy", f"use augment=None, {_HERE}"),
+    Need("single rows", "changes single samples", f"use augment=None, {_HERE}"),
+)
+"""What augmentations need."""
+
 ELSEWHERE = (
     Need("product", "needs a multilinear network", f"use product='multiply', {_HERE}"),
     Need("own cores", "needs a core of its own at each site", f"use shared_cores=False, {_HERE}"),
@@ -193,6 +212,7 @@ SHORT_FIT = (Need("all rows"), Need("single rows"))
 def what_lacks(parameters: Any, feature_map: FeatureMap, samples: Samples) -> dict[str, str]:
     """What a fit with some parameters lacks, of all that is asked for here."""
     place, patches = samples.place, f"patches={parameters.patches!r}"
+    augment = parameters.augment
     many = parameters.patches is not None and len(samples) > MOST_SWEPT_PATCHES
     lacks = {
         "product": (parameters.product != "multiply", f"product={parameters.product!r}"),
@@ -207,6 +227,8 @@ def what_lacks(parameters: Any, feature_map: FeatureMap, samples: Samples) -> di
         "penalty": (parameters.alpha == 0, f"alpha={parameters.alpha!r}"),
         "squared error": (parameters.loss in _NOT_SQUARED, f"loss={parameters.loss!r}"),
         "columns": (parameters.patches is not None, patches),
+        "shape": (parameters.patches is None, patches),
+        "same samples": (bool(augment), f"augment={augment!r}"),
         "few patches": (many, f"{patches} of {len(samples)} samples"),
         "single rows": (not samples.are_at_hand, "a dask array X"),
         "all rows": (parameters.early_stopping, "early_stopping=True"),
@@ -229,10 +251,12 @@ def _separate(parameters: Any) -> tuple[bool, str]:
 def needs_of(solver: Solver) -> tuple[Need, ...]:
     """What a solver needs."""
     if solver.sweeps:
-        return SWEEPS
-    if solver.reads_sequences:
-        return SEQUENCES
-    return () if solver.full_batch else BATCHES
+        needs = SWEEPS
+    elif solver.reads_sequences:
+        needs = SEQUENCES
+    else:
+        needs = () if solver.full_batch else BATCHES
+    return needs if solver.takes_batches else (SAME_SAMPLES, *needs)
 
 
 def has(needs: Iterable[Need], lacks: Lacks) -> bool:

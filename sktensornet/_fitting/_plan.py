@@ -18,6 +18,7 @@ from ..feature_maps import EmbeddingMap, FeatureMap, FittedMap
 from ..networks import TensorNetwork, Tree
 from ..patches import Sites
 from ..solvers import SOLVERS, Adam, Solver
+from ._augment import Augment
 from ._automatic import (
     Automatic,
     automatic_patch_map,
@@ -27,6 +28,7 @@ from ._automatic import (
 )
 from ._make_model import make_feature_map, make_model
 from ._needs import (
+    AUGMENTED,
     CALIBRATED,
     COLUMNS,
     EARLY_STOPPING,
@@ -99,6 +101,8 @@ class Plan:
         Whether `max_iter` is fewer than the solver's, since a search goes before.
     search : Search or None
         How alpha and the scale are chosen; None takes them as they are.
+    augment : Augment or None
+        What is done to the rows of mini-batches.
     """
 
     train: Samples
@@ -120,6 +124,7 @@ class Plan:
     least_share: float = 0.0
     is_short: bool = False
     search: Search | None = None
+    augment: Augment | None = None
 
     def trained_on(self, values: np.ndarray) -> np.ndarray:
         """Of one value for each sample those of the samples that are fitted to."""
@@ -292,6 +297,7 @@ def _plan(
         penalty=parameters.penalty,
         n_jobs=parameters.n_jobs,
         random_state=random_state,
+        augment=Augment.of(parameters, train.X),
     )
 
 
@@ -302,6 +308,8 @@ def _check(parameters: Any, solver: Solver | None, lacks: Lacks) -> None:
         require(f"solver={parameters.solver!r}", needs_of(solver), lacks)
     if "NumPy" in lacks:
         require(lacks["NumPy"].removeprefix("an "), ELSEWHERE, lacks)
+    if parameters.augment:
+        require(f"augment={parameters.augment!r}", AUGMENTED, lacks)
     if parameters.penalty == "orthogonal":
         require("penalty='orthogonal'", EQUAL_TRANSITIONS, lacks)
     if "free start" not in lacks and parameters.init == "orthogonal":

@@ -61,7 +61,7 @@ def objective(
 
         return ArrayObjective(model, plan.targets.loss, *samples, **options, place=samples.place)
     if samples.are_at_hand:
-        return Objective(model, plan.targets.loss, *samples, **options)
+        return Objective(model, plan.targets.loss, *samples, **options, augment=plan.augment)
     from .._distributed._block_objective import BlockObjective
 
     return BlockObjective(model, plan.targets.loss, *samples, **options, n_jobs=plan.n_jobs)

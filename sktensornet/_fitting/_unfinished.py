@@ -63,5 +63,7 @@ def key_of(plan: Plan, alpha: float) -> str:
     X = X if plan.train.are_at_hand else X.shape
     parts = [plan.solver, plan.targets.loss]
     names = [(type(part).__name__, vars(part)) for part in parts]
+    if plan.augment is not None:
+        names.append(plan.augment.key)
     numbers = plan.max_iter, plan.tol, plan.patience, plan.rank, plan.penalty, alpha
     return joblib.hash([X, y, weight, names, numbers])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ _SMALLEST_CHUNK = 32
 _LONG_PENALTY = 50_000
 """Parameters of the cores above which two threads share the penalty: its products then take about
 a millisecond, ten times as long as handing them over."""
+_AUGMENTS = 1
+"""Makes what augmentations draw independent of dropout, whose seed has two numbers."""
 
 
 class Objective:
@@ -50,6 +53,9 @@ class Objective:
     origin : ndarray of shape (model.size,)
         The noise-free start.
     pool : ChunkPool
+    augment : callable or None, default=None
+        ``augment(X, rng)`` changes the rows of a mini-batch at random; all samples stay as
+        they are.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class Objective:
         penalty: str,
         origin: FloatArray,
         pool: ChunkPool,
+        augment: Callable[[FloatArray, np.random.Generator], FloatArray] | None = None,
     ) -> None:
         self.model = model
         self.loss = loss
@@ -75,6 +82,7 @@ class Objective:
         self.penalty = penalty
         self.origin = origin
         self.pool = pool
+        self.augment = augment
         self._cores: Any = None
         self._norms = Orthogonality(model, X) if penalty == "orthogonal" and alpha else None
         self._scratch = Scratch()
@@ -121,7 +129,7 @@ class Objective:
         dropout : float, default=0
             Rate at which local features are dropped.
         seed : int
-            Seed of the dropout masks.
+            Seed of the dropout masks, and of what `augment` draws.
 
         Returns
         -------
@@ -153,6 +161,8 @@ class Objective:
             if dropout:
                 noise = (dropout, np.random.default_rng((seed, part.start)))
             X = self.X[where].astype(self.model.dtype, copy=False)
+            if self.augment is not None and rows is not None:
+                X = self.augment(X, np.random.default_rng((seed, part.start, _AUGMENTS)))
             work = self.pool.workspace
             work.clear()
             scores, tape = self.model.forward(cores, parameters, X, noise, work)

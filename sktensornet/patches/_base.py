@@ -213,6 +213,29 @@ class Patches(DocumentationLinkMixin, BaseEstimator, ABC):
             "sample; pass rows, as X.reshape(len(X), -1)."
         )
 
+    def unflatten(self, rows: Any) -> Any:
+        """Samples with axes for all that they are made of, from rows.
+
+        Parameters
+        ----------
+        rows : array of shape (n_samples, n_features)
+            The samples, as `fit` counts their columns.
+
+        Returns
+        -------
+        array of shape (n_samples, H, W, C) or (n_samples, n_channels, length)
+            Images, with one channel where they are grey, or series.
+
+        Raises
+        ------
+        ValueError
+            If the parameters state no shape.
+        """
+        raise ValueError(
+            f"patches={self!r} says nothing of the shape of a sample; use ImagePatches or "
+            "SequencePatches, or give your patches a method unflatten."
+        )
+
 
 def flat_rows(X: Any, channels: int | None = None, to: int = -1) -> Any:
     """The samples as rows in C order, after one axis has moved."""

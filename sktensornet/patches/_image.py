@@ -174,6 +174,22 @@ class ImagePatches(Patches):
             f"{math.prod(shape)} columns.{hint}"
         )
 
+    def unflatten(self, rows: Any) -> Any:
+        """Images from rows, whichever shape X has.
+
+        Parameters
+        ----------
+        rows : array of shape (n_samples, n_features)
+            The images as rows in C order, channels last.
+
+        Returns
+        -------
+        array of shape (n_samples, H, W, C)
+            The images; C is 1 where `image_shape` is (H, W).
+        """
+        H, W, *channels = self._shape()
+        return rows.reshape(len(rows), H, W, *(channels or (1,)))
+
     def _shape(self) -> tuple[int, ...]:
         return _positive_integers("image_shape", self.image_shape, ("(H, W)", "(H, W, C)"))
 

@@ -157,3 +157,19 @@ class SequencePatches(Patches):
             f"{self.channels!r} means (n_samples, {wanted}), or rows of n_channels * length "
             f"columns.{hint}"
         )
+
+    def unflatten(self, rows: Any) -> Any:
+        """Series from rows, whichever shape X has.
+
+        Parameters
+        ----------
+        rows : array of shape (n_samples, n_features)
+            The series as rows, one channel after the other.
+
+        Returns
+        -------
+        array of shape (n_samples, n_channels, length)
+            The series.
+        """
+        n_channels = check_integer("n_channels", self.n_channels, 1)
+        return rows.reshape(len(rows), n_channels, -1)
