@@ -20,7 +20,6 @@ from .._fitting._automatic import Automatic
 from .._fitting._callbacks import Callbacks, CallbackSupportMixin
 from .._fitting._fit import Fitted, advance, fit
 from .._fitting._plan import Plan, plan_batch, plan_fit
-from .._problems._any_length import scores_of_any_length
 from .._support._documentation_links import DocumentationLinkMixin
 from .._support._version import VersionedEstimator
 from ..feature_maps import FittedMap
@@ -31,12 +30,13 @@ from ._constraints import NETWORK_CONSTRAINTS, check_parts
 from ._formats import Format
 from ._hidden_states import HiddenStatesMixin
 from ._importances import ColumnImportances
-from ._predictor import predictor_of
-from ._reading import allows_nan, read, read_again, read_arrays, read_there
+from ._reading import allows_nan, read, read_again, read_arrays
+from ._views import Views
 
 
 class BaseTensorNetwork(
     ArrayPlace,
+    Views,
     HiddenStatesMixin,
     ColumnImportances,
     CallbackSupportMixin,
@@ -221,15 +221,6 @@ class BaseTensorNetwork(
             self._unfinished,
             self._feature_moments,
         )
-
-    def _raw_scores(self, X: Any, method: str) -> Any:
-        self._check_place(X, method)
-        place = kept_place("X", X)
-        X = read_there(self, X, place, any_length=True)
-        n_threads = effective_threads(self.n_jobs)
-        if self.network_.shares_cores and X.shape[1] != self.n_features_in_:
-            return scores_of_any_length(*self._parts(), X, n_threads)
-        return predictor_of(self, place).scores(X, n_threads)
 
     def _parts(self) -> tuple[Sites, FittedMap, TensorNetwork]:
         return self.patches_, self.feature_map_, self.network_

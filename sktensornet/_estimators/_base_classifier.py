@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._arrays._namespace import host, kept_place, namespace, widest
+from .._arrays._namespace import host, namespace, place_of, to_numpy, widest
 from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, labels_of, winner
 from .._data._multilabels import Multilabels, has_label, is_multilabel
@@ -27,7 +29,7 @@ from ..feature_maps import SplineMap
 from ..losses import CLASSIFICATION_LOSSES, EachLabel, LogLoss
 from ._base import BaseTensorNetwork
 from ._constraints import CLASSIFIER_CONSTRAINTS, validated
-from ._reading import read_input
+from ._views import mean
 
 
 def _why_no_probabilities(estimator: Any) -> str | None:
@@ -50,6 +52,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
     _targets: Labels | Multilabels
     classes_: np.ndarray
     posterior: bool
+    n_views: int
     _remembered: Remembered | None = None
 
     @all_or_nothing
@@ -149,7 +152,7 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
             predicted; for several labels the score of each. Scores saturate at 2**100
             (float32) or 2**300 (float64).
         """
-        scores = self._moderated_scores(X, "decision_function")
+        scores = mean(self._moderated_scores(X, "decision_function"))
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     @by_block
@@ -166,7 +169,11 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Predicted labels; for several of them 0 and 1.
         """
-        scores = self._raw_scores(X, "predict")
+        if self.n_views > 1 and self._targets.loss.has_probabilities:
+            # Those that are more likely than not have a positive sum.
+            scores = self._log_probabilities(X, "predict") + math.log(2.0)
+        else:
+            scores = mean(scores for _, scores in self._views(X, "predict"))
         if isinstance(self._targets, Multilabels):
             return has_label(scores)
         return labels_of(self._targets.classes, winner(scores))
@@ -209,24 +216,29 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
         return self._log_probabilities(X, "predict_log_proba")
 
     def _log_probabilities(self, X: Any, method: str) -> FloatArray:
-        scores = self._moderated_scores(X, method)
-        xp = namespace(scores)
-        found = self._targets.loss.log_probabilities(xp.astype(scores, widest(scores)))
-        return xp.astype(found, scores.dtype)
+        """Of the mean of the probabilities over views."""
+        found = []
+        for scores in self._moderated_scores(X, method):
+            xp = namespace(scores)
+            each = self._targets.loss.log_probabilities(xp.astype(scores, widest(scores)))
+            found.append(xp.astype(each, scores.dtype))
+        return found[0] if len(found) == 1 else np.logaddexp.reduce(found) - math.log(len(found))
 
-    def _moderated_scores(self, X: Any, method: str) -> FloatArray:
-        """Scores, less certain by what the data leave open if that was asked for."""
-        scores = self._raw_scores(X, method)
-        if not self.posterior:
-            return scores
+    def _moderated_scores(self, X: Any, method: str) -> Iterator[FloatArray]:
+        """Scores of views, less certain by what the data leave open if that was asked for."""
+        for rows, scores in self._views(X, method):
+            yield scores * self._factors(rows) if self.posterior else scores
+
+    def _factors(self, rows: Any) -> Any:
+        """What makes scores less certain."""
         if self._remembered is None:
             raise ValueError("posterior=True needs a fit with it, which keeps samples; fit again.")
         known = self._fitted().model, self.network_, self.alpha_, self._targets.loss
         each = isinstance(self._targets, Multilabels)
-        factors = self._remembered.learnt(Moderation, *known, each).factors(read_input(self, X))
-        place = kept_place("X", X)
+        factors = self._remembered.learnt(Moderation, *known, each).factors(to_numpy(rows))
+        place = place_of(rows)
         factors = factors.astype(self.network_.dtype)
-        return scores * (factors if place is None else place.put(factors))
+        return factors if place is None else place.put(factors)
 
     def _remember(self, plan: Plan) -> None:
         self._remembered = None

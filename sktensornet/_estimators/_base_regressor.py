@@ -27,6 +27,7 @@ from ..losses import REGRESSION_LOSSES, Huber, Quantile, RegressionLoss
 from ._base import BaseTensorNetwork
 from ._constraints import REGRESSOR_CONSTRAINTS, validated
 from ._reading import read_input
+from ._views import mean
 
 
 class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
@@ -226,8 +227,8 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
 
     @by_block
     def _predicted(self, X: ArrayLike) -> FloatArray:
-        scores = self._raw_scores(X, "predict")
-        predicted = self._targets.predictions(scores)
+        views = self._views(X, "predict")
+        predicted = mean(self._targets.predictions(scores) for _, scores in views)
         return predicted[:, 0] if self._targets.is_flat else predicted
 
     @by_block

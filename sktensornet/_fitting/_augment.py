@@ -7,9 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 
+from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
+from .._support._checks import check_integer
+from ..augmentation import Augmentation
 from ..augmentation._base import Augmenting
-from ..patches import Patches
+from ..patches import Patches, SingleColumns
+
+_VIEW_ROWS = 64
+"""Samples changed at once for a view, whose work arrays then stay in the cache."""
 
 
 class Augment:
@@ -27,13 +33,19 @@ class Augment:
         self._patches = patches
 
     @classmethod
-    def of(cls, parameters: Any, X: Any) -> Self | None:
+    def of(cls, parameters: Any, patches: Patches | None, X: Any) -> Self | None:
         """That of an estimator's parameters, or None; it has been tried on two rows of X."""
-        if not parameters.augment:
+        n_views = check_integer("n_views", parameters.n_views, 1)
+        if parameters.augment:
+            found = cls(parameters.augment, patches or SingleColumns())
+            found(X[:2], np.random.default_rng(0))
+            return found
+        if n_views == 1:
             return None
-        found = cls(parameters.augment, parameters.patches)
-        found(X[:2], np.random.default_rng(0))
-        return found
+        raise ValueError(
+            f"n_views={n_views!r} averages over samples as augment changes them, but augment="
+            f"{parameters.augment!r}; pass augment=[...] too, or n_views=1."
+        )
 
     @property
     def key(self) -> list[Any]:
@@ -50,13 +62,29 @@ class Augment:
             X = _checked(one, X, one(X, rng))
         return X.reshape(rows.shape).astype(rows.dtype, copy=False)
 
+    def view(self, rows: FloatArray, number: int) -> FloatArray:
+        """All samples changed alike, so that none depends on the others; the same at each call."""
+        found = np.empty_like(rows)
+        for part in chunks(len(rows), _VIEW_ROWS):
+            X = self._patches.unflatten(rows[part])
+            for k, one in enumerate(self._augmentations):
+                X = _checked(one, X, _changed_alike(one, X, (number, k)))
+            found[part] = X.reshape(len(X), -1)
+        return found
+
+
+def _changed_alike(one: Augmenting, X: np.ndarray, seed: tuple[int, int]) -> Any:
+    if isinstance(one, Augmentation):
+        return one.change(X, one.draw((1, *X.shape[1:]), np.random.default_rng(seed)))
+    return np.concatenate([one(own[None], np.random.default_rng(seed)) for own in X])
+
 
 def _checked(one: Augmenting, before: np.ndarray, after: Any) -> np.ndarray:
     """What an augmentation gave, or raise if that cannot be samples."""
     if isinstance(after, np.ndarray) and after.shape == before.shape and after.dtype.kind in "fiu":
         return after
-    found = f"shape {after.shape} and type {after.dtype}" if hasattr(after, "dtype") else "no array"
+    found = f"of shape {after.shape} and type {after.dtype}" if hasattr(after, "dtype") else after
     raise ValueError(
-        f"augment has {one!r}, which made of an array of shape {before.shape} {found!s}; it must "
-        "return an array of numbers of the same shape."
+        f"augment has {one!r}, which made {found} of an array of shape {before.shape}; it must "
+        "return an array of numbers of that shape."
     )

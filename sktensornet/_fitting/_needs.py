@@ -250,6 +250,7 @@ def _separate(parameters: Any) -> tuple[bool, str]:
 
 def needs_of(solver: Solver) -> tuple[Need, ...]:
     """What a solver needs."""
+    needs: tuple[Need, ...]
     if solver.sweeps:
         needs = SWEEPS
     elif solver.reads_sequences:

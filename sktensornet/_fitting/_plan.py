@@ -297,7 +297,7 @@ def _plan(
         penalty=parameters.penalty,
         n_jobs=parameters.n_jobs,
         random_state=random_state,
-        augment=Augment.of(parameters, train.X),
+        augment=Augment.of(parameters, parameters.patches, train.X),
     )
 
 

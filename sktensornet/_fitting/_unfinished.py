@@ -62,7 +62,7 @@ def key_of(plan: Plan, alpha: float) -> str:
     # Rows in blocks would have to be read for it.
     X = X if plan.train.are_at_hand else X.shape
     parts = [plan.solver, plan.targets.loss]
-    names = [(type(part).__name__, vars(part)) for part in parts]
+    names: list[Any] = [(type(part).__name__, vars(part)) for part in parts]
     if plan.augment is not None:
         names.append(plan.augment.key)
     numbers = plan.max_iter, plan.tol, plan.patience, plan.rank, plan.penalty, alpha

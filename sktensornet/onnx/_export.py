@@ -107,6 +107,11 @@ def write(estimator: Any, dtype: str, raw_scores: bool = False) -> Any:
             "out of a pipeline or a search first."
         )
     check_is_fitted(estimator)
+    if estimator.n_views > 1:
+        raise ValueError(
+            f"estimator has n_views={estimator.n_views!r}, random views that a graph has not; set "
+            "n_views=1 first, by estimator.set_params(n_views=1)."
+        )
     estimator = in_numpy(estimator)
     check_option("dtype", dtype, ("float32", "float64"))
     network = estimator.network_
