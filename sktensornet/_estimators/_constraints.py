@@ -87,7 +87,9 @@ class _Augmentations(HasMethods):
         super().__init__(["__iter__"])
 
     def is_satisfied_by(self, val: Any) -> bool:
-        return isinstance(val, (list, tuple)) and all(map(callable, val))
+        if not isinstance(val, (list, tuple)):
+            return False
+        return all(callable(one) and not isinstance(one, type) for one in val)
 
     def __str__(self) -> str:
         return "a list of callables such as [RandomShift(2), RandomRotation(10)]"

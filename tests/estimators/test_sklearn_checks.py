@@ -22,6 +22,7 @@ from sktensornet import (
     TTClassifier,
     TTRegressor,
 )
+from sktensornet.augmentation import Jitter, RandomScaling
 from sktensornet.feature_maps import (
     AffineMap,
     FourierMap,
@@ -31,6 +32,7 @@ from sktensornet.feature_maps import (
     SplineMap,
     TrigonometricMap,
 )
+from sktensornet.patches import SequencePatches
 from sktensornet.solvers import ALS, LBFGS, Adam, Spectral
 
 # A short fit warns that it is short, in scikit-learn's own test suite too; all other warnings
@@ -133,13 +135,29 @@ CONFIGURATIONS = [
         solver=Spectral(n_starts=1),
         max_iter=20,
     ),
+    TTClassifier(
+        patches=SequencePatches(1),
+        augment=[Jitter(0.01), RandomScaling(0.01)],
+        n_views=3,
+        solver=Adam(5e-2, batch_size=20),
+        max_iter=15,
+    ),
+    HTRegressor(
+        patches=SequencePatches(1),
+        augment=[RandomScaling(0.01)],
+        n_views=2,
+        feature_map=PolynomialMap(),
+        solver=Adam(5e-2, batch_size=20),
+        max_iter=15,
+    ),
 ]
 
 
 FIT = {"solver", "feature_map", "loss", "product", "penalty", "early_stopping", "n_jobs"}
-FIT |= {"class_tensors", "output_tensors", "shared_cores"}
+FIT |= {"class_tensors", "output_tensors", "shared_cores", "augment", "n_views"}
 INPUT = {"solver", "feature_map", "n_jobs"}
 PREDICTION = {"feature_map", "product", "loss", "class_tensors", "output_tensors", "shared_cores"}
+PREDICTION |= {"n_views"}
 
 # On which parameters the outcome of a check may depend. All other checks try what happens to X, y,
 # weights and parameters before the fit, or after it, and is the same whatever is fitted.
@@ -230,7 +248,7 @@ def expected_failures(estimator):
         return {"check_regressor_multioutput": "its targets are negative"}
     if estimator.shared_cores:
         return {"check_n_features_in_after_fitting": "equal cores read samples of any length"}
-    if estimator.early_stopping:
+    if estimator.early_stopping or estimator.augment:
         return {"check_sample_weight_equivalence_on_dense_data": "rows are drawn at random"}
     return {}
 
