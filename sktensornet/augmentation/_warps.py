@@ -11,9 +11,9 @@ from .._support._checks import check_real
 from ._base import check_fill, in_type, padded
 from ._images import ImageAugmentation
 
-_BLOCK = 64
-"""Images at once, so that work arrays stay in the cache: 256 images of 28 x 28 pixels at once took
-four times as long as four times 64."""
+_BLOCK = 16
+"""Images at once, so that work arrays stay in the cache: 256 of 28 x 28 pixels are turned in 7.6 ms
+of a processor by sixteens, in 8.6 ms by eights and in 20 ms by 64."""
 
 
 class Warp(ImageAugmentation):
