@@ -41,6 +41,16 @@ def case(request):
     return patches, natural, image.reshape(len(image), -1)
 
 
+def test_rows_have_all_axes_again(case):
+    patches, _, rows = case
+    image = {"grey": (4, 6, 1), "one channel": (1, 12)}
+    shapes = image | {"last": (4, 6, 3), "first": (4, 6, 3), "series": (2, 12), "steps": (2, 12)}
+    name = next(name for name, known in CASES.items() if known[0] is patches)
+    found = patches.unflatten(rows)
+    assert found.shape == (60, *shapes[name])
+    np.testing.assert_array_equal(found.reshape(60, -1), rows)
+
+
 def target(rows):
     return rows[:, 0] * rows[:, 1] > 0
 

@@ -225,3 +225,49 @@ def test_results_do_not_change_with_later_calls(make_model, tree, n_threads):
             np.testing.assert_array_equal(gradient, before[0])
             np.testing.assert_array_equal(scores, before[1])
             np.testing.assert_array_equal(objective.value_and_gradient(theta, rows)[1], gradient)
+
+
+class TestAugment:
+    """Rows of a batch are changed by the seed, all samples never."""
+
+    @staticmethod
+    def noisy(X, rng):
+        return X + rng.normal(size=X.shape)
+
+    def test_a_batch_is_that_of_the_changed_rows(self, make_model):
+        objective, theta, _ = problem(make_model, n=100)
+        whole = objective.value_and_gradient(theta)
+        rows = np.arange(90)[::-1]
+        objective.augment = self.noisy
+        found = objective.value_and_gradient(theta, rows, seed=5)
+        objective.augment = None
+        for part in objective._chunks(90, False):
+            draws = np.random.default_rng((5, part.start, 1))
+            objective.X[rows[part]] = self.noisy(objective.X[rows[part]], draws)
+        expected = objective.value_and_gradient(theta, rows)
+        np.testing.assert_allclose(found[0], expected[0])
+        np.testing.assert_allclose(found[1], expected[1], rtol=1e-9, atol=1e-12)
+        assert whole[0] != objective.value_and_gradient(theta)[0]
+
+    def test_seeds_differ_and_all_samples_stay(self, make_model):
+        objective, theta, _ = problem(make_model)
+        whole = objective.value_and_gradient(theta)[0]
+        objective.augment = self.noisy
+        assert objective.value_and_gradient(theta)[0] == whole
+        rows = np.arange(10)
+        values = [objective.value_and_gradient(theta, rows, seed=seed)[0] for seed in (0, 0, 1)]
+        assert values[0] == values[1] != values[2]
+        assert values[0] != whole
+
+    def test_draws_have_nothing_to_do_with_those_of_dropout(self, make_model):
+        """Else the samples with the same noise would lose the same features."""
+        objective, theta, _ = problem(make_model)
+        seen = []
+
+        def draws(X, rng):
+            seen.append(rng.random(5, dtype=np.float32))
+            return X
+
+        objective.augment = draws
+        objective.value_and_gradient(theta, np.arange(10), dropout=0.5, seed=3)
+        assert (seen[0] != np.random.default_rng((3, 0)).random(5, dtype=np.float32)).all()
