@@ -161,10 +161,10 @@ class Objective:
             if dropout:
                 noise = (dropout, np.random.default_rng((seed, part.start)))
             X = self.X[where].astype(self.model.dtype, copy=False)
-            if self.augment is not None and rows is not None:
-                X = self.augment(X, np.random.default_rng((seed, part.start, _AUGMENTS)))
             work = self.pool.workspace
             work.clear()
+            if self.augment is not None and rows is not None:
+                X = self.augment(X, np.random.default_rng((seed, part.start, _AUGMENTS)))
             scores, tape = self.model.forward(cores, parameters, X, noise, work)
             values, gradient = self.loss.value_and_gradient(scores, self.y[where])
             flat = np.empty(self.model.gradient_size, self.model.dtype)
