@@ -21,8 +21,8 @@ augment : list of Augmentation or None, default=None
     held out, and what is learnt of the samples before training, are not changed.
 n_views : int, default=1
     Predictions are averages over this many views of a sample: itself, and others by
-    ``augment``, the same at each call. Probabilities are averages of probabilities, and
-    labels those of most.
+    ``augment``, the same at each call. Probabilities are averages of probabilities, a label
+    the most probable one by them, and other scores averages of scores.
 feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "quantile", \
 "spline", "trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
     Map from a site to its local features; a name takes its default settings.

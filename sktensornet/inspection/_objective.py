@@ -25,7 +25,8 @@ class TrainingObjective:
 
     with the estimator's loss, ``alpha_`` and penalty; ``penalty="start"`` pulls
     towards `point` here. It is what `solvers.Problem` describes, so that any
-    gradient solver takes it. Use it as a context manager, which keeps threads.
+    gradient solver takes it, of the samples as they are. Use it as a context manager, which
+    keeps threads.
 
     Parameters
     ----------
