@@ -49,6 +49,11 @@ def check_parts(estimator: Any, params: Mapping[str, Any]) -> None:
     """Raise if a name such as ``feature_map__scale`` is of a part that is not an object."""
     for name in params:
         part, _, own = name.partition("__")
+        if own and part == "augment":
+            raise ValueError(
+                f"{name} sets {own!r} of something in a list; set the list itself, such as "
+                "augment=[RandomShift(2)]."
+            )
         value = params.get(part, getattr(estimator, part, None))
         if not own or part not in _PARTS or isinstance(value, BaseEstimator):
             continue

@@ -82,7 +82,8 @@ class Problem(Protocol):
         dropout : float, default=0.0
             Probability that a local feature is zeroed.
         seed : int, default=0
-            Draws the features that are, and how the samples of a mini-batch are changed.
+            Draws the features that are, and how the samples of a mini-batch are changed;
+            each mini-batch needs another one.
 
         Returns
         -------

@@ -478,6 +478,10 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"n_views=2.*an X of"):
             model.predict(there)
 
+    def test_parameters_inside_the_list(self):
+        with pytest.raises(ValueError, match=r"augment__max_shift sets.*augment=\[RandomShift"):
+            adam(augment=CHANGES).set_params(augment__max_shift=3)
+
     def test_sparse_matrices(self):
         from scipy.sparse import csr_array
 
