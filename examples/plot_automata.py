@@ -111,4 +111,3 @@ axes[2].set(title="transitions of the digits 0 to 4", xticks=[], yticks=[])
 for digit in range(1, MODULUS):
     axes[2].axvline(digit * automaton.n_states - 0.5, color="0.6", lw=1)
 figure.savefig(arguments.output, dpi=120)
-print("picture:", arguments.output)

@@ -177,7 +177,7 @@ def plot(found: dict[str, dict], path: str) -> None:
 
 def main() -> None:
     """Fit all models and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--choose", action="store_true")
     parser.add_argument("--output", help="write the figures to this JSON file")

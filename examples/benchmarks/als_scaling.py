@@ -75,7 +75,7 @@ def plot(rows: dict[str, dict], path: str) -> None:
 
 def main() -> None:
     """Print times and exponents."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--samples", type=int, nargs="+", default=SAMPLES, help="with 64 sites")
     parser.add_argument("--sites", type=int, nargs="+", default=SITES, help="with 8,000 samples")
     parser.add_argument("--output", help="write the figures to this JSON file")

@@ -37,7 +37,7 @@ def sampled(predict, X, background):
 
 def main():
     """Print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--columns", type=int, default=30)
     parser.add_argument("--background", type=int, default=100)

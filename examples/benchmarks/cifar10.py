@@ -37,7 +37,7 @@ def mirrored(X: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"))
     parser.add_argument("--formats", nargs="+", choices=list(SETTINGS), default=["CP"])
     parser.add_argument("--epochs", type=int, default=8)

@@ -74,7 +74,7 @@ def measure(rows, n_features, n_blocks, n_steps):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--features", type=int, default=128)
     parser.add_argument("--blocks", type=int, nargs="+", default=[2, 4, 8])

@@ -41,7 +41,7 @@ MODELS = {
 
 def main() -> None:
     """Run the cross-validation and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--choose", action="store_true")
     arguments = parser.parse_args()

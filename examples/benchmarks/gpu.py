@@ -198,7 +198,7 @@ def _line(cells: list[str]) -> str:
 
 def main() -> None:
     """Measure all shapes, and MNIST if asked, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--device", default=first_device(), help="such as cuda:0, mps or cpu")
     parser.add_argument(
         "--batch", type=int, nargs="+", help="8192 and 128 on a GPU, 1024 and 128 on a processor"

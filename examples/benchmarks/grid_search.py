@@ -64,7 +64,7 @@ def plot(times: np.ndarray, counts: tuple[int, int], path: str) -> None:
 
 def main() -> None:
     """Print the throughput of several workers against that of one."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--samples", type=int, default=3_000)
     parser.add_argument("--repeats", type=int, default=3)

@@ -40,7 +40,7 @@ def shares(n: int, repeats: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, then write or compare."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--write", help="write the shares to this JSON file")
     parser.add_argument("--compare", help="compare with the shares in this JSON file")
     parser.add_argument("--tolerance", type=float, default=0.1, help="relative, 0.1 is 10 %%")

@@ -47,7 +47,7 @@ def load(folder: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
 
 def main() -> None:
     """Train and print a line for every sweep."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"))
     parser.add_argument("--rank", type=int, default=10)
     parser.add_argument("--sweeps", type=int, default=1)

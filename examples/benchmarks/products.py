@@ -109,7 +109,7 @@ def settings(name: str, shared: bool) -> dict:
 
 def main() -> None:
     """Fit each product on each set and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"))
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--formats", nargs="+", choices=list(FORMATS), default=["TT"])

@@ -214,7 +214,7 @@ def plot(curves: dict[str, Curve], path: str) -> None:
 
 def main() -> None:
     """Let the contenders run one after the other and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"))
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
     parser.add_argument("--epochs", type=int, default=12)

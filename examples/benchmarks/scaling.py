@@ -89,7 +89,7 @@ def plot(rows: dict, path: str) -> None:
 
 def main() -> None:
     """Print the table and the exponents."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--only", choices=["time", "memory"])

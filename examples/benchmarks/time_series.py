@@ -152,7 +152,7 @@ def choose(data: dict) -> None:
 
 def main() -> None:
     """Fit all models on all sets and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"), required=False)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--choose", action="store_true")

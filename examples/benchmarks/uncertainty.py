@@ -104,7 +104,7 @@ def judge(name: str, X, y, X_test, y_test, seed: int):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"))
     parser.add_argument("--tables", nargs="+", default=list(TABLES))
     parser.add_argument("--splits", type=int)

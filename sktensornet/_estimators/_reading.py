@@ -235,13 +235,16 @@ def _targets(estimator: Any, y: Any) -> Any:
                 f"y has text or other objects, but {type(estimator).__name__} needs numbers: "
                 f"{error}; make them numbers, or take a classifier for labels."
             ) from error
-    known = [label for label in values.ravel().tolist() if label == label]
-    if any(label is None for label in known):
-        raise ValueError("y contains None; leave out the samples whose labels are missing.")
-    kinds = sorted({type(label).__name__ for label in known})
+    labels = values.ravel().tolist()
+    # NA of pandas cannot be compared.
+    missing = [one for one in labels if one is None or type(one).__name__ == "NAType" or one != one]
+    if missing:
+        shown = "None" if missing[0] is None else "NaN"
+        raise ValueError(f"y contains {shown}; leave out the samples whose labels are missing.")
+    kinds = sorted({type(label).__name__ for label in labels})
     if len(kinds) > 1:
         try:
-            sorted(known)
+            sorted(labels)
         except TypeError as error:
             raise ValueError(
                 f"y has labels of several types, {kinds!r}, which have no order; make them all "

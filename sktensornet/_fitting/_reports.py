@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.callback import ProgressBar, _progressbar
 
 from .._support._checks import check_integer
+from .._support._optional import require
 
 
 class Quiet:
@@ -140,6 +141,11 @@ class LossProgressBar(ProgressBar):
     max_propagation_depth : int or None, default=1
         For how many levels of nested estimators there are bars; None is all.
 
+    Raises
+    ------
+    ImportError
+        If rich is not installed.
+
     See Also
     --------
     sklearn.callback.ProgressBar : The same without the loss.
@@ -151,6 +157,10 @@ class LossProgressBar(ProgressBar):
     >>> from sktensornet.callbacks import LossProgressBar
     >>> clf = TTClassifier().set_callbacks(LossProgressBar())
     """
+
+    def __init__(self, max_propagation_depth: int | None = 1) -> None:
+        require("rich", "progress", "LossProgressBar")
+        super().__init__(max_propagation_depth)
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin to show; called by scikit-learn.

@@ -69,6 +69,7 @@ def test_examples_keep_the_style_of_the_gallery(example):
     assert "parse_known_args()" in text
     assert '"--quick"' in text
     assert '"--output"' in text
+    assert not re.search(r"print\(.*arguments\.output", text)
     assert text.count("\n# %%\n") >= 3
     assert re.search(rf"\b{example.stem}\b", (ROOT / ".ci" / "run").read_text())
 

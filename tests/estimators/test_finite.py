@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
@@ -110,7 +111,12 @@ class TestObjects:
 
     @pytest.mark.parametrize(
         ("value", "said"),
-        [(None, "y contains None"), (1.5, r"\['float', 'str'\]"), (np.nan, "contains NaN")],
+        [
+            (None, "y contains None"),
+            (1.5, r"\['float', 'str'\]"),
+            (np.nan, "y contains NaN"),
+            (pd.NA, "y contains NaN"),
+        ],
         ids=repr,
     )
     def test_no_classifier_takes_them_for_labels(self, value, said):
@@ -119,6 +125,13 @@ class TestObjects:
         y[3] = value
         with pytest.raises(ValueError, match=said):
             short(TTClassifier).fit(X, y)
+
+    @pytest.mark.parametrize("dtype", ["string", "str", "category"])
+    def test_missing_labels_of_a_table_are_named(self, dtype):
+        X, _, y = numbers()
+        labels = pd.Series(np.array(["a", "b", "c"], object)[y]).where(y != 1).astype(dtype)
+        with pytest.raises(ValueError, match="y contains NaN; leave out"):
+            short(TTClassifier).fit(X, labels)
 
 
 class TestWeights:

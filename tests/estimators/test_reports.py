@@ -1,6 +1,7 @@
 """Lines and bars that show the loss of a fit."""
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -86,3 +87,8 @@ class TestBar:
         last = screen.getvalue().splitlines()[-8:]
         assert [("loss" in line) for line in last if "TTRegressor - fit" in line] == [True] * 5
         assert not any("loss" in line for line in last if "TTRegressor" not in line)
+
+    def test_without_rich_says_what_brings_it(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "rich", None)
+        with pytest.raises(ImportError, match=r"LossProgressBar needs .* rich, .*'\.\[progress\]'"):
+            LossProgressBar()
