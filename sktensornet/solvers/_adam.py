@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._arrays._namespace import namespace, to_numpy
+from .._arrays._parallel import ChunkPool, chunks
 from .._arrays._typing import FloatArray
 from .._support._checks import check_integer, check_option, check_real
 from .._support._warn import warn_user
@@ -19,6 +20,9 @@ from ._base import Outcome, Solver, offer
 SCHEDULES = ("one_cycle", "constant")
 _WARM_UP = 0.2
 """Share of the steps in which the step size grows to its full size; not tuned."""
+_UPDATED = 16_384
+"""Parameters that an update takes at a time: they, their derivative, both moments and what lies
+between are 320 KiB in float32 and stay in the second-level cache over the dozen passes."""
 
 
 @dataclass(eq=False, repr=False)
@@ -28,10 +32,6 @@ class _Moments:
     first: FloatArray
     second: FloatArray
     step: int = 0
-    scratch: FloatArray = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.scratch = namespace(self.first).zeros_like(self.first)
 
     def moved(self, move: Callable[[Any], Any]) -> _Moments:
         """Of arrays elsewhere."""
@@ -157,6 +157,7 @@ class Adam(Solver):
         order = random_state.permutation(problem.n_samples)
         seed = int(random_state.randint(2**31))
         origin = _vector(problem, problem.origin) if self.weight_decay else None
+        pool = getattr(problem, "pool", None) or ChunkPool(1)
         total, taken = 0.0, 0
         with np.errstate(over="ignore", invalid="ignore"):
             for part in self._batches(problem.n_samples):
@@ -167,7 +168,7 @@ class Adam(Solver):
                 rate = self._rate(moments.step, n_steps)
                 moments.step += 1
                 if np.isfinite(value) and np.isfinite(float(gradient @ gradient)):
-                    self._step(theta, gradient, moments, rate, origin)
+                    self._step(theta, gradient, moments, rate, origin, pool)
                     total += value * len(rows)
                     taken += len(rows)
         if taken < problem.n_samples:
@@ -182,28 +183,39 @@ class Adam(Solver):
             warn_user(advice, ConvergenceWarning)
         return total / taken
 
-    def _step(self, theta, gradient, moments, rate, origin) -> None:
+    def _step(self, theta, gradient, moments, rate, origin, pool) -> None:
         if not isinstance(theta, np.ndarray):
             self._step_there(theta, gradient, moments, rate, origin)
             return
-        scratch = moments.scratch
-        if origin is not None:
-            np.subtract(theta, origin, out=scratch)
-            scratch *= rate * self.weight_decay
-            theta -= scratch
-        moments.first *= self.beta_1
-        np.multiply(gradient, 1.0 - self.beta_1, out=scratch)
-        moments.first += scratch
-        moments.second *= self.beta_2
-        np.multiply(gradient, gradient, out=scratch)
-        scratch *= 1.0 - self.beta_2
-        moments.second += scratch
+        pulled = rate * self.weight_decay
         correction = (1.0 - self.beta_2**moments.step) ** 0.5
-        np.sqrt(moments.second, out=scratch)
-        scratch += self.epsilon * correction
-        np.divide(moments.first, scratch, out=scratch)
-        scratch *= rate * correction / (1.0 - self.beta_1**moments.step)
-        theta -= scratch
+        corrected = rate * correction / (1.0 - self.beta_1**moments.step)
+
+        def update(part: slice) -> None:
+            own, by_own, first, second = (
+                array[part] for array in (theta, gradient, moments.first, moments.second)
+            )
+            scratch = np.empty_like(own)
+            # The state of errors is that of a thread.
+            with np.errstate(over="ignore", invalid="ignore"):
+                if origin is not None:
+                    np.subtract(own, origin[part], out=scratch)
+                    scratch *= pulled
+                    own -= scratch
+                first *= self.beta_1
+                np.multiply(by_own, 1.0 - self.beta_1, out=scratch)
+                first += scratch
+                second *= self.beta_2
+                np.multiply(by_own, by_own, out=scratch)
+                scratch *= 1.0 - self.beta_2
+                second += scratch
+                np.sqrt(second, out=scratch)
+                scratch += self.epsilon * correction
+                np.divide(first, scratch, out=scratch)
+                scratch *= corrected
+                own -= scratch
+
+        pool.runs(update, chunks(len(theta), _UPDATED))
 
     def _step_there(self, theta, gradient, moments, rate, origin) -> None:
         """The same for arrays of other libraries, without what only NumPy's functions can."""

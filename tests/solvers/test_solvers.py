@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 
+from sktensornet._arrays._parallel import ChunkPool
 from sktensornet.solvers import ALS, LBFGS, SOLVERS, Adam, Spectral
+from sktensornet.solvers._adam import _UPDATED
 
 
 class LeastSquares:
@@ -222,6 +224,45 @@ def test_weight_decay_pulls_towards_the_origin():
     solver = Adam(learning_rate=0.1, weight_decay=0.5, schedule="constant", batch_size=30)
     outcome, _ = minimize(solver, problem, max_iter=4)
     np.testing.assert_allclose(outcome.point, 3 + (1 - 3) * (1 - 0.1 * 0.5) ** 8, rtol=1e-12)
+
+
+class Wide:
+    """Many parameters, each with a slope of its own that changes from call to call."""
+
+    n_samples, dtype = 3, np.dtype(float)
+
+    def __init__(self, size, pool=None):
+        self.origin = np.random.default_rng(1).standard_normal(size)
+        self.slopes = []
+        if pool is not None:
+            self.pool = pool
+
+    def value_and_gradient(self, theta, rows=None, dropout=0.0, seed=0):
+        rng = np.random.default_rng(len(self.slopes))
+        self.slopes.append(rng.standard_normal(theta.size))
+        return 0.0, self.slopes[-1].copy()
+
+
+@pytest.mark.parametrize("n_threads", [None, 1, 2])
+def test_adam_updates_many_parameters_part_by_part(n_threads):
+    """By the formula, whoever takes the parts; the last one is shorter."""
+    size = 2 * _UPDATED + 5
+    solver = Adam(0.1, batch_size=1, weight_decay=0.5, schedule="constant", epsilon=1e-3)
+    if n_threads is None:
+        problem = Wide(size)
+        outcome, _ = minimize(solver, problem, max_iter=1)
+    else:
+        with ChunkPool(n_threads) as pool:
+            problem = Wide(size, pool)
+            outcome, _ = minimize(solver, problem, max_iter=1)
+    theta, first, second = np.ones(size), 0, 0
+    for step, slope in enumerate(problem.slopes, start=1):
+        theta = theta - 0.1 * 0.5 * (theta - problem.origin)
+        first = 0.9 * first + 0.1 * slope
+        second = 0.99 * second + 0.01 * slope**2
+        mean, square = first / (1 - 0.9**step), second / (1 - 0.99**step)
+        theta = theta - 0.1 * mean / (square**0.5 + 1e-3)
+    np.testing.assert_allclose(outcome.point, theta, rtol=1e-10)
 
 
 def test_without_weight_decay_or_slope_nothing_moves():
