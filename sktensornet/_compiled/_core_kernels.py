@@ -54,10 +54,11 @@ def _multiply_all(lanes, builder, x, n_x, y, y_step, n_y, out):
 
 
 @generated
-def _sum_all(lanes, builder, core, by_out, n_out, products, n, out):
-    """out[o] += sum over k of core[o, k] products[k]; products and out are packed."""
+def _sum_all(lanes, builder, core, by_row, n_out, products, n, out):
+    """out[o] += sum over k of core[k, o] products[k]; products and out are packed."""
     for n_rows, o in lanes.blocks(n_out):
-        sums = lanes.row_products(lanes.at(core, (o, by_out)), by_out, n_rows, products, n)
+        own, step = lanes.at(core, (o, lanes.size)), lanes.size
+        sums = lanes.row_products(own, step, n_rows, products, n, by_row)
         for row, found in enumerate(sums):
             place = lanes.at(out, (o, TILE), (row, TILE))
             before = lanes.load_tile(place)
@@ -100,7 +101,7 @@ def _reduce_all(
 
 def memory(n_out: int, n_y: int, n: int, n_x: int) -> int:
     """Bytes that a step may need for n samples."""
-    rows = max(_PRODUCTS // TILE, n_x) + 2 * (n_out + n_y + n_x)
+    rows = max(_PRODUCTS // TILE, n_y) + 2 * (n_out + n_y + n_x)
     return max(rows * TILE, 3 * 8 * n)
 
 
@@ -111,24 +112,24 @@ def memory(n_out: int, n_y: int, n: int, n_x: int) -> int:
 
 @njit(nogil=True)
 def take_sum_products(t, memory):
-    """out[o] = sum over i, j of core[o, j, i] y[j] x[i]; the core's steps are by j and o."""
-    n_out, n_y, n, n_x, by_y, by_out = t[2], t[3], t[4], t[5], t[8], t[9]
+    """out[o] = sum over i, j of core[i, j, o] x[i] y[j]."""
+    n_out, n_y, n, n_x, by_x, by_y = t[2], t[3], t[4], t[5], t[8], t[9]
     size = memory.itemsize
-    most = max(1, _PRODUCTS // (n_x * TILE))
+    most = max(1, _PRODUCTS // (n_y * TILE))
     own = memory.ctypes.data
-    sums = own + n_x * TILE
+    sums = own + n_y * TILE
     products = sums + n_out * TILE
     for b in range(t[1]):
         core, x, y, out = t[6] + b * t[7], t[10] + b * t[11], t[13] + b * t[14], t[16] + b * t[17]
         for start in range(0, n, TILE // size):
             # The last tile reaches back over samples that are done, with the same result.
             at = min(start, n - TILE // size) * size
-            _copy_rows((x + at, t[12], n_x, own, TILE), memory)
+            _copy_rows((y + at, t[15], n_y, own, TILE), memory)
             _clear_rows((n_out, sums), memory)
-            for j in range(0, n_y, most):
-                rows = min(most, n_y - j)
-                _multiply_all((own, n_x, y + j * t[15] + at, t[15], rows, products), memory)
-                _sum_all((core + j * by_y, by_out, n_out, products, rows * n_x, sums), memory)
+            for i in range(0, n_x, most):
+                rows = min(most, n_x - i)
+                _multiply_all((own, n_y, x + i * t[12] + at, t[12], rows, products), memory)
+                _sum_all((core + i * by_x, by_y, n_out, products, rows * n_y, sums), memory)
             _copy_rows((sums, TILE, n_out, out + at, t[18]), memory)
 
 

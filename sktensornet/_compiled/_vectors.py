@@ -147,13 +147,14 @@ class Lanes:
             self._builder.store(self.fma(factor, a, self._builder.load(place)), place)
 
     def row_products(
-        self, matrix: Any, by_row: Any, n_rows: int, x: Any, n: Any
+        self, matrix: Any, by_row: Any, n_rows: int, x: Any, n: Any, by_column: Any = None
     ) -> list[list[Any]]:
-        """Sum over k < n of matrix[row, k] x[k] for some rows; x is packed."""
+        """Sum over k < n of matrix[row, k] x[k] for some rows; x is packed, as rows are or not."""
+        by_column = INT(self.size) if by_column is None else by_column
         sums = self.sums(n_rows, VECTORS)
         with self.loop(n) as inner:
             tile = self.load_tile(self.at(x, (inner.index, TILE)))
-            at = self.at(matrix, (inner.index, self.size))
+            at = self.at(matrix, (inner.index, by_column))
             for row, places in enumerate(sums):
                 self.add(places, self.spread(self.at(at, (row, by_row))), tile)
         return [self.values(places) for places in sums]

@@ -131,3 +131,14 @@ def test_rules_keep_float32(both_ways, sizes):
     gradient = np.ones((1, 3, 4), np.float32)
     result, by_core, by_message = both_ways(core, messages, gradient)
     assert {a.dtype for a in [result, by_core, *by_message]} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("sizes", [(3,), (3, 2), (2, 5)])
+def test_compiled_code_takes_one_copy_of_a_core_in_its_order(sizes):
+    core = np.random.default_rng(0).standard_normal((2, *sizes, 4))
+    rule = CoreRule(sizes, 4, True)
+    (copy,) = rule.matrices(core)
+    np.testing.assert_array_equal(copy.ravel(), core.ravel())
+    assert not np.shares_memory(copy, core)
+    rule.refresh((copy,), 2 * core)
+    np.testing.assert_array_equal(copy.ravel(), 2 * core.ravel())

@@ -270,15 +270,15 @@ def _halves(step: Step) -> list[Step]:
 
 
 def _sum_products(x: list[Array], out: Array, memory: ArrayMemory, does: Operations) -> list[Call]:
-    core, matrix, left, right, *_ = x
+    core, _, left, right, *_ = x
     b, o, j, i = core.shape
     xp, batch = memory.xp, max(left.shape[0], right.shape[0])
-    each = memory.scratch(batch, j, i)
-    design = memory.scratch(batch, j * i)
-    whole = xp.reshape(matrix, (b, o, j * i))
-    left, right = xp.expand_dims(left, axis=1), xp.expand_dims(right, axis=2)
+    each = memory.scratch(batch, i, j)
+    design = memory.scratch(batch, i * j)
+    whole = xp.reshape(xp.permute_dims(core, (0, 3, 2, 1)), (b, i * j, o)).mT
+    left, right = xp.expand_dims(left, axis=2), xp.expand_dims(right, axis=1)
     return [
-        lambda: does.multiply(right, left, each),
+        lambda: does.multiply(left, right, each),
         lambda: does.matmul(whole, design, out),
     ]
 

@@ -29,7 +29,7 @@ class LookupRule(CoreRule):
         rest = tuple(j for j in range(len(sizes)) if j != place)
         self._place, self._n_batch = place, n_batch
         self._sizes = tuple(sizes)
-        self._up = self._down = Split((place,), rest, sizes, out, False)
+        self._up = self._down = Split((place,), rest, sizes, out)
         self.n_looked_up = n_batch * self._up.shape[0]
         kept = sum(math.prod(sizes[j] for j in rest[k:]) for k in range(len(rest)))
         self.entries = (2 + kept) * out

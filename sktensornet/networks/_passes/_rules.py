@@ -35,23 +35,13 @@ class Split:
     sizes : sequence of int
     out : int
         As for `CoreRule`.
-    rest_is_last : bool
-        Whether rows are sorted by the result before the rest.
     """
 
     def __init__(
-        self,
-        first: tuple[int, ...],
-        rest: tuple[int, ...],
-        sizes: Sequence[int],
-        out: int,
-        rest_is_last: bool,
+        self, first: tuple[int, ...], rest: tuple[int, ...], sizes: Sequence[int], out: int
     ) -> None:
         self.first, self.rest = first, rest
-        self.rest_is_last = len(rest) < 2 and rest_is_last
-        last = len(sizes) + 1
-        others = [1 + j for j in rest]
-        rows = (last, *others) if self.rest_is_last else (*others, last)
+        rows = (*(1 + j for j in rest), len(sizes) + 1)
         self._axes = (0, *rows, *(1 + j for j in first))
         self._inverse = tuple(int(axis) for axis in np.argsort(self._axes))
         lengths = (1, *sizes, out)
@@ -71,10 +61,7 @@ class Split:
 
     def by_message(self, rows: View, size: int) -> View:
         """Rows (b, rows, ...) by the entries of a message, (b, others, size, ...)."""
-        others = rows.shape[1] // size
-        if self.rest_is_last:
-            return rows.split(1, others, size)
-        split = rows.split(1, size, others)
+        split = rows.split(1, size, rows.shape[1] // size)
         return split.transpose(0, 2, 1, *range(3, len(split.shape)))
 
 
@@ -103,7 +90,7 @@ class CoreRule:
 
         def split(*first: int) -> Split:
             rest = tuple(j for j in range(k) if j not in first)
-            return Split(first, rest, sizes, out, fused)
+            return Split(first, rest, sizes, out)
 
         def designed(split: Split) -> int:
             return math.prod(sizes[j] for j in split.first) if len(split.first) > 1 else 0
@@ -116,34 +103,48 @@ class CoreRule:
         whole = split(*range(k)) if k <= 2 else self._up
         kept = 3 * left(self._up) + designed(self._up)
         if fused and k == 2:
-            self._up, self._down = split(int(sizes[1] > sizes[0])), whole
+            self._up, self._down = split(0), whole
         else:
             self._down = whole if 3 * designed(whole) <= kept else self._up
         self._shares = self._down.first == self._up.first
         self.keeps = self._shares and bool(self._up.rest)
-        self._one_matrix = self._shares and len(self._up.first) == 1
+        self._one_matrix = (self._shares and len(self._up.first) == 1) or (fused and k == 2)
+        self._is_turned = fused
         rest = [sizes[j] for j in self._up.rest]
         kept = sum(math.prod(rest[j:]) * out for j in range(len(rest))) if self.keeps else 0
         self.entries = 2 * out + kept
         """Numbers per sample that both passes keep."""
 
     def matrices(self, core: FloatArray) -> tuple[FloatArray, ...]:
-        """Copies of a core (b, children..., out) as the two passes use it, each contiguous."""
-        up = contiguous(self._up.matrix(core))
-        return (up,) if self._one_matrix else (up, contiguous(self._down.matrix(core).mT))
+        """Copies of a core (b, children..., out) as the two passes use it, each contiguous.
+
+        Compiled code takes both of two children from the core as it is.
+        """
+        return tuple(map(contiguous, self._views(core)))
 
     def refresh(self, matrices: tuple[FloatArray, ...], core: FloatArray) -> None:
         """Write another core into what `matrices` gave."""
-        matrices[0][...] = self._up.matrix(core)
-        if not self._one_matrix:
-            matrices[1][...] = self._down.matrix(core).mT
+        for matrix, view in zip(matrices, self._views(core), strict=True):
+            matrix[...] = view
+
+    def _views(self, core: FloatArray) -> list[FloatArray]:
+        up = self._up.matrix(core)
+        own = [up.mT if self._is_turned else up]
+        return own if self._one_matrix else [*own, self._down.matrix(core).mT]
+
+    def _up_matrix(self, build: Builder, position: int) -> View:
+        """That of the way up, (b, rest and out, first)."""
+        n_rows, n_columns = self._up.shape
+        if self._is_turned:
+            return build.core(position, 0, build.n_batch, n_columns, n_rows).mT
+        return build.core(position, 0, build.n_batch, n_rows, n_columns)
 
     def up(
         self, build: Builder, position: int, messages: Sequence[View], wants_tape: bool
     ) -> tuple[View, list[View]]:
         """See the module."""
         split, batch = self._up, build.n_batch
-        matrix = build.core(position, 0, batch, *split.shape)
+        matrix = self._up_matrix(build, position)
         design = messages[split.first[0]]
         if len(split.first) == 2:
             other = messages[split.first[1]]
@@ -180,10 +181,11 @@ class CoreRule:
         """See the module."""
         split, batch = self._down, build.n_batch
         n_rows, n_columns = split.shape
-        if self._one_matrix:
-            turned = build.core(position, 0, batch, n_rows, n_columns).mT
+        if self._one_matrix and not self._is_turned:
+            turned = self._up_matrix(build, position).mT
         else:
-            turned = build.core(position, 1, batch, n_columns, n_rows)
+            which = 0 if self._one_matrix else 1
+            turned = build.core(position, which, batch, n_columns, n_rows)
         for j, each in zip(reversed(split.rest), reversed(saved)):
             target, size = into[j], messages[j].shape[1]
             if target is not None:

@@ -159,21 +159,21 @@ class _Table:
         sampled: list[View | None]
         if step.kind is Kind.SUM_PRODUCTS:
             core, _, x, y, *_ = step.inputs
-            kind, sampled, n_out = jit.SUM_PRODUCTS, [x, y, *step.outputs], core.shape[1]
+            core, kind, sampled = core.transpose(0, 3, 2, 1), jit.SUM_PRODUCTS, [x, y]
         elif step.kind is Kind.BY_CORE:
             gradient, x, y, *_ = step.inputs
             (out,) = step.outputs
             assert out is not None
-            core, kind, sampled, n_out = out, jit.BY_CORE, [gradient, x, y], out.shape[3]
+            core, kind, sampled = out, jit.BY_CORE, [gradient, x, y]
         else:
             core, _, gradient, x, y, *_ = step.inputs
-            kind, n_out = jit.BY_MESSAGES, core.shape[3]
-            sampled = [gradient, x, y, *step.outputs]
+            kind, sampled = jit.BY_MESSAGES, [gradient, x, y]
+        if step.kind is not Kind.BY_CORE:
+            sampled += step.outputs
         _, *lengths = core.shape
         if n * size < jit.TILE or core.strides[1:] != packed(lengths):
             return None
-        n_x, n_y = x.shape[1], y.shape[1]
-        n_batch = core.shape[0]
+        n_batch, n_x, n_y, n_out = core.shape
         self._bytes = max(self._bytes, jit.memory(n_out, n_y, n, n_x))
         places = [
             (lambda part: [self._nothing.ctypes.data, 0, 0])
@@ -181,9 +181,7 @@ class _Table:
             else self._placer(view, 0, 1)
             for view in sampled
         ]
-        # The steps of the core that the code takes: by y and out, or by x and y.
-        axes = (0, 2, 1) if step.kind is Kind.SUM_PRODUCTS else (0, 1, 2)
-        at_core = self._placer(core, *axes)
+        at_core = self._placer(core, 0, 1, 2)
 
         def row(part: _Samples) -> Row:
             row = [kind, n_batch, n_out, n_y, part[1], n_x, *at_core(part)]
