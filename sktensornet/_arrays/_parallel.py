@@ -118,6 +118,11 @@ class ChunkPool:
         self._local = threading.local()
 
     @property
+    def most_waiting(self) -> int:
+        """How many results `map` has at hand at most, with that of the present item."""
+        return 1 if self.n_threads == 1 else 2 * self.n_threads
+
+    @property
     def workspace(self) -> Workspace:
         """Work memory of the present thread, kept as long as the pool."""
         if not hasattr(self._local, "workspace"):
@@ -145,7 +150,7 @@ class ChunkPool:
             self._pool = ThreadPoolExecutor(self.n_threads)
         waiting: deque = deque()
         for item in items:
-            if len(waiting) >= 2 * self.n_threads:
+            if len(waiting) >= self.most_waiting:
                 yield waiting.popleft().result()
             waiting.append(self._pool.submit(function, item))
         while waiting:

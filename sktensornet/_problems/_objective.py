@@ -23,6 +23,9 @@ _CHUNKS_PER_BATCH = 2
 """So that a mini-batch has work for two threads."""
 _SMALLEST_CHUNK = 32
 """Below, a call of a matrix product takes longer than its arithmetic."""
+_SUMMED = 16_384
+"""Entries of the derivatives of chunks that are added at a time: they and the sum stay in the
+second-level cache, and few enough for one thread are not handed over."""
 _LONG_PENALTY = 50_000
 """Parameters of the cores above which two threads share the penalty: its products then take about
 a millisecond, ten times as long as handing them over."""
@@ -86,6 +89,7 @@ class Objective:
         self._cores: Any = None
         self._norms = Orthogonality(model, X) if penalty == "orthogonal" and alpha else None
         self._scratch = Scratch()
+        self._by_chunk: list[FloatArray] = []
 
     def start(self, theta: FloatArray) -> FloatArray:
         """The point of a parameter vector of the model: itself."""
@@ -154,31 +158,57 @@ class Objective:
         cores, parameters = self.model.prepared(theta, self._cores)
         self._cores = cores
 
-        def chunk(part: slice) -> tuple[float, FloatArray]:
+        parts = self._chunks(n, rows is None)
+        memory = self._memory(min(len(parts), self.pool.most_waiting))
+
+        def chunk(index: int) -> tuple[float, FloatArray]:
+            part, flat = parts[index], memory[index % len(memory)]
             where = part if rows is None else rows[part]
             weight = self.weight[where]
             noise = None
             if dropout:
                 noise = (dropout, np.random.default_rng((seed, part.start)))
-            X = self.X[where].astype(self.model.dtype, copy=False)
+            X = self.X[where] if rows is None else self.X.take(where, axis=0)
+            X = X.astype(self.model.dtype, copy=False)
             work = self.pool.workspace
             work.clear()
             if self.augment is not None and rows is not None:
                 X = self.augment(X, np.random.default_rng((seed, part.start, _AUGMENTS)))
             scores, tape = self.model.forward(cores, parameters, X, noise, work)
             values, gradient = self.loss.value_and_gradient(scores, self.y[where])
-            flat = np.empty(self.model.gradient_size, self.model.dtype)
             gradient = gradient * (weight / n)[:, None]
             self.model.backward(parameters, tape, gradient, flat)
             return float(weight @ values) / n, flat
 
-        value = 0.0
-        dtype = self.model.dtype if rows is not None else np.float64
-        total = np.zeros(self.model.gradient_size, dtype)
-        for part_value, part_gradient in self.pool.map(chunk, self._chunks(n, rows is None)):
-            value += part_value
-            total += part_gradient
+        found = self.pool.map(chunk, range(len(parts)))
+        if rows is not None and len(parts) == len(memory) > 1:
+            value = sum([own for own, _ in found])
+            total = self._sum(memory)
+        else:
+            value, dtype = 0.0, self.model.dtype if rows is not None else np.float64
+            total = np.zeros(self.model.gradient_size, dtype)
+            for own, gradient in found:
+                value += own
+                total += gradient
         return value, self.model.gradient(cores, total)
+
+    def _memory(self, n: int) -> list[FloatArray]:
+        """Memory for the derivatives of some chunks, the same at each call."""
+        for _ in range(len(self._by_chunk), n):
+            self._by_chunk.append(np.empty(self.model.gradient_size, self.model.dtype))
+        return self._by_chunk[:n]
+
+    def _sum(self, vectors: list[FloatArray]) -> FloatArray:
+        """The sum of two vectors or more, in a new one."""
+        total = np.empty_like(vectors[0])
+
+        def add(part: slice) -> None:
+            own = np.add(vectors[0][part], vectors[1][part], out=total[part])
+            for vector in vectors[2:]:
+                own += vector[part]
+
+        self.pool.runs(add, chunks(len(total), _SUMMED))
+        return total
 
     def _chunks(self, n: int, are_all: bool) -> list[slice]:
         """The chunks of all samples, or of a batch."""

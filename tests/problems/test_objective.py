@@ -162,13 +162,16 @@ def test_batches_are_unbiased(make_model, penalty):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("size", [None, 200])
+@pytest.mark.parametrize(("size", "chunk_size"), [(None, None), (200, None), (200, 16)])
 @each_tree
-def test_results_do_not_depend_on_the_number_of_threads(make_model, tree, size, dropout, dtype):
+def test_results_do_not_depend_on_the_number_of_threads(
+    make_model, tree, size, chunk_size, dropout, dtype
+):
     rows = None if size is None else np.random.default_rng(0).permutation(600)[:size]
     results = []
     for n_threads in (1, 2, 5):
         objective, theta, _ = problem(make_model, tree, n=600, dtype=dtype, n_threads=n_threads)
+        objective.model.chunk_size = chunk_size or objective.model.chunk_size
         with objective.pool:
             results.append(objective.value_and_gradient(theta, rows, dropout, 3))
     for value, gradient in results[1:]:

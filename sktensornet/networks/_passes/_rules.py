@@ -108,8 +108,8 @@ class CoreRule:
             self._down = whole if 3 * designed(whole) <= kept else self._up
         self._shares = self._down.first == self._up.first
         self.keeps = self._shares and bool(self._up.rest)
-        self._one_matrix = (self._shares and len(self._up.first) == 1) or (fused and k == 2)
-        self._is_turned = fused
+        self._is_turned, self._is_copy = fused, fused and k <= 2
+        self._one_matrix = self._is_copy or (self._shares and len(self._up.first) == 1)
         rest = [sizes[j] for j in self._up.rest]
         kept = sum(math.prod(rest[j:]) * out for j in range(len(rest))) if self.keeps else 0
         self.entries = 2 * out + kept
@@ -124,6 +124,9 @@ class CoreRule:
 
     def refresh(self, matrices: tuple[FloatArray, ...], core: FloatArray) -> None:
         """Write another core into what `matrices` gave."""
+        if self._is_copy:
+            matrices[0].reshape(core.shape)[...] = core
+            return
         for matrix, view in zip(matrices, self._views(core), strict=True):
             matrix[...] = view
 
@@ -196,7 +199,12 @@ class CoreRule:
             gradient = spread
         if len(split.first) == 1:
             (j,) = split.first
-            by_matrix = _reduce(build, gradient, messages[j])
+            if split.rest:
+                by_matrix = _reduce(build, gradient, messages[j])
+            else:
+                # In the order of the core, which others then need not turn.
+                by_matrix = build.numbers(batch, n_columns, n_rows).mT
+                build.add(Kind.REDUCE, messages[j], gradient, out=by_matrix.mT)
             target = into[j]
             if target is not None:
                 build.add(Kind.APPLY, turned, gradient, out=target)
