@@ -280,12 +280,19 @@ class Model:
         return np.concatenate([drawn[:, :1], np.repeat(drawn[:, 1:], m - 1, axis=1)], axis=1)
 
     def _mask(self, shape: tuple[int, ...], rate: float, rng: np.random.Generator) -> FloatArray:
-        """Zeros and 1 / (1 - rate) for features (..., n, m), with the samples innermost."""
+        """Zeros and 1 / (1 - rate) for features (..., n, m), with the samples innermost.
+
+        The rate is taken to 16 bits, and is never 0 or 1.
+        """
         *others, n, m = shape
-        keep = 1.0 - rate
         m = m if self.feature_map.has_constant else 1
-        drawn = rng.random((*others, m, n), dtype=np.float32)
-        mask = np.multiply(drawn < keep, self.dtype.type(1.0 / keep), dtype=self.dtype).mT
+        # Sixteen bits a feature take a quarter of the time of a float.
+        dropped = min(max(round(rate * 2**16), 1), 2**16 - 1)
+        size = math.prod((*others, m, n))
+        drawn = rng.bit_generator.random_raw(-(-size // 4)).view(np.uint16)[:size]
+        is_kept = drawn.reshape(*others, m, n) >= np.uint16(dropped)
+        scale = self.dtype.type(1.0 / (1.0 - dropped / 2**16))
+        mask = np.multiply(is_kept, scale, dtype=self.dtype).mT
         if self.feature_map.has_constant:
             mask[..., 0] = 1
         return mask

@@ -57,7 +57,7 @@ class Adam(Solver):
         Samples per step; "auto" is ``min(128, ceil(n_samples / 8))``.
     dropout : float, default=0.0
         Probability that a local feature is zeroed in a step, the constant never;
-        the others are scaled up to keep the mean.
+        the others are scaled up to keep the mean. It is taken to 16 bits.
     weight_decay : float, default=0.0
         Decoupled pull omega of all parameters towards the noise-free start
         theta_0. Unlike the estimator's ``alpha`` it is no part of the objective.

@@ -187,6 +187,17 @@ def test_dropout_keeps_the_mean_of_every_feature(make_model, feature_map):
         np.testing.assert_allclose(after @ constant, before @ constant, rtol=1e-12)
 
 
+@pytest.mark.parametrize("rate", [1e-9, 0.25, 1 - 1e-9])
+def test_a_rate_is_taken_to_sixteen_bits_and_is_never_none_or_all(make_model, rate):
+    model, _, _ = make_model("TT", "affine")
+    mask = model._mask((3, 400_000, 2), rate, np.random.default_rng(0))
+    taken = np.clip(rate, 2**-16, 1 - 2**-16)
+    spread = 5 * np.sqrt(taken * (1 - taken) / mask[..., 1].size)
+    assert abs(np.mean(mask[..., 1] == 0) - taken) <= spread
+    assert 0 < np.count_nonzero(mask[..., 1]) < mask[..., 1].size
+    np.testing.assert_allclose(mask[mask[..., 1] != 0, 1], 1 / (1 - taken))
+
+
 @each_map
 def test_dropout_is_a_symmetric_map(make_model, feature_map):
     model, theta, X = make_model("TT", feature_map)
