@@ -89,6 +89,10 @@ def mode_product(
 
 def mode_gram(x: FloatArray, y: FloatArray, axis: int, n_batch: int = 1) -> FloatArray:
     """The product over all axes but one and the batch: X_(k) Y_(k)^T of the unfoldings."""
+    if axis % x.ndim == x.ndim - 1:
+        # The unfoldings along the last axis as they lie in memory, turned without a copy.
+        x, y = (_reshape(own, (*own.shape[:n_batch], -1, own.shape[-1])) for own in (x, y))
+        return x.mT @ y
     return unfold(x, axis, n_batch) @ unfold(y, axis, n_batch).mT
 
 
