@@ -130,18 +130,8 @@ def array_runs(shape: Shape, n: int, place: Place) -> dict[str, Callable[[], obj
 def own_runs(shape: Shape, n: int, n_threads: int) -> Iterator[dict[str, Callable[[], object]]]:
     """A training step, and a prediction for `PREDICTED` batches, by the package."""
     X, y = data(shape, n)
-    patches = ImagePatches((shape.image,) * 2, (shape.patch,) * 2, stride=shape.stride)
-    clf = TTClassifier(
-        rank=shape.r,
-        patches=patches,
-        feature_map=AffineMap(shape.m),
-        solver=Adam(batch_size=n),
-        penalty="start",
-        alpha=0.0,
-        max_iter=1,
-        n_jobs=n_threads,
-        random_state=0,
-    ).fit(X, y)
+    options = {"penalty": "start", "alpha": 0.0, "max_iter": 1, "random_state": 0}
+    clf = trained(shape, n, n_jobs=n_threads, **options).fit(X, y)
     with TrainingObjective(clf, X, y, network=near_identity(shape)) as objective:
         theta, rows = objective.point.astype(np.float32), np.arange(n)
         many = np.tile(X, (PREDICTED, 1))
@@ -149,6 +139,67 @@ def own_runs(shape: Shape, n: int, n_threads: int) -> Iterator[dict[str, Callabl
             "step": lambda: objective.value_and_gradient(theta, rows),
             "predict": lambda: objective.scores(objective.point, many),
         }
+
+
+class Epochs:
+    """A callback that times each epoch of a fit, and the GEMM peak just before it.
+
+    Parameters
+    ----------
+    peak : callable
+        From `gemm`.
+    clock : callable
+    """
+
+    def __init__(self, peak: Callable[[], object], clock: Callable[[], float]) -> None:
+        self._peak, self._clock = peak, clock
+        self.times: list[tuple[float, float]] = []
+
+    def setup(self, estimator, context) -> None:
+        """Nothing is to be prepared."""
+
+    def teardown(self, estimator, context) -> None:
+        """Nothing is to be undone."""
+
+    def on_fit_task_begin(self, estimator, context) -> None:
+        """Time the peak, and begin to time the epoch."""
+        if context.parent is not None:
+            self._of_peak, self._started = seconds(self._peak, self._clock), self._clock()
+
+    def on_fit_task_end(self, estimator, context) -> bool:
+        """Keep both times."""
+        if context.parent is not None:
+            self.times.append((self._of_peak, self._clock() - self._started))
+        return False
+
+
+def epochs(model, X, y, n_threads: int, repeats: int, clock=time.perf_counter, size: int = 1536):
+    """Seconds of the GEMM peak and of an epoch through `fit`, (repeats, 2).
+
+    The first epoch of each fit is left out: memory is asked for, and code compiled, in it.
+    """
+    timed = Epochs(gemm(n_threads, size)[0], clock)
+    model.set_params(max_iter=repeats + 1, n_jobs=n_threads, random_state=0)
+    model.set_callbacks(timed).fit(X, y)
+    model.set_callbacks()
+    return np.array(timed.times[1:])
+
+
+def fit_flops(model, n: int) -> float:
+    """Nominal flops of an epoch over n samples: six for each entry of the cores, and the map."""
+    affine = 4 * model.patches_.columns.size * (model.feature_map_.mode_sizes[0] - 1)
+    return n * (6 * model.network_.n_parameters + affine)
+
+
+def trained(shape: Shape, batch_size: int, **parameters) -> TTClassifier:
+    """The model of a shape that `fit` trains by mini-batches."""
+    return TTClassifier(
+        rank=shape.r,
+        patches=ImagePatches((shape.image,) * 2, (shape.patch,) * 2, stride=shape.stride),
+        feature_map=AffineMap(shape.m),
+        solver=Adam(batch_size=batch_size),
+        **parameters,
+    )
 
 
 def gemm(n_threads: int, size: int = 1536) -> tuple[Callable[[], object], float]:
