@@ -7,8 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from sktensornet._arrays._parallel import ChunkPool
-from sktensornet.solvers import ALS, LBFGS, SOLVERS, Adam, Spectral
-from sktensornet.solvers._adam import _UPDATED
+from sktensornet.solvers import ALS, LBFGS, SOLVERS, Adam, Spectral, _adam
 
 
 class LeastSquares:
@@ -243,10 +242,12 @@ class Wide:
         return 0.0, self.slopes[-1].copy()
 
 
+@pytest.mark.parametrize("least", [0, np.inf], ids=["compiled", "numpy"])
 @pytest.mark.parametrize("n_threads", [None, 1, 2])
-def test_adam_updates_many_parameters_part_by_part(n_threads):
+def test_adam_updates_many_parameters_part_by_part(n_threads, least, monkeypatch):
     """By the formula, whoever takes the parts; the last one is shorter."""
-    size = 2 * _UPDATED + 5
+    monkeypatch.setattr(_adam, "_LONG_UPDATE", least)
+    size = 2 * _adam._UPDATED + 5
     solver = Adam(0.1, batch_size=1, weight_decay=0.5, schedule="constant", epsilon=1e-3)
     if n_threads is None:
         problem = Wide(size)
@@ -263,6 +264,16 @@ def test_adam_updates_many_parameters_part_by_part(n_threads):
         mean, square = first / (1 - 0.9**step), second / (1 - 0.99**step)
         theta = theta - 0.1 * mean / (square**0.5 + 1e-3)
     np.testing.assert_allclose(outcome.point, theta, rtol=1e-10)
+
+
+def test_compiled_updates_are_those_of_numpy(monkeypatch):
+    pytest.importorskip("numba")
+    found = []
+    for least in (0, np.inf):
+        monkeypatch.setattr(_adam, "_LONG_UPDATE", least)
+        problem = LeastSquares(dtype=np.float32)
+        found.append(minimize(Adam(0.1, weight_decay=0.1), problem, max_iter=5)[0].point)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
 
 
 def test_without_weight_decay_or_slope_nothing_moves():
