@@ -133,7 +133,7 @@ def test_rules_keep_float32(both_ways, sizes):
     assert {a.dtype for a in [result, by_core, *by_message]} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("sizes", [(3,), (3, 2), (2, 5)])
+@pytest.mark.parametrize("sizes", [(3,), (3, 2), (2, 5), (4, 5, 4)])
 def test_compiled_code_takes_one_copy_of_a_core_in_its_order(sizes):
     core = np.random.default_rng(0).standard_normal((2, *sizes, 4))
     rule = CoreRule(sizes, 4, True)

@@ -20,6 +20,11 @@ from ..._arrays._namespace import contiguous, namespace
 from ..._arrays._typing import FloatArray
 from ._steps import LEAVES_BETWEEN_CHECKS, Builder, Kind, View
 
+_TURNED = 1.3
+"""What a split costs beside one in the order of the core, into which cores and their derivatives
+need not be turned: that of the train for MNIST with the class leg, (24, 32, 24, 10), costs 1.13
+times the least and takes 6 of the 50 ms of a step less."""
+
 
 class Split:
     r"""The multilinear rule cut into a matrix product and sums sample by sample.
@@ -35,6 +40,11 @@ class Split:
     sizes : sequence of int
     out : int
         As for `CoreRule`.
+
+    Attributes
+    ----------
+    in_order : bool
+        Whether the core as it lies in memory is the matrix (b, first, rest and out).
     """
 
     def __init__(
@@ -43,6 +53,7 @@ class Split:
         self.first, self.rest = first, rest
         rows = (*(1 + j for j in rest), len(sizes) + 1)
         self._axes = (0, *rows, *(1 + j for j in first))
+        self.in_order = first == tuple(range(len(first)))
         self._inverse = tuple(int(axis) for axis in np.argsort(self._axes))
         lengths = (1, *sizes, out)
         self._rows = tuple(lengths[axis] for axis in rows)
@@ -99,7 +110,12 @@ class CoreRule:
             return math.prod(sizes[j] for j in split.rest) * out if split.rest else 0
 
         splits = [split(*first) for n in (1, 2) for first in combinations(range(k), n)]
-        self._up = min(splits, key=lambda split: designed(split) + left(split))
+
+        def cost(split: Split) -> float:
+            turned = _TURNED if fused and not split.in_order else 1.0
+            return turned * (designed(split) + left(split))
+
+        self._up = min(splits, key=cost)
         whole = split(*range(k)) if k <= 2 else self._up
         kept = 3 * left(self._up) + designed(self._up)
         if fused and k == 2:
@@ -108,8 +124,10 @@ class CoreRule:
             self._down = whole if 3 * designed(whole) <= kept else self._up
         self._shares = self._down.first == self._up.first
         self.keeps = self._shares and bool(self._up.rest)
-        self._is_turned, self._is_copy = fused, fused and k <= 2
-        self._one_matrix = self._is_copy or (self._shares and len(self._up.first) == 1)
+        self._is_turned = fused
+        is_alike = self._shares and (fused or len(self._up.first) == 1)
+        self._one_matrix = is_alike or (fused and k == 2)
+        self._is_copy = fused and self._one_matrix and self._up.in_order
         rest = [sizes[j] for j in self._up.rest]
         kept = sum(math.prod(rest[j:]) * out for j in range(len(rest))) if self.keeps else 0
         self.entries = 2 * out + kept
