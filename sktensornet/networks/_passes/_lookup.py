@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..._arrays._typing import FloatArray
-from ._rules import CoreRule, Split
+from ._matrix_split import Split
+from ._rules import CoreRule
 from ._steps import Builder, Kind, View
 
 
