@@ -31,7 +31,9 @@ feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "q
     constant, the standardised column and splines. ``alpha="auto"`` chooses the
     scale of maps that leave it free. A dict ``{{column: map}}``, by name or
     index, gives single columns another map than "auto". For patches "auto" is
-    ``PCAMap()`` where they are swept, and else ``AffineMap()``, which is trained.
+    ``PCAMap()`` where they are swept, of which ``alpha="auto"`` chooses the scale, the
+    number of components and whether their moduli come with them, and else
+    ``AffineMap()``, which is trained.
     A single column with missing values in training gets one more
     feature that says so, but not with ``shared_cores``.
 categorical_features : "from_dtype", array-like or None, default="from_dtype"
@@ -247,7 +249,8 @@ scale_ : float or None
     The scale of the features that was chosen; None where there was no choice. As
     ``scale`` of the feature maps it is fixed.
 trials_ : list of Trial or None
-    What was tried for ``alpha`` and ``scale``, with the ``loss`` of each.
+    What was tried for ``alpha`` and ``scale``, and for ``mode_size`` where the map of
+    patches was chosen, with the ``loss`` of each.
 loss_curve_ : list of float
     Objective after each iteration; for "adam" its mean over the mini-batches of
     the pass, dropout included.

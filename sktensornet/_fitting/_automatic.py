@@ -52,7 +52,7 @@ class Automatic:
 
 def automatic_patch_map(parameters: Any, samples: Samples, given: Solver | None) -> FeatureMap:
     """The map of patches: a fixed one where it is needed, or where sweeps then suit."""
-    fixed = PCAMap()
+    fixed = PCAMap("auto", scale="auto", moduli="auto")
     if given is not None:
         return fixed if given.sweeps or given.reads_sequences else AffineMap()
     lacks = what_lacks(parameters, fixed, samples)

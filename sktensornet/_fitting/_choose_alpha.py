@@ -55,13 +55,15 @@ def choose(plan: Plan) -> Choice:
         default_alpha=plan.alpha,
         alpha=search.alpha,
         ranks=search.ranks,
-        takes_middle=search.takes_middle,
+        of_patches=search.of_patches,
+        others=search.others,
     )
     with ChunkPool(effective_threads(plan.n_jobs)) as pool:
         chosen = selection.by_kernel(loss.typical_curvature, pool.map)
         if search.has_trials:
             seed = plan.random_state.randint(np.iinfo(np.int32).max)
             chosen = selection.walk(ShortFits(plan, search, seed, pool))
+    model = (model, *search.others)[selection.place]
     feature_map = model.feature_map
     if selection.rank is not None:
         model = at_rank(model, selection.rank)

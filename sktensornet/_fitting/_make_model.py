@@ -142,9 +142,9 @@ def _fit_alike(
     return one.repeated(n_sites)
 
 
-def at_rank(model: Model, rank: int) -> Model:
-    """The model with another cap of its ranks."""
-    tree, mode_sizes = model.tree, model.feature_map.mode_sizes
-    sizes = tree.message_sizes(mode_sizes, rank, model.message_sizes[-1])
-    n_tensors = model.contraction.n_batch
-    return Model(model.sites, model.feature_map, tree, sizes, n_tensors, model.batched, model.dtype)
+def at_rank(model: Model, rank: int, feature_map: FittedMap | None = None) -> Model:
+    """The model with another cap of its ranks, and perhaps another fitted map."""
+    feature_map = model.feature_map if feature_map is None else feature_map
+    tree, n_tensors = model.tree, model.contraction.n_batch
+    sizes = tree.message_sizes(feature_map.mode_sizes, rank, model.message_sizes[-1])
+    return Model(model.sites, feature_map, tree, sizes, n_tensors, model.batched, model.dtype)

@@ -202,7 +202,7 @@ POSTERIOR = (
 KERNEL = tuple(map(Need, ("product", "frobenius", "fixed map", "free start")))
 """What the choice of alpha and of the scale by a kernel method needs."""
 
-TRIALS = (COLUMNS, *KERNEL, *SWEEPS, Need("single rows"))
+TRIALS = (*KERNEL, *SWEEPS, Need("single rows"))
 """What their choice by fits of the estimator itself needs."""
 
 SHORT_FIT = (Need("all rows"), Need("single rows"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +26,7 @@ from ._automatic import (
     automatic_targets,
     is_swept,
 )
-from ._make_model import make_feature_map, make_model
+from ._make_model import at_rank, make_feature_map, make_model
 from ._needs import (
     AUGMENTED,
     CALIBRATED,
@@ -195,11 +195,19 @@ def plan_fit(
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
     plan = replace(plan, held=held, rows=rows, split=split)
+    if before is not None:
+        known = [plan.model, *_others(plan, chosen)]
+        alike = (one for one in known if one.feature_map.same_kind(before))
+        plan = replace(plan, model=next(alike, plan.model))
     alpha = None if parameters.alpha == "auto" else plan.alpha
     chooses = has(KERNEL, lacks) and not solver.reads_sequences
     if chooses and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale)):
         has_trials = solver.sweeps and has(TRIALS, lacks)
-        search = Search(has_trials, alpha, takes_middle=not has((COLUMNS,), lacks))
+        search = Search(has_trials, alpha)
+        if not has((COLUMNS,), lacks):
+            has_trials = has_trials and model.feature_map.has_free_scale
+            others = tuple(_others(plan, chosen)) if has_trials else ()
+            search = Search(has_trials, alpha, of_patches=True, others=others)
         if parameters.init == "identity" and model.feature_map.has_constant:
             joint = 1 if targets.are_separate else targets.n_scores
             ranks = ranks_of_products(model.sites.n_sites, joint, plan.rank)
@@ -214,6 +222,13 @@ def plan_fit(
     if few is None or parameters.max_iter is not None:
         return plan
     return replace(plan, max_iter=few, is_short=True)
+
+
+def _others(plan: Plan, chosen: FeatureMap) -> Iterator[Model]:
+    """The model with other maps that the parameters of its own leave to a search."""
+    columns, rank = plan.model.sites.columns, plan.rank
+    for fitted in chosen.alternatives(plan.train.X, columns, plan.train.weight):
+        yield at_rank(plan.model, rank, fitted)
 
 
 def plan_batch(

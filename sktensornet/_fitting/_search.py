@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .._problems._model import Model
+
 TRIAL_SWEEPS, SEARCH_SWEEPS = 1, 3
 """Sweeps of every trial, and of a classifier's fit with what they have found, the trial's
 included: a third one still gained on validation parts of tables, a fourth did not."""
@@ -28,16 +30,18 @@ class Search:
     ranks : (int, int) or None
         The least and the largest rank of trials from products of features; None is
         without these.
-    takes_middle : bool
-        Whether, of penalties that are about as good to the kernel method, the one in
-        the middle is taken, and not the largest.
+    of_patches : bool
+        Whether sites are patches.
+    others : tuple of Model
+        With feature maps that may be better than that of the plan.
     """
 
     has_trials: bool
     alpha: float | None = None
     sweeps: int = TRIAL_SWEEPS
     ranks: tuple[int, int] | None = None
-    takes_middle: bool = False
+    of_patches: bool = False
+    others: tuple[Model, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,15 +59,19 @@ class Trial:
         in turn, squared, for the first one, which is a kernel ridge regression,
         and for others that of the estimator, over as many folds as it took to
         tell.
+    mode_size : int or None
+        Local features of a site, where the feature map was chosen; None elsewhere.
     """
 
     alpha: float
     scale: float | None
     loss: float
+    mode_size: int | None = None
 
     def __repr__(self) -> str:
         scale = "None" if self.scale is None else f"{self.scale:.3g}"
-        return f"Trial(alpha={self.alpha:.3g}, scale={scale}, loss={self.loss:.4g})"
+        size = "" if self.mode_size is None else f", mode_size={self.mode_size}"
+        return f"Trial(alpha={self.alpha:.3g}, scale={scale}, loss={self.loss:.4g}{size})"
 
 
 def ranks_of_products(n_sites: int, n_joint: int, rank: int) -> tuple[int, int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -44,6 +44,10 @@ _ROUNDING = 1e-12
 _LARGEST_KERNEL = 1e12
 """Beyond, small penalties are lost beside the kernel in double precision."""
 
+_PATCH_SCALES, _ORDINARY = (0.05, 0.1, 0.2, 0.5, 0.7, 1.0), 3
+"""Those of patches, and the place of the one that others have to beat by fits: for digits the
+kernel method's best is .2, with which a train of rank 8 makes twice as many errors."""
+
 Judge = Callable[
     [Model, float, Samples, Samples, int | None, bool, TensorNetwork | None],
     tuple[TensorNetwork, float],
@@ -61,7 +65,7 @@ them: with 4 to 9 rows for each level half a decade less overfits some folds, on
 
 @dataclass(frozen=True)
 class _Setting:
-    """A place on the grid: alpha = 10^(exponent / 2) scale^2, unless that is given."""
+    """A place on the grid: alpha = 10^(exponent / 2) s^2, unless that is given."""
 
     exponent: int
     scale: int
@@ -69,14 +73,13 @@ class _Setting:
     """From products of features, at this rank; None starts as the plan says."""
     is_glance: bool = False
     """Whether only the first sweeps of such a fit are made."""
+    place: int = 0
+    """Of the feature map among the models."""
 
     def leads_to(self, other: _Setting) -> bool:
         """Whether a network with this setting can start one with another."""
-        return self.scale == other.scale and self.rank is None and other.rank is None
-
-    @property
-    def alpha(self) -> float:
-        return 10.0 ** (0.5 * self.exponent) * _SCALES[self.scale] ** 2
+        alike = self.scale == other.scale and self.place == other.place
+        return alike and self.rank is None and other.rank is None
 
 
 class Selection:
@@ -100,6 +103,10 @@ class Selection:
     eight trials, or shorter for many sites and folds; where it would be shorter than
     three there is none.
 
+    Patches begin at a scale of 0.5, with the penalty of the kernel method. Two settings
+    are compared by fits: this one, and that of the scale and the feature map which are best
+    for the kernel method.
+
     The samples that are used are the first by a hash of their values, with equal
     ones merged, so that weights are repetitions and no random numbers are used. A
     merged row leaves out, and deals to the folds, one observation at a time. All is
@@ -120,9 +127,12 @@ class Selection:
         is chosen.
     ranks : (int, int) or None, default=None
         The least and the largest rank of fits from products of features; None tries none.
-    takes_middle : bool, default=False
-        Whether the kernel method gives the middle of the penalties about as good, and not the
-        largest. For patches a limit on the ranks does a part of what the penalty does.
+    of_patches : bool, default=False
+        Whether sites are patches. Then the kernel method gives the middle of the penalties
+        about as good, and not the largest: a limit on the ranks does a part of what the
+        penalty does.
+    others : sequence of Model, default=()
+        With other feature maps.
 
     Attributes
     ----------
@@ -132,6 +142,8 @@ class Selection:
         What the walk fitted with the chosen setting, to part of the samples.
     rank : int or None
         Its rank, where that was chosen.
+    place : int
+        Of the chosen feature map: 0 for that of `model`, or one more than among `others`.
 
     References
     ----------
@@ -148,13 +160,16 @@ class Selection:
         default_alpha: float = 1e-4,
         alpha: float | None = None,
         ranks: tuple[int, int] | None = None,
-        takes_middle: bool = False,
+        of_patches: bool = False,
+        others: Sequence[Model] = (),
     ) -> None:
-        self._takes_middle = takes_middle
+        self._of_patches = of_patches
+        self._scales = _PATCH_SCALES if of_patches else _SCALES
         self._ranks = ranks if alpha is None else None
         self._default_alpha = default_alpha if alpha is None else alpha
         self._alpha_given = alpha
         self._model = model.as_type(np.float64)
+        self._models = [self._model, *(one.as_type(np.float64) for one in others)]
         self._free = model.feature_map.has_free_scale
         self._has_classes = samples.y.ndim == 1
         X, y, weight = samples
@@ -172,6 +187,8 @@ class Selection:
         found = targets(y)
         self._targets = found - weight @ found / weight.sum()
         self._start: _Setting | None = None
+        self._other: _Setting | None = None
+        self.place = 0
         self.trials: list[Trial] = []
         self.network: TensorNetwork | None = None
         self.rank: int | None = None
@@ -189,42 +206,55 @@ class Selection:
         """
         if self._kernel_samples.copies.sum() < FEWEST_ROWS:
             return self._default()
-        loss, setting = self._least_by_kernel(curvature, over)
+        at = partial(self._at, curvature)
+        if self._of_patches and self._free:
+            loss, setting = at(_ORDINARY)
+            best = self._best_map(at, over)
+            self._other = self._curved(curvature, *best)
+        else:
+            loss, setting = self._best_scale(at, over)
         if not np.isfinite(loss):
             return self._default()
-        if self._alpha_given is None:
-            shrink = 2 * np.log10(self._flatness(curvature, loss))
-            exponent = max(setting.exponent + round(shrink), _EXPONENTS[-1])
-            setting = replace(setting, exponent=exponent)
-        self._start, self._kernel_loss = setting, loss
+        self._start, self._kernel_loss = self._curved(curvature, loss, setting), loss
         return self._keep(self._start, loss)
+
+    def _curved(
+        self, curvature: Callable[[float], float], loss: float, setting: _Setting
+    ) -> _Setting:
+        """The setting with a penalty for the curvature that the loss has there."""
+        if self._alpha_given is not None or not np.isfinite(loss):
+            return setting
+        shrink = 2 * np.log10(self._flatness(curvature, loss))
+        return replace(setting, exponent=max(setting.exponent + round(shrink), _EXPONENTS[-1]))
 
     @staticmethod
     def _flatness(curvature: Callable[[float], float], loss: float) -> float:
         return max(curvature(loss), 1e-3)
 
-    def _least_by_kernel(self, curvature, over: Callable) -> tuple[float, _Setting]:
+    def _at(
+        self, curvature: Callable[[float], float], scale: int, place: int = 0
+    ) -> tuple[float, _Setting]:
+        """The least loss of the kernel method with a scale and a map."""
+        loss, setting = self._leave_one_out(scale, place), _Setting(0, scale, place=place)
+        if loss is None:
+            return np.inf, setting
+        total = self._kernel_samples.weight.sum()
+        if self._alpha_given is not None:
+            penalty = self._strength(setting) * total
+            # By the curvature where it is steepest, then where that leads.
+            return loss(penalty / self._flatness(curvature, loss(penalty))), setting
+        penalties = [self._penalty(replace(setting, exponent=k)) * total for k in _EXPONENTS]
+        losses = np.array([loss(penalty) for penalty in penalties])
+        # The penalties fall; those that are about as good.
+        about = _ROUGHLY if self._of_patches else _ABOUT
+        good = np.flatnonzero(losses <= about * losses.min())
+        k = int(good[len(good) // 2 if self._of_patches and scale == _ORDINARY else 0])
+        return float(losses[k]), replace(setting, exponent=_EXPONENTS[k])
+
+    def _best_scale(self, at: Callable, over: Callable) -> tuple[float, _Setting]:
         """The least loss of the kernel method, going up or down from a scale in pairs."""
-
-        def at(scale: int) -> tuple[float, _Setting]:
-            loss = self._leave_one_out(scale)
-            if loss is None:
-                return np.inf, _Setting(0, scale)
-            if self._alpha_given is not None:
-                setting = _Setting(0, scale)
-                penalty = self._strength(setting) * self._kernel_samples.weight.sum()
-                # By the curvature where it is steepest, then where that leads.
-                return loss(penalty / self._flatness(curvature, loss(penalty))), setting
-            total = self._kernel_samples.weight.sum()
-            losses = np.array([loss(_Setting(k, scale).alpha * total) for k in _EXPONENTS])
-            # The penalties fall; those that are about as good.
-            about = _ROUGHLY if self._takes_middle else _ABOUT
-            good = np.flatnonzero(losses <= about * losses.min())
-            k = int(good[len(good) // 2 if self._takes_middle else 0])
-            return float(losses[k]), _Setting(_EXPONENTS[k], scale)
-
         if not self._free:
-            return at(len(_SCALES) - 1)
+            return at(len(self._scales) - 1)
         low, high = over(at, _MIDDLE)
         best, others = (high, _ABOVE) if high[0] < low[0] else (low, _BELOW)
         for found in over(at, others):
@@ -233,14 +263,24 @@ class Selection:
             best = found
         return best
 
+    def _best_map(self, at: Callable, over: Callable) -> tuple[float, _Setting]:
+        """The least loss with any map and scale; of maps a later one must be clearly better."""
+        best = self._best_scale(at, over)
+        for place in range(1, len(self._models)):
+            found = self._best_scale(partial(at, place=place), over)
+            if found[0] * _ROUGHLY < best[0]:
+                best = found
+        return best
+
     def _default(self) -> Trial:
-        self.trials.append(Trial(self._default_alpha, 1.0 if self._free else None, np.nan))
+        scale = _PATCH_SCALES[_ORDINARY] if self._of_patches else 1.0
+        self.trials.append(Trial(self._default_alpha, scale if self._free else None, np.nan))
         return self.trials[-1]
 
-    def _leave_one_out(self, scale: int) -> Callable[[float], float] | None:
+    def _leave_one_out(self, scale: int, place: int) -> Callable[[float], float] | None:
         """Mean squared residual for every penalty; None where products overflow or are all one."""
         X, _, weight = self._kernel_samples
-        feature_map = self._model.feature_map.with_scale(_SCALES[scale])
+        feature_map = self._models[place].feature_map.with_scale(self._scales[scale])
         sites = self._model.sites.extract(X)
         kernel = product_kernel(feature_map.forward(feature_map.parameters, sites)[0])
         largest = np.abs(kernel).max()
@@ -264,10 +304,16 @@ class Selection:
         if self._start is None or self._samples.copies.sum() < 2 * FEWEST_ROWS:
             return self.trials[-1]
         folds = deal(self._samples)
+        trials = HeldOut(folds, partial(self._judge, judge), _Setting.leads_to)
+        place = self._start
+        if self._of_patches:
+            trials.loss(place, 1)
+            if self._other not in (None, place) and trials.gains(self._other, place):
+                place = self._other
+            return self._settle(trials, place)
         most = min(_MOST_TRIALS, _MOST_SOLVES // (len(folds) * self._model.sites.n_sites))
         if most < _FEWEST_TRIALS:
             return self.trials[-1]
-        trials = HeldOut(folds, partial(self._judge, judge), _Setting.leads_to)
         gains = trials.gains
 
         def climb(place: _Setting, **step: int) -> _Setting:
@@ -275,16 +321,16 @@ class Selection:
                 after = replace(
                     place, **{name: getattr(place, name) + by for name, by in step.items()}
                 )
-                inside = after.exponent in _EXPONENTS and 0 <= after.scale < len(_SCALES)
+                inside = after.exponent in _EXPONENTS and 0 <= after.scale < len(self._scales)
                 if not inside or not gains(after, place):
                     break
                 place = after
             return place
 
-        place = self._start
         trials.loss(place, 1)
         if self._free:
-            far = self._narrow if place.scale >= _WIDE else replace(place, scale=len(_SCALES) - 1)
+            wide = replace(place, scale=len(self._scales) - 1)
+            far = self._narrow if place.scale >= _WIDE else wide
             if gains(far, place):
                 place = far
         if self._alpha_given is None:
@@ -308,18 +354,22 @@ class Selection:
                     if not gains(larger, place):
                         break
                     place = larger
+        return self._settle(trials, place)
+
+    def _settle(self, trials: HeldOut[_Setting], setting: _Setting) -> Trial:
+        """Keep what was tried, and take one setting."""
         losses = trials.losses()
-        for setting, loss in losses.items():
-            self._keep(setting, loss)
-        self.network, self.rank = trials.network(place), place.rank
-        return self._as_trial(place, losses[place])
+        for tried, loss in losses.items():
+            self._keep(tried, loss)
+        self.network, self.rank, self.place = trials.network(setting), setting.rank, setting.place
+        return self._as_trial(setting, losses[setting])
 
     def _judge(
         self, judge: Judge, setting: _Setting, fold: Fold, start: TensorNetwork | None
     ) -> tuple[TensorNetwork, float]:
-        feature_map = self._model.feature_map.with_scale(_SCALES[setting.scale])
+        model = self._models[setting.place]
+        model = model.with_map(model.feature_map.with_scale(self._scales[setting.scale]))
         train, held = fold
-        model = self._model.with_map(feature_map)
         alpha = self._alpha(setting, train.weight.sum())
         return judge(model, alpha, train, held, setting.rank, setting.is_glance, start)
 
@@ -341,10 +391,13 @@ class Selection:
         many = self._has_classes and self._model.sites.n_sites > _FEW_SITES
         return many and self._alpha_given is None
 
+    def _penalty(self, setting: _Setting) -> float:
+        return 10.0 ** (0.5 * setting.exponent) * self._scales[setting.scale] ** 2
+
     def _strength(self, setting: _Setting) -> float:
         """The penalty for as many samples as the kernel method has."""
         if self._alpha_given is None:
-            return setting.alpha
+            return self._penalty(setting)
         return self._alpha_given * self._total / self._kernel_samples.weight.sum()
 
     def _alpha(self, setting: _Setting, weight: float) -> float:
@@ -352,8 +405,10 @@ class Selection:
         return self._strength(setting) * self._kernel_samples.weight.sum() / weight
 
     def _as_trial(self, setting: _Setting, loss: float) -> Trial:
-        scale = _SCALES[setting.scale] if self._free else None
-        return Trial(float(self._alpha(setting, self._total)), scale, float(loss))
+        scale = self._scales[setting.scale] if self._free else None
+        sizes = self._models[setting.place].feature_map.mode_sizes
+        chosen = max(sizes) if len(self._models) > 1 else None
+        return Trial(float(self._alpha(setting, self._total)), scale, float(loss), chosen)
 
     def _keep(self, setting: _Setting, loss: float) -> Trial:
         self.trials.append(self._as_trial(setting, loss))

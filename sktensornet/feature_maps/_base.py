@@ -89,6 +89,21 @@ class FeatureMap(DocumentationLinkMixin, BaseEstimator, ABC):
             The immutable map that turns sites into features.
         """
 
+    def alternatives(self, X: FloatArray, columns: IntArray, sample_weight: Any) -> list[FittedMap]:
+        """Other maps that parameters leave to an estimator.
+
+        Parameters
+        ----------
+        X, columns, sample_weight
+            Those of ``fit``.
+
+        Returns
+        -------
+        list of FittedMap
+            None, where no parameter does.
+        """
+        return []
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedMap(ReadOnlyArrays, ABC):

@@ -108,7 +108,12 @@ def _affine(graph: Graph, fitted: Any, x: str) -> list[str]:
 
 def _pca(graph: Graph, fitted: Any, x: str) -> list[str]:
     z = _standardise(graph, x, fitted.mean, fitted.deviation)
-    features = _with_constant(graph, graph("MatMul", z, fitted.components))
+    components = graph("MatMul", z, fitted.scale * fitted.components)
+    parts = [components]
+    if fitted.modulus is not None:
+        moduli = graph.subtract(graph("Abs", components), fitted.scale * fitted.modulus)
+        parts.append(graph("Div", moduli, fitted.modulus_deviation))
+    features = _with_constant(graph, graph("Concat", *parts, axis=2))
     return _by_site(graph, features, len(fitted.mode_sizes))
 
 

@@ -74,12 +74,71 @@ def test_float32_constants_and_few_columns(X):
         ({"scale": 0}, r"scale=0 must be a number in \(0, inf\)"),
         ({"scale": -1.5}, r"scale=-1\.5 must be a number"),
         ({"scale": np.nan}, "scale=nan must be a number"),
-        ({"scale": "auto"}, "scale='auto' must be a number"),
+        ({"scale": "big"}, "scale='big' must be a number"),
+        ({"n_components": "all"}, "n_components='all' must be an integer >= 2, .*or 'auto'"),
+        ({"moduli": "yes"}, "moduli='yes' must be"),
     ],
 )
 def test_says_what_is_wrong(X, parameters, said):
     with pytest.raises(ValueError, match=said):
         PCAMap(**parameters).fit(X, ONE_SITE, None, None)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_moduli_by_the_formula(X, weighted):
+    weight = np.random.default_rng(2).uniform(0, 3, len(X)) if weighted else None
+    fitted = PCAMap(3, scale=0.7, moduli=True).fit(X, TWO_SITES, weight, None)
+    c = features(PCAMap(3, scale=1.0).fit(X, TWO_SITES, weight, None), X, TWO_SITES)[..., 1:]
+    weights = np.ones(len(X)) if weight is None else weight
+    mean = np.average(np.abs(c), axis=1, weights=weights).mean(axis=0)
+    square = np.average(c**2, axis=1, weights=weights).mean(axis=0)
+    expected = 0.7 * (np.abs(c) - mean) / np.sqrt((square - mean**2).max())
+    found = features(fitted, X, TWO_SITES)
+    np.testing.assert_allclose(found[..., 1:3], 0.7 * c, atol=1e-12)
+    np.testing.assert_allclose(found[..., 3:], expected, atol=1e-12)
+    assert fitted.mode_sizes == (5, 5)
+    again = features(fitted.with_scale(0.1), X, TWO_SITES)
+    np.testing.assert_array_equal(again, found, err_msg="a given scale is not free")
+
+
+def test_a_free_scale_multiplies_all_but_the_constant(X):
+    fitted = PCAMap(3, scale="auto", moduli=True).fit(X, TWO_SITES, None, None)
+    half, tenth = (features(one, X, TWO_SITES) for one in (fitted, fitted.with_scale(0.1)))
+    np.testing.assert_array_equal(tenth[..., 0], 1)
+    np.testing.assert_allclose(tenth[..., 1:], half[..., 1:] / 5, atol=1e-14)
+
+
+def test_alternatives_are_what_the_parameters_leave_open():
+    X = np.random.default_rng(0).standard_normal((60, 100))
+    columns = np.arange(100).reshape(2, 50)
+
+    def sizes(X, columns, **parameters):
+        others = PCAMap(**parameters).alternatives(X, columns, None)
+        return [one.mode_sizes[0] for one in others]
+
+    auto = {"n_components": "auto", "moduli": "auto"}
+    assert PCAMap(**auto).fit(X, columns, None, None).mode_sizes == (10, 10)
+    assert sizes(X, columns) == []
+    assert sizes(X, columns, **auto) == [19, 40, 79]
+    assert sizes(X, columns, n_components="auto") == [40]
+    assert sizes(X, columns, n_components=6, moduli="auto") == [11]
+    assert sizes(X, columns, n_components="auto", moduli=True) == [79]
+    # Of six columns there are no more than six components.
+    assert sizes(X, ONE_SITE, **auto) == [13]
+    given = PCAMap(40, moduli=True).fit(X, columns, None, None)
+    found = PCAMap(**auto).alternatives(X, columns, None)[-1]
+    np.testing.assert_array_equal(found.components, given.components)
+    np.testing.assert_array_equal(found.modulus, given.modulus)
+
+
+def test_kinds_differ_by_size_and_moduli(X):
+    def fitted(**parameters):
+        return PCAMap(scale="auto", **parameters).fit(X, ONE_SITE, None, None)
+
+    one = fitted(n_components=4)
+    assert one.same_kind(fitted(n_components=4).with_scale(0.1))
+    assert not one.same_kind(fitted(n_components=3))
+    assert not one.same_kind(fitted(n_components=4, moduli=True))
 
 
 def test_components_keep_their_relative_variances(X):
@@ -106,9 +165,9 @@ def test_rows_in_several_chunks(weighted):
     covariance = np.average(np.einsum("nki,nkj->nij", z, z) / 3, axis=0, weights=weight)
     values, vectors = np.linalg.eigh(covariance)
     fitted = PCAMap(3, scale=2.0).fit(X, columns, weight, None)
-    found = fitted.components * np.sqrt(values[-1]) / 2.0
+    found = fitted.components * np.sqrt(values[-1])
     np.testing.assert_allclose(np.abs(vectors[:, :0:-1].T @ found), np.eye(2), atol=1e-9)
-    expected = z.swapaxes(0, 1) @ fitted.components
+    expected = 2.0 * z.swapaxes(0, 1) @ fitted.components
     np.testing.assert_allclose(features(fitted, X, columns)[..., 1:], expected, atol=1e-10)
 
 
