@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,14 +17,17 @@ from ._folds import FEWEST_ROWS, Fold, deal
 from ._held_out import HeldOut
 from ._leave_out import left_out_loss, product_kernel
 from ._search import Trial
+from ._setting import (
+    ABOVE,
+    BELOW,
+    EXPONENTS,
+    MIDDLE,
+    ORDINARY,
+    PATCH_SCALES,
+    SCALES,
+    Setting,
+)
 
-_SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-"""By factors of about two, down to where an interaction costs 400 times an effect; not finer, since
-a scale matters less than alpha."""
-_BELOW, _MIDDLE, _ABOVE = (1, 0), (2, 3), (4, 5)
-"""Of these the ones in the middle are compared first, then those on the better side."""
-_EXPONENTS = range(2, -13, -1)
-"""Penalties of an effect of one column, in half decades."""
 _KERNEL_ROWS = 600
 """Eigenvalues of a kernel of 600 rows take 0.1 s, and time grows with the cube."""
 _TRIAL_ROWS = 4_000
@@ -44,10 +47,6 @@ _ROUNDING = 1e-12
 _LARGEST_KERNEL = 1e12
 """Beyond, small penalties are lost beside the kernel in double precision."""
 
-_PATCH_SCALES, _ORDINARY = (0.05, 0.1, 0.2, 0.5, 0.7, 1.0), 3
-"""Those of patches, and the place of the one that others have to beat by fits: for digits the
-kernel method's best is .2, with which a train of rank 8 makes twice as many errors."""
-
 Judge = Callable[
     [Model, float, Samples, Samples, int | None, bool, TensorNetwork | None],
     tuple[TensorNetwork, float],
@@ -61,25 +60,6 @@ _WIDE, _NARROW = 3, (-8, 1)
 _PRODUCTS, _LITTLE = (-10, 5), 0.5
 """Where fits from products begin, and the share of the variance that the kernel must leave for
 them: with 4 to 9 rows for each level half a decade less overfits some folds, one more shrinks."""
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """A place on the grid: alpha = 10^(exponent / 2) s^2, unless that is given."""
-
-    exponent: int
-    scale: int
-    rank: int | None = None
-    """From products of features, at this rank; None starts as the plan says."""
-    is_glance: bool = False
-    """Whether only the first sweeps of such a fit are made."""
-    place: int = 0
-    """Of the feature map among the models."""
-
-    def leads_to(self, other: _Setting) -> bool:
-        """Whether a network with this setting can start one with another."""
-        alike = self.scale == other.scale and self.place == other.place
-        return alike and self.rank is None and other.rank is None
 
 
 class Selection:
@@ -164,7 +144,7 @@ class Selection:
         others: Sequence[Model] = (),
     ) -> None:
         self._of_patches = of_patches
-        self._scales = _PATCH_SCALES if of_patches else _SCALES
+        self._scales = PATCH_SCALES if of_patches else SCALES
         self._ranks = ranks if alpha is None else None
         self._default_alpha = default_alpha if alpha is None else alpha
         self._alpha_given = alpha
@@ -186,8 +166,8 @@ class Selection:
         _, y, weight = self._kernel_samples
         found = targets(y)
         self._targets = found - weight @ found / weight.sum()
-        self._start: _Setting | None = None
-        self._other: _Setting | None = None
+        self._start: Setting | None = None
+        self._other: Setting | None = None
         self.place = 0
         self.trials: list[Trial] = []
         self.network: TensorNetwork | None = None
@@ -208,7 +188,7 @@ class Selection:
             return self._default()
         at = partial(self._at, curvature)
         if self._of_patches and self._free:
-            loss, setting = at(_ORDINARY)
+            loss, setting = at(ORDINARY)
             best = self._best_map(at, over)
             self._other = self._curved(curvature, *best)
         else:
@@ -219,13 +199,13 @@ class Selection:
         return self._keep(self._start, loss)
 
     def _curved(
-        self, curvature: Callable[[float], float], loss: float, setting: _Setting
-    ) -> _Setting:
+        self, curvature: Callable[[float], float], loss: float, setting: Setting
+    ) -> Setting:
         """The setting with a penalty for the curvature that the loss has there."""
         if self._alpha_given is not None or not np.isfinite(loss):
             return setting
         shrink = 2 * np.log10(self._flatness(curvature, loss))
-        return replace(setting, exponent=max(setting.exponent + round(shrink), _EXPONENTS[-1]))
+        return replace(setting, exponent=max(setting.exponent + round(shrink), EXPONENTS[-1]))
 
     @staticmethod
     def _flatness(curvature: Callable[[float], float], loss: float) -> float:
@@ -233,9 +213,9 @@ class Selection:
 
     def _at(
         self, curvature: Callable[[float], float], scale: int, place: int = 0
-    ) -> tuple[float, _Setting]:
+    ) -> tuple[float, Setting]:
         """The least loss of the kernel method with a scale and a map."""
-        loss, setting = self._leave_one_out(scale, place), _Setting(0, scale, place=place)
+        loss, setting = self._leave_one_out(scale, place), Setting(0, scale, place=place)
         if loss is None:
             return np.inf, setting
         total = self._kernel_samples.weight.sum()
@@ -243,27 +223,28 @@ class Selection:
             penalty = self._strength(setting) * total
             # By the curvature where it is steepest, then where that leads.
             return loss(penalty / self._flatness(curvature, loss(penalty))), setting
-        penalties = [self._penalty(replace(setting, exponent=k)) * total for k in _EXPONENTS]
+        penalties = [self._penalty(replace(setting, exponent=k)) * total for k in EXPONENTS]
         losses = np.array([loss(penalty) for penalty in penalties])
         # The penalties fall; those that are about as good.
         about = _ROUGHLY if self._of_patches else _ABOUT
         good = np.flatnonzero(losses <= about * losses.min())
-        k = int(good[len(good) // 2 if self._of_patches and scale == _ORDINARY else 0])
-        return float(losses[k]), replace(setting, exponent=_EXPONENTS[k])
+        is_middle = self._of_patches and (not self._free or scale == ORDINARY)
+        k = int(good[len(good) // 2 if is_middle else 0])
+        return float(losses[k]), replace(setting, exponent=EXPONENTS[k])
 
-    def _best_scale(self, at: Callable, over: Callable) -> tuple[float, _Setting]:
+    def _best_scale(self, at: Callable, over: Callable) -> tuple[float, Setting]:
         """The least loss of the kernel method, going up or down from a scale in pairs."""
         if not self._free:
             return at(len(self._scales) - 1)
-        low, high = over(at, _MIDDLE)
-        best, others = (high, _ABOVE) if high[0] < low[0] else (low, _BELOW)
+        low, high = over(at, MIDDLE)
+        best, others = (high, ABOVE) if high[0] < low[0] else (low, BELOW)
         for found in over(at, others):
             if not found[0] < best[0]:
                 break
             best = found
         return best
 
-    def _best_map(self, at: Callable, over: Callable) -> tuple[float, _Setting]:
+    def _best_map(self, at: Callable, over: Callable) -> tuple[float, Setting]:
         """The least loss with any map and scale; of maps a later one must be clearly better."""
         best = self._best_scale(at, over)
         for place in range(1, len(self._models)):
@@ -273,7 +254,7 @@ class Selection:
         return best
 
     def _default(self) -> Trial:
-        scale = _PATCH_SCALES[_ORDINARY] if self._of_patches else 1.0
+        scale = PATCH_SCALES[ORDINARY] if self._of_patches else 1.0
         self.trials.append(Trial(self._default_alpha, scale if self._free else None, np.nan))
         return self.trials[-1]
 
@@ -304,7 +285,7 @@ class Selection:
         if self._start is None or self._samples.copies.sum() < 2 * FEWEST_ROWS:
             return self.trials[-1]
         folds = deal(self._samples)
-        trials = HeldOut(folds, partial(self._judge, judge), _Setting.leads_to)
+        trials = HeldOut(folds, partial(self._judge, judge), Setting.leads_to)
         place = self._start
         if self._of_patches:
             trials.loss(place, 1)
@@ -316,12 +297,12 @@ class Selection:
             return self.trials[-1]
         gains = trials.gains
 
-        def climb(place: _Setting, **step: int) -> _Setting:
+        def climb(place: Setting, **step: int) -> Setting:
             while len(trials) < most:
                 after = replace(
                     place, **{name: getattr(place, name) + by for name, by in step.items()}
                 )
-                inside = after.exponent in _EXPONENTS and 0 <= after.scale < len(self._scales)
+                inside = after.exponent in EXPONENTS and 0 <= after.scale < len(self._scales)
                 if not inside or not gains(after, place):
                     break
                 place = after
@@ -340,7 +321,7 @@ class Selection:
             wider = climb(place, scale=1, exponent=2 if self._grows_with_scale else 0)
             place = wider if wider != place else climb(place, scale=-1)
         if self._ranks is not None and self._hides_products:
-            products = _Setting(*_PRODUCTS, rank=self._ranks[0])
+            products = Setting(*_PRODUCTS, rank=self._ranks[0])
             glance = replace(products, is_glance=True)
             seen = trials.loss(glance, 1) < trials.loss(place, 1)
             if seen:
@@ -356,7 +337,7 @@ class Selection:
                     place = larger
         return self._settle(trials, place)
 
-    def _settle(self, trials: HeldOut[_Setting], setting: _Setting) -> Trial:
+    def _settle(self, trials: HeldOut[Setting], setting: Setting) -> Trial:
         """Keep what was tried, and take one setting."""
         losses = trials.losses()
         for tried, loss in losses.items():
@@ -365,7 +346,7 @@ class Selection:
         return self._as_trial(setting, losses[setting])
 
     def _judge(
-        self, judge: Judge, setting: _Setting, fold: Fold, start: TensorNetwork | None
+        self, judge: Judge, setting: Setting, fold: Fold, start: TensorNetwork | None
     ) -> tuple[TensorNetwork, float]:
         model = self._models[setting.place]
         model = model.with_map(model.feature_map.with_scale(self._scales[setting.scale]))
@@ -381,9 +362,9 @@ class Selection:
         return self._kernel_loss > _LITTLE * variance
 
     @property
-    def _narrow(self) -> _Setting:
+    def _narrow(self) -> Setting:
         """What else is tried where the kernel method chose a wide scale."""
-        return _Setting(*_NARROW) if self._alpha_given is None else _Setting(0, _NARROW[1])
+        return Setting(*_NARROW) if self._alpha_given is None else Setting(0, _NARROW[1])
 
     @property
     def _grows_with_scale(self) -> bool:
@@ -391,25 +372,25 @@ class Selection:
         many = self._has_classes and self._model.sites.n_sites > _FEW_SITES
         return many and self._alpha_given is None
 
-    def _penalty(self, setting: _Setting) -> float:
+    def _penalty(self, setting: Setting) -> float:
         return 10.0 ** (0.5 * setting.exponent) * self._scales[setting.scale] ** 2
 
-    def _strength(self, setting: _Setting) -> float:
+    def _strength(self, setting: Setting) -> float:
         """The penalty for as many samples as the kernel method has."""
         if self._alpha_given is None:
             return self._penalty(setting)
         return self._alpha_given * self._total / self._kernel_samples.weight.sum()
 
-    def _alpha(self, setting: _Setting, weight: float) -> float:
+    def _alpha(self, setting: Setting, weight: float) -> float:
         """Alpha for samples of a total weight: a prior that more data outweigh."""
         return self._strength(setting) * self._kernel_samples.weight.sum() / weight
 
-    def _as_trial(self, setting: _Setting, loss: float) -> Trial:
+    def _as_trial(self, setting: Setting, loss: float) -> Trial:
         scale = self._scales[setting.scale] if self._free else None
         sizes = self._models[setting.place].feature_map.mode_sizes
         chosen = max(sizes) if len(self._models) > 1 else None
         return Trial(float(self._alpha(setting, self._total)), scale, float(loss), chosen)
 
-    def _keep(self, setting: _Setting, loss: float) -> Trial:
+    def _keep(self, setting: Setting, loss: float) -> Trial:
         self.trials.append(self._as_trial(setting, loss))
         return self.trials[-1]

@@ -94,8 +94,12 @@ class FeatureMap(DocumentationLinkMixin, BaseEstimator, ABC):
 
         Parameters
         ----------
-        X, columns, sample_weight
-            Those of ``fit``.
+        X : ndarray of shape (n_samples, n_features)
+            The training data, in which NaN is missing.
+        columns : ndarray of int, shape (n_sites, n_columns_per_site)
+            Columns of X that make up each site.
+        sample_weight : ndarray of shape (n_samples,) or None
+            Weights of the samples.
 
         Returns
         -------

@@ -246,7 +246,8 @@ class TestPredictions:
         model.fit(X, y)
         first = X.reshape(-1, 4, 4)[:, :2, :2].reshape(-1, 4)
         z = (first - first.mean(axis=0)) / first.std(axis=0)
-        np.testing.assert_allclose(features(model, X)[0], np.c_[np.ones(40), np.clip(z, -4, 4)])
+        z = model.scale_ * np.clip(z, -4, 4)
+        np.testing.assert_allclose(features(model, X)[0], np.c_[np.ones(40), z])
         assert model.network_.mode_sizes == shape
         if stride == 2:
             expected = dense_scores(model, X)
