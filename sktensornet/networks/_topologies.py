@@ -280,6 +280,13 @@ def is_canonical(tree: Tree) -> bool:
     return _same(tree, canonical_polyadic(tree.n_sites))
 
 
+def ends_anywhere(tree: Tree) -> bool:
+    """Whether it is a train or a sum of equal cores, which samples may leave at any site."""
+    d, product = tree.n_sites, tree.product
+    kinds = recurrent_train, canonical_polyadic
+    return bool(tree.labels) and tree in [make(d, product, True) for make in kinds]
+
+
 def _same(a: Tree, b: Tree) -> bool:
     return (a.nodes, a.order) == (b.nodes, b.order)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..._arrays._namespace import Place, namespace
-from ..._arrays._typing import Features, FloatArray
+from ..._arrays._typing import Features, FloatArray, IntArray
 from ..._arrays._workspace import Workspace
 from ..._support._optional import can_compile
 from .._cores import core_shapes
@@ -139,7 +139,7 @@ class Contraction:
         n_cores = len(self._tree.order)
         plain: list[tuple[Visit, Any]] = list(zip(way, self._rules, strict=True))
         self._ways = {False: plain, True: folded(plain, self._runs, n_cores)}
-        self._plans: dict[tuple[bool, bool], Plan] = {}
+        self._plans: dict[tuple[bool, bool, bool], Plan] = {}
         self._planned_sizes = tuple(planned)
         self._planned_modes = tuple(
             self._lookups[site][1].n_looked_up if site in self._lookups else size
@@ -164,9 +164,12 @@ class Contraction:
     def _product_rule(self, n_factors: int, out: int) -> MultiplyRule | JoinAllRule:
         return (MultiplyRule if self._product is None else JoinAllRule)(n_factors, out)
 
-    def plan(self, wants_tape: bool, folds: bool = False) -> Plan:
-        """The steps of both passes, or of the way up alone; `folds` says whether runs are one."""
-        key = wants_tape, folds
+    def plan(self, wants_tape: bool, folds: bool = False, ragged: bool = False) -> Plan:
+        """The steps of both passes, or of the way up alone; `folds` says whether runs are one.
+
+        `ragged` is that of `Plan`.
+        """
+        key = wants_tape, folds, ragged
         if key not in self._plans:
             self._plans[key] = Plan(
                 self._tree,
@@ -177,6 +180,7 @@ class Contraction:
                 self._planned_modes,
                 wants_tape,
                 tuple(self._lookups),
+                ragged,
             )
         return self._plans[key]
 
@@ -235,6 +239,7 @@ class Contraction:
         features: Features,
         work: Workspace | None = None,
         wants_tape: bool = True,
+        going: IntArray | None = None,
     ) -> tuple[FloatArray, Pass | ArrayPass]:
         """Scores of n samples.
 
@@ -250,6 +255,10 @@ class Contraction:
             prepared cores writes over the tape of the one before.
         wants_tape : bool, default=True
             Whether `backward` follows.
+        going : ndarray of int, shape (n_sites,), or None
+            For a tree that `ends_anywhere`, how many of the samples, the longest first, go
+            on after each step; the last step of each is at the last site. What
+            `backward` gives by features of sites that a sample does not reach means nothing.
 
         Returns
         -------
@@ -266,12 +275,12 @@ class Contraction:
         self._fill(prepared, folds)
 
         def make() -> Pass | ArrayPass:
-            plan = self.plan(wants_tape, folds)
+            plan = self.plan(wants_tape, folds, going is not None)
             if self._place is not None:
                 return ArrayPass(plan, prepared, n, self._place)
             return Pass(plan, prepared, n, work.block, self._product, self._compiles)
 
-        tape = work.kept((id(prepared), n, wants_tape), make)
+        tape = work.kept((id(prepared), n, wants_tape, going is not None), make)
         if isinstance(tape, ArrayPass):
             return tape.forward(features, self.mode_sizes), tape
         if self._lookups:
@@ -282,7 +291,7 @@ class Contraction:
                 else np.asarray(own)
                 for site, own in enumerate(features)
             ]
-        return tape.forward(features, self._planned_modes), tape
+        return tape.forward(features, self._planned_modes, going), tape
 
     def backward(
         self,

@@ -8,7 +8,7 @@ Exponents add towards the root, so that of the scores is the sum of all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -73,8 +73,8 @@ class Memory:
         self.buffers: tuple[Buffer, ...] = (() if before is None else before.buffers) + part.buffers
         self._blocks: list[Any] = ([] if before is None else before._blocks) + blocks
 
-    def array(self, view: View | None) -> Any:
-        """The array of a view."""
+    def array(self, view: View | None, rows: slice | None = None) -> Any:
+        """The array of a view, for all samples or some."""
         if view is None:
             return None
         size = self.dtype.itemsize
@@ -84,7 +84,9 @@ class Memory:
             return np.ndarray(view.shape, self.dtype, block, view.offset * size, steps)
         row = self.n * size
         steps = [*(step * row for step in view.strides), size]
-        return np.ndarray((*view.shape, self.n), self.dtype, block, view.offset * row, steps)
+        start, stop = (0, self.n) if rows is None else (rows.start, rows.stop)
+        shape, offset = (*view.shape, stop - start), view.offset * row + start * size
+        return np.ndarray(shape, self.dtype, block, offset, steps)
 
     def address(self, buffer: int) -> int:
         """Where a buffer begins."""
@@ -92,16 +94,28 @@ class Memory:
 
 
 def bind(
-    part: Part, memory: Memory, product: Product | None, shifts: Shifts, rescaled: bool
+    part: Part,
+    memory: Memory,
+    product: Product | None,
+    shifts: Shifts,
+    rescaled: bool,
+    going: IntArray | None = None,
 ) -> Calls:
-    """The calls of a pass; with `rescaled` they undo, on the way down, what checks have done."""
+    """The calls of a pass; with `rescaled` they undo, on the way down, what checks have done.
+
+    `going` says how many samples go on after each step, if that differs.
+    """
     calls: Calls = []
-    for step in chain.from_iterable(part.nodes):
-        if step.kind is Kind.UNSCALE and not rescaled:
+    for node, span in zip(part.nodes, part.spans, strict=True):
+        rows = None if span is None or going is None else span.rows(going)
+        if rows is not None and rows.start == rows.stop:
             continue
-        inputs = [memory.array(view) for view in step.inputs]
-        outputs = [memory.array(view) for view in step.outputs]
-        calls.append(_call(step, inputs, outputs, product, shifts))
+        for step in node:
+            if step.kind is Kind.UNSCALE and not rescaled:
+                continue
+            inputs = [memory.array(view, rows) for view in step.inputs]
+            outputs = [memory.array(view, rows) for view in step.outputs]
+            calls.append(_call(step, inputs, outputs, product, shifts))
     return calls
 
 

@@ -50,16 +50,26 @@ class _Bound:
         self, part: Part, memory: Memory, product: Product | None, shifts: Shifts, compiles: bool
     ) -> None:
         self._part, self._memory, self._product, self._shifts = part, memory, product, shifts
-        self._compiled: Callable[[], bool] | None = compiled(part, memory) if compiles else None
+        self._compiled = compiled(part, memory) if compiles else None
+        self._has_spans = any(span is not None for span in part.spans)
         self._calls: dict[bool, Calls] = {}
+        self._going: IntArray | None = None
 
-    def run(self, rescaled: bool = False) -> None:
-        """Take all steps; `rescaled` says that checks have rescaled messages before."""
-        if self._compiled is not None and not rescaled and self._compiled():
-            return
+    def run(self, rescaled: bool = False, going: IntArray | None = None) -> None:
+        """Take all steps; `rescaled` says that checks have rescaled messages before.
+
+        `going` says how many samples go on after each step, for a ragged plan.
+        """
+        if self._compiled is not None and not rescaled:
+            is_done = self._compiled(going) if self._has_spans else self._compiled()
+            if is_done:
+                return
+        if going is not self._going:
+            self._calls.clear()
+            self._going = going
         if rescaled not in self._calls:
             self._calls[rescaled] = bind(
-                self._part, self._memory, self._product, self._shifts, rescaled
+                self._part, self._memory, self._product, self._shifts, rescaled, going
             )
         run(self._calls[rescaled])
 
@@ -95,6 +105,7 @@ class Pass:
         """Exponents that were taken out of messages, by check."""
         self.looked_up: list[tuple[int, Any]] = []
         """Sites whose product with the core came in, and their `Indicators`."""
+        self._going: IntArray | None = None
         self._product, self._block_of = product, block_of
         self._compiles = compiles and plan.n_features * n >= WORTH_COMPILING
         self._memory = Memory(plan.up, prepared.matrices, n, block_of)
@@ -113,10 +124,23 @@ class Pass:
 
     def exponent(self) -> Any:
         """The exponent (b, 1, n) of the scores: that of all messages."""
-        return sum(self.shifts.values())
+        n = self._memory.n
+        # Messages of those samples alone that reach a node.
+        wide = [(0, 0)] * 2
+        return sum(
+            own if own.shape[2] == n else np.pad(own, [*wide, (0, n - own.shape[2])])
+            for own in self.shifts.values()
+        )
 
-    def forward(self, features: Features, mode_sizes: Sequence[int]) -> FloatArray:
-        """Scores (b, n, n_outputs), given features (n, m_k) of all sites."""
+    def forward(
+        self, features: Features, mode_sizes: Sequence[int], going: IntArray | None = None
+    ) -> FloatArray:
+        """Scores (b, n, n_outputs), given features (n, m_k) of all sites.
+
+        For a ragged plan `going` says how many of the samples, the longest first, go on
+        after each step.
+        """
+        self._going = going
         rows = self._features
         if isinstance(features, np.ndarray):
             rows.reshape(len(features), -1, rows.shape[1])[...] = features.mT
@@ -124,7 +148,12 @@ class Pass:
             for part, size, end in zip(features, mode_sizes, accumulate(mode_sizes)):
                 rows[end - size : end] = part.T
         self.shifts.clear()
-        self._up.run()
+        unit = 1.0 if self._product is None else self._product.unit
+        if going is not None:
+            for view, span in self.plan.units:
+                others = slice(span.rows(going).stop, self._memory.n)
+                self._memory.array(view, others)[...] = unit
+        self._up.run(going=going)
         limit = SCORE_EXPONENT[self._scores.dtype]
         if not self.shifts:
             return np.clip(self._scores.mT, -(2.0**limit), 2.0**limit)
@@ -151,5 +180,10 @@ class Pass:
             inside = np.abs(exponent) <= limit
             target *= inside
             np.ldexp(target, np.where(inside, exponent, 0), out=target)
-        bound.run(rescaled=bool(self.shifts))
+        bound.run(rescaled=bool(self.shifts), going=self._going)
+        if self._going is not None:
+            # Nodes that none reaches have taken no steps.
+            for position, span in self.plan.core_spans:
+                if by_core and self._going[span.first] == 0:
+                    by_core[position][...] = 0
         return list(by_core), rows

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from .._tree import Tree
-from ._steps import LEAVES_BETWEEN_CHECKS, Builder, Kind, Part, View, by_site
+from ._steps import LEAVES_BETWEEN_CHECKS, Builder, Kind, Part, Span, View, by_site
 
 
 class Visit(NamedTuple):
@@ -85,6 +87,10 @@ class Plan:
         Of these.
     wants_tape : bool
         Whether there is a way down.
+    ragged : bool, default=False
+        Whether samples are of any length, for trees that `ends_anywhere`: each node is then
+        for those that reach it (`Span`), and the message of one that has ended is that
+        after its last step but one, in a product the unit.
     looked_up : collection of int
         Sites where no features come in, but their product with the core: its size is
         that of the site.
@@ -99,6 +105,10 @@ class Plan:
         The way up.
     messages : tuple of View
         The outgoing message of each node.
+    units : list of (View, Span)
+        Messages that are the unit of the product but for some samples.
+    core_spans : list of (int, Span)
+        Positions of cores that not all samples reach, and which do.
     """
 
     def __init__(
@@ -111,6 +121,7 @@ class Plan:
         mode_sizes: Sequence[int],
         wants_tape: bool,
         looked_up: Collection[int] = (),
+        ragged: bool = False,
     ) -> None:
         self._looked_up = looked_up
         self._tree, self._sizes, self._n_batch = tree, message_sizes, n_batch
@@ -120,6 +131,9 @@ class Plan:
             (node.site, index) for index, node in enumerate(tree.nodes) if node.site is not None
         ]
         self.n_features = sum(message_sizes[index] for _, index in self._site_nodes)
+        self._spans = _spans(tree) if ragged else [None] * len(tree.nodes)
+        self._ends: dict[int, tuple[int, Span]] = {}
+        self.units: list[tuple[View, Span]] = []
         build = Builder(n_batch)
         self.features = build.keep(1, sum(mode_sizes))
         self._sites = [by_site(self.features, mode_sizes)]
@@ -131,7 +145,9 @@ class Plan:
         self._saved: dict[int, Any] = {}
         self._checks: dict[int, int] = {}
         for visit, rule in self._visits:
-            build.next_node()
+            if self._spans[visit.node] is None:
+                self._complete(build, visit, messages)
+            build.next_node(self._spans[visit.node])
             below = [messages[child] for child in visit.children]
             message, self._saved[visit.node] = rule.up(build, visit.position, below, wants_tape)
             if visit.checked:
@@ -140,13 +156,30 @@ class Plan:
             for child, own in zip(visit.children, below):
                 if (
                     not wants_tape
+                    and not ragged
                     and tree.nodes[child].site is None
                     and own.buffer != message.buffer
                 ):
                     build.release(own)
+        spans = [(k, self._spans[node]) for k, node in enumerate(tree.order)]
+        self.core_spans = [(position, span) for position, span in spans if span is not None]
         self.up = build.end()
         self.messages: tuple[View, ...] = tuple(messages)
         self._down: dict[tuple[bool, bool], Down] = {}
+
+    def _complete(self, build: Builder, visit: Visit, messages: Sequence[View]) -> None:
+        """Append what makes the messages to a node those of all samples."""
+        for child in visit.children:
+            span = self._spans[child]
+            if span is None:
+                continue
+            if visit.position is None:
+                self.units.append((messages[child], span))
+                continue
+            for (_, after), (node, own) in pairwise(_chain(self._tree, self._spans, child)):
+                between = Span(own.first, after.first)
+                self._ends[node] = child, between
+                _copy(build, between, messages[node], messages[child])
 
     def down(self, wants_features: bool, wants_cores: bool = True) -> Down:
         """The way down, with or without the derivatives by the features and by the cores."""
@@ -184,7 +217,10 @@ class Plan:
                     pending[child] = build.keep(self._n_batch, self._sizes[child])
         by_core: list[Any] = [None] * len(self._tree.order)
         for visit, rule in reversed(self._visits):
-            build.next_node()
+            if visit.node in self._ends:
+                last, span = self._ends[visit.node]
+                _copy(build, span, pending[last], pending[visit.node])
+            build.next_node(self._spans[visit.node])
             build.unscale(pending[visit.node], self._checks.get(visit.node))
             found = rule.down(
                 build,
@@ -200,10 +236,34 @@ class Plan:
                     by_core[position] = own
             elif visit.position is not None:
                 by_core[visit.position] = found
-        build.next_node()
         if wants_features:
             for site, index in summed:
+                build.next_node(self._spans[index])
                 build.add(Kind.SUM_BATCH, pending[index], out=ends[-1][site])
+            build.next_node()
             for level in reversed(range(len(self._merges))):
                 self._merges[level].down(build, self._sites[level], ends[level + 1], ends[level])
         return Down(scores, build.end(), tuple(by_core), rows)
+
+
+def _spans(tree: Tree) -> list[Span | None]:
+    """Which samples reach each node: those that go on after the last site below it."""
+    last: list[int] = []
+    for node in tree.nodes:
+        last.append(max((last[child] for child in node.children), default=node.site or 0))
+    return [None if site == tree.n_sites - 1 else Span(site) for site in last]
+
+
+def _chain(tree: Tree, spans: Sequence[Span | None], top: int | None) -> Iterator[tuple[int, Span]]:
+    """The nodes from one down that each read one step more than that below, and their spans."""
+    while top is not None and (span := spans[top]) is not None:
+        yield top, span
+        before = Span(span.first - 1)
+        top = next((child for child in tree.nodes[top].children if spans[child] == before), None)
+
+
+def _copy(build: Builder, span: Span, message: View, out: View) -> None:
+    """Append a copy of a message of some samples: a sum over one, for which there is code."""
+    build.next_node(span)
+    one, to = (View(x.buffer, (1, math.prod(x.shape)), (0, 1), x.offset) for x in (message, out))
+    build.add(Kind.SUM_BATCH, one, out=to)

@@ -23,7 +23,14 @@ class Product(ABC):
 
     One message alone is passed on as it is by rule (i), and meets the unit of xi
     in rule (ii).
+
+    Attributes
+    ----------
+    unit : float
+        What changes no number that it meets; of the rectifier, none that is not negative.
     """
+
+    unit = 0.0
 
     @abstractmethod
     def join(self, messages: Sequence[FloatArray], out: FloatArray | None = None) -> FloatArray:
@@ -64,6 +71,8 @@ class Maximum(Product):
 
 class LogAddExp(Product):
     r""":math:`\xi(x, y) = \ln(e^x + e^y)`, whose unit is minus infinity."""
+
+    unit = -np.inf
 
     def join(self, messages, out=None):
         if len(messages) == 1:

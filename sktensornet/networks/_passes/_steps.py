@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
+from ..._arrays._typing import IntArray
+
 SAFE_EXPONENT = 16
 """Messages whose largest entry lies within two to plus and minus this power are left as they
 are: eight factors, see `LEAVES_BETWEEN_CHECKS`, then just reach the ends of float32, 2**(8 * 16)
@@ -162,14 +164,35 @@ class Step(NamedTuple):
     check: int = -1
 
 
+class Span(NamedTuple):
+    """The samples that go on after step `first`, but not after step `stop`.
+
+    Samples are sorted, the longest first, and the last step of each is read at the last site.
+
+    Parameters
+    ----------
+    first, stop : int
+        With `stop` -1, the last step, all that go on after `first`.
+    """
+
+    first: int
+    stop: int = -1
+
+    def rows(self, going: Sequence[int] | IntArray) -> slice:
+        """Which they are, given how many go on after each step."""
+        return slice(int(going[self.stop]), int(going[self.first]))
+
+
 class Part(NamedTuple):
     """The steps of one way, node by node, and the buffers that it asks for.
 
-    Buffers are numbered from those of the way before on.
+    Buffers are numbered from those of the way before on. `spans` says for which samples
+    each node is; None for all.
     """
 
     nodes: tuple[tuple[Step, ...], ...]
     buffers: tuple[Buffer, ...]
+    spans: tuple[Span | None, ...]
 
     def spare(self) -> list[int]:
         """Rows of spare memory: the most that any node asks for, by how manieth it is there."""
@@ -201,18 +224,20 @@ class Builder:
         self._first = len(self._before)
         self._twins: dict[int, int] = {}
         self._buffers: list[Buffer] = []
-        self._nodes: list[list[Step]] = [[]]
+        self._nodes: list[tuple[Span | None, list[Step]]] = [(None, [])]
         self._free: dict[int, list[int]] = {}
         self._n_spare = self._n_checks = 0
 
-    def next_node(self) -> None:
+    def next_node(self, span: Span | None = None) -> None:
         """What was spare memory is free again."""
-        self._nodes.append([])
+        self._nodes.append((span, []))
         self._n_spare = 0
 
     def end(self) -> Part:
         """What was collected."""
-        return Part(tuple(tuple(node) for node in self._nodes if node), tuple(self._buffers))
+        kept = [(tuple(node), span) for span, node in self._nodes if node]
+        nodes, spans = zip(*kept, strict=True) if kept else ((), ())
+        return Part(nodes, tuple(self._buffers), spans)
 
     def keep(self, *shape: int) -> View:
         """Memory (..., n) that lasts, unless it is released."""
@@ -255,24 +280,24 @@ class Builder:
 
     def add(self, kind: Kind, *inputs: View, out: View) -> View:
         """Append a step with one output."""
-        self._nodes[-1].append(Step(kind, inputs, (out,)))
+        self._nodes[-1][1].append(Step(kind, inputs, (out,)))
         return out
 
     def add_all(self, kind: Kind, *inputs: View, outs: Sequence[View | None]) -> None:
         """Append a step with several outputs, unless none is wanted."""
         if any(out is not None for out in outs):
-            self._nodes[-1].append(Step(kind, inputs, tuple(outs)))
+            self._nodes[-1][1].append(Step(kind, inputs, tuple(outs)))
 
     def check(self, message: View) -> int:
         """Append a check; its number, for `unscale`."""
         self._n_checks += 1
-        self._nodes[-1].append(Step(Kind.CHECK, (message,), check=self._n_checks))
+        self._nodes[-1][1].append(Step(Kind.CHECK, (message,), check=self._n_checks))
         return self._n_checks
 
     def unscale(self, gradient: View, check: int | None) -> None:
         """Append what undoes a check, if there is one."""
         if check is not None:
-            self._nodes[-1].append(Step(Kind.UNSCALE, (gradient,), check=check))
+            self._nodes[-1][1].append(Step(Kind.UNSCALE, (gradient,), check=check))
 
 
 def by_site(rows: View, mode_sizes: Sequence[int]) -> list[View]:

@@ -17,9 +17,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..._arrays._typing import IntArray
 from ..._support._optional import compiled_module
 from ._numpy import Memory
-from ._steps import SAFE_EXPONENT, Kind, Part, Place, Step, View, packed
+from ._steps import SAFE_EXPONENT, Kind, Part, Place, Span, Step, View, packed
 
 Row: TypeAlias = "list[int]"
 _Samples: TypeAlias = "tuple[int, int]"
@@ -39,7 +40,7 @@ def _jit() -> Any:
     return compiled_module("sktensornet._compiled._execute")
 
 
-def compiled(part: Part, memory: Memory) -> Callable[[], bool] | None:
+def compiled(part: Part, memory: Memory) -> Callable[..., bool] | None:
     """One function that takes all steps, or None where there is no code for one of them.
 
     Parameters
@@ -51,41 +52,75 @@ def compiled(part: Part, memory: Memory) -> Callable[[], bool] | None:
     Returns
     -------
     callable or None
-        It returns False as soon as a message has to be rescaled.
+        It returns False as soon as a message has to be rescaled, and takes how many samples
+        go on after each step, for steps with spans.
     """
     jit = _jit() if part.nodes and memory.n > 1 else None
     if jit is None or memory.dtype not in jit.GEMM:
         return None
     table = _Table(jit, memory)
-    return table.function() if all(table.add(node) for node in part.nodes) else None
+    nodes = zip(part.nodes, part.spans, strict=True)
+    return table.function() if all(table.add(*each) for each in nodes) else None
 
 
 class _Table:
-    """Rows of integers, one for each step."""
+    """Rows of integers, one for each step.
+
+    The row of a step for some samples is affine in the first of them and in how many they
+    are: those of steps with spans are for one sample, with what one more adds on either side.
+    """
 
     def __init__(self, jit: Any, memory: Memory) -> None:
         self._jit, self._memory = jit, memory
         self._n, self._itemsize = memory.n, memory.dtype.itemsize
         self._buffers = memory.buffers
-        self._rows: list[Row] = []
+        self._rows: list[tuple[Row, Row, Row]] = []
+        self._spans: dict[int, Span] = {}
         self._bytes = 8 * memory.n
         self._nothing = np.empty(memory.n, memory.dtype)
 
-    def function(self) -> Callable[[], bool]:
+    def function(self) -> Callable[..., bool]:
+        """See `compiled`."""
         jit, dtype = self._jit, self._memory.dtype
         numbers = np.array([1, 0, 2.0 ** (-SAFE_EXPONENT - 1), 2.0**SAFE_EXPONENT], dtype)
-        table = np.array([row + [0] * (jit.WIDTH - len(row)) for row in self._rows], np.int64)
+        table, by_start, by_length = (
+            np.array([row + [0] * (jit.WIDTH - len(row)) for row in rows], np.int64)
+            for rows in zip(*self._rows, strict=True)
+        )
         own = np.empty(self._bytes // self._itemsize, dtype)
-        run: Callable[[], bool] = partial(jit.execute, table, jit.GEMM[dtype], numbers, own)
+        arguments = jit.GEMM[dtype], numbers, own
+        run: Callable[..., bool] = partial(jit.execute, table, *arguments)
+        if self._spans:
+            # What goes through whole tiles reaches over samples after the last.
+            is_tiled = np.isin(table[:, 0], (jit.SUM_PRODUCTS, jit.BY_MESSAGES))
+            least = np.where(is_tiled, jit.TILE // self._itemsize, 1)
+            places, spans = np.array([*self._spans]), np.array([*self._spans.values()])
+
+            def run(going: IntArray) -> bool:
+                start, stop = going[spans[:, 1]], going[spans[:, 0]]
+                length = np.maximum(stop - start, least[places])
+                own, there = table.copy(), np.ones(len(table), bool)
+                own[places] += start[:, None] * by_start[places]
+                own[places] += (length - 1)[:, None] * by_length[places]
+                there[places] = stop > start
+                return jit.execute(own[there], *arguments)
+
         run.held = self._memory, self._nothing  # type: ignore[attr-defined]
         return run
 
-    def add(self, node: Sequence[Step]) -> bool:
+    def add(self, node: Sequence[Step], span: Span | None = None) -> bool:
         """Append the steps of a node; whether there is code for all of them."""
         steps = [step for step in node if step.kind is not Kind.UNSCALE]
         makers = [self._maker(step) for step in steps]
         if any(maker is None for maker in makers):
             return False
+        if span is not None:
+            for maker in makers:
+                assert maker is not None
+                one, later, longer = maker((0, 1)), maker((1, 1)), maker((0, 2))
+                self._spans[len(self._rows)] = span
+                self._rows.append((one, _difference(one, later), _difference(one, longer)))
+            return True
         views = (v for step in steps for v in (*step.inputs, *step.outputs) if v is not None)
         spare = [self._buffers[v.buffer].size for v in views if self._is_spare(v)]
         is_long = max(spare, default=0) * self._n * self._itemsize > _LARGEST
@@ -93,7 +128,8 @@ class _Table:
         size = _TILE if is_long and not is_fused else self._n
         for start in range(0, self._n, size):
             part = start, min(size, self._n - start)
-            self._rows += [maker(part) for maker in makers if maker is not None]
+            rows = [maker(part) for maker in makers if maker is not None]
+            self._rows += [(row, [], []) for row in rows]
         return True
 
     def _maker(self, step: Step) -> _Maker:
@@ -256,3 +292,7 @@ class _Table:
             *sizes,
             *(y_at, y_lead, x_at, x_lead, int(adds), out_at, out_lead),
         ]
+
+
+def _difference(row: Row, other: Row) -> Row:
+    return [b - a for a, b in zip(row, other, strict=True)]
