@@ -20,6 +20,7 @@ from .._cores import core_shapes
 from .._tree import Tree
 from ._array_pass import ArrayPass
 from ._folding import folded, runs
+from ._lengths import Lengths
 from ._lookup import LookupRule
 from ._merging import merges
 from ._pass import Pass, Prepared
@@ -239,7 +240,7 @@ class Contraction:
         features: Features,
         work: Workspace | None = None,
         wants_tape: bool = True,
-        going: IntArray | None = None,
+        lengths: IntArray | None = None,
     ) -> tuple[FloatArray, Pass | ArrayPass]:
         """Scores of n samples.
 
@@ -255,10 +256,10 @@ class Contraction:
             prepared cores writes over the tape of the one before.
         wants_tape : bool, default=True
             Whether `backward` follows.
-        going : ndarray of int, shape (n_sites,), or None
-            For a tree that `ends_anywhere`, how many of the samples, the longest first, go
-            on after each step; the last step of each is at the last site. What
-            `backward` gives by features of sites that a sample does not reach means nothing.
+        lengths : ndarray of int, shape (n,), or None
+            For a tree that `ends_anywhere`, with sites of equal numbers of features: how
+            many sites each sample has, one of ``tree.lengths``; not of indicators, nor
+            elsewhere than in NumPy.
 
         Returns
         -------
@@ -275,12 +276,12 @@ class Contraction:
         self._fill(prepared, folds)
 
         def make() -> Pass | ArrayPass:
-            plan = self.plan(wants_tape, folds, going is not None)
+            plan = self.plan(wants_tape, folds, lengths is not None)
             if self._place is not None:
                 return ArrayPass(plan, prepared, n, self._place)
             return Pass(plan, prepared, n, work.block, self._product, self._compiles)
 
-        tape = work.kept((id(prepared), n, wants_tape, going is not None), make)
+        tape = work.kept((id(prepared), n, wants_tape, lengths is not None), make)
         if isinstance(tape, ArrayPass):
             return tape.forward(features, self.mode_sizes), tape
         if self._lookups:
@@ -291,7 +292,8 @@ class Contraction:
                 else np.asarray(own)
                 for site, own in enumerate(features)
             ]
-        return tape.forward(features, self._planned_modes, going), tape
+        found = None if lengths is None else Lengths(lengths, self.tree.n_sites)
+        return tape.forward(features, self._planned_modes, found), tape
 
     def backward(
         self,

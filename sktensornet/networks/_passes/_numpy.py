@@ -107,7 +107,7 @@ def bind(
     """
     calls: Calls = []
     for node, span in zip(part.nodes, part.spans, strict=True):
-        rows = None if span is None or going is None else span.rows(going)
+        rows = None if span is None else span.rows(going)
         if rows is not None and rows.start == rows.stop:
             continue
         for step in node:

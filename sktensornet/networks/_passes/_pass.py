@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._arrays._typing import Features, FloatArray, IntArray
 from ..._support._optional import WORTH_COMPILING
+from ._lengths import Lengths
 from ._numpy import Calls, Memory, Shifts, bind, run
 from ._plan import Plan
 from ._products import Product
@@ -105,7 +106,7 @@ class Pass:
         """Exponents that were taken out of messages, by check."""
         self.looked_up: list[tuple[int, Any]] = []
         """Sites whose product with the core came in, and their `Indicators`."""
-        self._going: IntArray | None = None
+        self._lengths: Lengths | None = None
         self._product, self._block_of = product, block_of
         self._compiles = compiles and plan.n_features * n >= WORTH_COMPILING
         self._memory = Memory(plan.up, prepared.matrices, n, block_of)
@@ -133,27 +134,32 @@ class Pass:
         )
 
     def forward(
-        self, features: Features, mode_sizes: Sequence[int], going: IntArray | None = None
+        self, features: Features, mode_sizes: Sequence[int], lengths: Lengths | None = None
     ) -> FloatArray:
         """Scores (b, n, n_outputs), given features (n, m_k) of all sites.
 
-        For a ragged plan `going` says how many of the samples, the longest first, go on
-        after each step.
+        A ragged plan takes lengths.
         """
-        self._going = going
-        rows = self._features
-        if isinstance(features, np.ndarray):
+        self._lengths, rows = lengths, self._features
+        going = None
+        if lengths is not None:
+            going = lengths.going
+            lengths.write(features, rows)
+        elif isinstance(features, np.ndarray):
             rows.reshape(len(features), -1, rows.shape[1])[...] = features.mT
         else:
             for part, size, end in zip(features, mode_sizes, accumulate(mode_sizes)):
                 rows[end - size : end] = part.T
         self.shifts.clear()
         unit = 1.0 if self._product is None else self._product.unit
-        if going is not None:
-            for view, span in self.plan.units:
-                others = slice(span.rows(going).stop, self._memory.n)
-                self._memory.array(view, others)[...] = unit
+        for view, span in self.plan.units:
+            reach = span.rows(going)
+            self._memory.array(view, slice(reach.stop, self._memory.n))[...] = unit
         self._up.run(going=going)
+        scores = self._scaled_scores()
+        return scores if lengths is None else lengths.back(scores)
+
+    def _scaled_scores(self) -> FloatArray:
         limit = SCORE_EXPONENT[self._scores.dtype]
         if not self.shifts:
             return np.clip(self._scores.mT, -(2.0**limit), 2.0**limit)
@@ -174,16 +180,19 @@ class Pass:
             by_core = [None if view is None else memory.array(view) for view in down.by_core]
             self._down[key] = bound, memory.array(down.scores), by_core, rows
         bound, target, by_core, rows = self._down[key]
-        target[...] = score_gradient.mT
+        lengths = self._lengths
+        going = None if lengths is None else lengths.going
+        target[...] = (score_gradient if lengths is None else lengths.sort(score_gradient)).mT
         if self.shifts:
             exponent, limit = self.exponent(), SCORE_EXPONENT[target.dtype]
             inside = np.abs(exponent) <= limit
             target *= inside
             np.ldexp(target, np.where(inside, exponent, 0), out=target)
-        bound.run(rescaled=bool(self.shifts), going=self._going)
-        if self._going is not None:
-            # Nodes that none reaches have taken no steps.
-            for position, span in self.plan.core_spans:
-                if by_core and self._going[span.first] == 0:
-                    by_core[position][...] = 0
+        bound.run(rescaled=bool(self.shifts), going=going)
+        # Nodes that no sample reaches have taken no steps.
+        for position, span in self.plan.core_spans if by_core else ():
+            if span.rows(going).stop == 0:
+                by_core[position][...] = 0
+        if rows is not None and lengths is not None:
+            rows = lengths.read(rows)
         return list(by_core), rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,25 +17,7 @@ from ._array_pass import ArrayPass
 from ._contraction import Contraction
 from ._pass import Pass, Prepared
 
-Tapes = list[tuple[int, "slice | IntArray | _Order", "Pass | ArrayPass"]]
-
-
-class _Order(NamedTuple):
-    """Samples from the longest to the shortest.
-
-    Parameters
-    ----------
-    rows : ndarray of int
-        Where they were.
-    ends : ndarray of int
-        The last site of each.
-    going : ndarray of int
-        For each site, how many have another one after it.
-    """
-
-    rows: IntArray
-    ends: IntArray
-    going: IntArray
+Tapes = list[tuple[int, "slice | IntArray", "Pass | ArrayPass"]]
 
 
 class PreparedCores(NamedTuple):
@@ -81,7 +63,7 @@ class ScoreFunction:
         self.contraction = whole = Contraction(tree, message_sizes, n_batch, True, indexed, place)
         self._lengths = np.array(tree.lengths)
         is_even = len(set(whole.mode_sizes)) == 1
-        self._sorts = place is None and is_even and ends_anywhere(tree)
+        self._takes_lengths = place is None and is_even and ends_anywhere(tree)
         everything = tuple(range(len(tree.order)))
         self._shorter: dict[int, tuple[Contraction, tuple[int, ...]]] = {
             tree.n_sites: (whole, everything)
@@ -133,68 +115,28 @@ class ScoreFunction:
         """
         whole = self.contraction
         n_sites = whole.tree.n_sites
-        if known is None or not len(known):
-            scores, tape = whole.forward(prepared.by_n_sites[n_sites], features, work, wants_tape)
+        fitting = None
+        if known is not None and len(known):
+            fitting = self._lengths[np.searchsorted(self._lengths, known)]
+        if fitting is None or (self._takes_lengths and fitting.min() < fitting.max()):
+            own = prepared.by_n_sites[n_sites]
+            scores, tape = whole.forward(own, features, work, wants_tape, fitting)
             return scores, [(n_sites, slice(None), tape)]
-        fitting = self._lengths[np.searchsorted(self._lengths, known)]
-        if self._sorts and fitting.min() < fitting.max():
-            return self._forward_sorted(prepared, features, work, wants_tape, fitting)
         tapes: Tapes = []
         result = np.empty(0)
         for n_sites in np.unique(fitting).tolist():
             fits = fitting == n_sites
             rows = slice(None) if fits.all() else np.flatnonzero(fits)
             contraction, _ = self._of(n_sites)
-            own = [feature[rows] for feature in features[:n_sites]]
+            parts = [feature[rows] for feature in features[:n_sites]]
             scores, tape = contraction.forward(
-                self._prepared(prepared, n_sites), own, work, wants_tape
+                self._prepared(prepared, n_sites), parts, work, wants_tape
             )
             if not tapes:
-                result = np.empty((len(scores), len(known), scores.shape[2]), scores.dtype)
+                result = np.empty((len(scores), len(fitting), scores.shape[2]), scores.dtype)
             result[:, rows] = scores
             tapes.append((n_sites, rows, tape))
         return result, tapes
-
-    def _forward_sorted(
-        self,
-        prepared: PreparedCores,
-        features: Features,
-        work: Workspace,
-        wants_tape: bool,
-        lengths: IntArray,
-    ) -> tuple[FloatArray, Tapes]:
-        """As `forward`, with the longest samples first and the last step of each at the end."""
-        whole = self.contraction
-        order = np.argsort(-lengths, kind="stable")
-        ends = lengths[order] - 1
-        all_rows = features.mT if isinstance(features, np.ndarray) else _rows(features)
-        rows = all_rows[:, :, order]
-        rows[-1] = all_rows[ends, :, order].T
-        going = np.count_nonzero(np.arange(whole.tree.n_sites)[:, None] < ends, axis=1)
-        own = prepared.by_n_sites[whole.tree.n_sites]
-        found, tape = whole.forward(own, rows.mT, work, wants_tape, going)
-        scores = np.empty_like(found)
-        scores[:, order] = found
-        return scores, [(whole.tree.n_sites, _Order(order, ends, going), tape)]
-
-    def _backward_sorted(
-        self, order: _Order, tape: Any, score_gradient: FloatArray, wants_features: bool
-    ) -> tuple[list[FloatArray], Features | None]:
-        gradient = score_gradient[:, order.rows]
-        by_core, by_feature = self.contraction.backward(tape, gradient, wants_features)
-        by_core = tied(self.contraction.tree, by_core)
-        if by_feature is None:
-            return by_core, None
-        assert isinstance(by_feature, np.ndarray)
-        rows = by_feature.mT
-        for site, stop in enumerate(order.going[:-1]):
-            rows[site, :, stop:] = 0
-        last = rows[-1].copy()
-        rows[-1] = 0
-        rows[order.ends, :, np.arange(len(order.ends))] = last.T
-        result = np.empty_like(rows)
-        result[:, :, order.rows] = rows
-        return by_core, result.mT
 
     def backward(
         self, tapes: Tapes, score_gradient: FloatArray, wants_features: bool
@@ -202,9 +144,6 @@ class ScoreFunction:
         """As `Contraction.backward`, with derivatives by the distinct cores."""
         whole = self.contraction
         tree = whole.tree
-        _, order, tape = tapes[0]
-        if isinstance(order, _Order):
-            return self._backward_sorted(order, tape, score_gradient, wants_features)
         if len(tapes) == 1 and tapes[0][0] == tree.n_sites:
             by_core, by_feature = whole.backward(tapes[0][2], score_gradient, wants_features)
             return tied(tree, by_core), by_feature
@@ -224,8 +163,3 @@ class ScoreFunction:
         """As `Contraction.gradients`, for the distinct cores."""
         whole = self.contraction
         return whole.gradients(prepared.by_n_sites[whole.tree.n_sites], by_core)
-
-
-def _rows(features: Features) -> FloatArray:
-    """Features (n, m) of each site as rows (sites, m, n)."""
-    return np.stack([np.asarray(own).T for own in features])

@@ -178,8 +178,10 @@ class Span(NamedTuple):
     first: int
     stop: int = -1
 
-    def rows(self, going: Sequence[int] | IntArray) -> slice:
+    def rows(self, going: IntArray | None) -> slice:
         """Which they are, given how many go on after each step."""
+        if going is None:
+            raise ValueError("A ragged plan needs the lengths of the samples.")
         return slice(int(going[self.stop]), int(going[self.first]))
 
 
