@@ -8,6 +8,7 @@ Exponents add towards the root, so that of the scores is the sum of all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -70,11 +71,12 @@ class Memory:
             else:
                 blocks.append(block[end:])
                 end += length
+        self._whole: dict[View, Any] = {}
         self.buffers: tuple[Buffer, ...] = (() if before is None else before.buffers) + part.buffers
         self._blocks: list[Any] = ([] if before is None else before._blocks) + blocks
 
-    def array(self, view: View | None, rows: slice | None = None) -> Any:
-        """The array of a view, for all samples or some."""
+    def array(self, view: View | None) -> Any:
+        """The array of a view."""
         if view is None:
             return None
         size = self.dtype.itemsize
@@ -84,9 +86,16 @@ class Memory:
             return np.ndarray(view.shape, self.dtype, block, view.offset * size, steps)
         row = self.n * size
         steps = [*(step * row for step in view.strides), size]
-        start, stop = (0, self.n) if rows is None else (rows.start, rows.stop)
-        shape, offset = (*view.shape, stop - start), view.offset * row + start * size
-        return np.ndarray(shape, self.dtype, block, offset, steps)
+        return np.ndarray((*view.shape, self.n), self.dtype, block, view.offset * row, steps)
+
+    def part(self, view: View | None, rows: slice) -> Any:
+        """The array of a view for some samples, of an array that is kept for the next ones."""
+        if view is None:
+            return None
+        if view not in self._whole:
+            self._whole[view] = self.array(view)
+        whole = self._whole[view]
+        return whole[..., rows] if self.buffers[view.buffer].sampled else whole
 
     def address(self, buffer: int) -> int:
         """Where a buffer begins."""
@@ -107,14 +116,16 @@ def bind(
     """
     calls: Calls = []
     for node, span in zip(part.nodes, part.spans, strict=True):
-        rows = None if span is None else span.rows(going)
-        if rows is not None and rows.start == rows.stop:
-            continue
+        array = memory.array
+        if span is not None:
+            rows = span.rows(going)
+            if rows.start == rows.stop:
+                continue
+            array = partial(memory.part, rows=rows)
         for step in node:
             if step.kind is Kind.UNSCALE and not rescaled:
                 continue
-            inputs = [memory.array(view, rows) for view in step.inputs]
-            outputs = [memory.array(view, rows) for view in step.outputs]
+            inputs, outputs = [*map(array, step.inputs)], [*map(array, step.outputs)]
             calls.append(_call(step, inputs, outputs, product, shifts))
     return calls
 

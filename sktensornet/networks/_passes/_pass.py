@@ -154,7 +154,7 @@ class Pass:
         unit = 1.0 if self._product is None else self._product.unit
         for view, span in self.plan.units:
             reach = span.rows(going)
-            self._memory.array(view, slice(reach.stop, self._memory.n))[...] = unit
+            self._memory.part(view, slice(reach.stop, self._memory.n))[...] = unit
         self._up.run(going=going)
         scores = self._scaled_scores()
         return scores if lengths is None else lengths.back(scores)
