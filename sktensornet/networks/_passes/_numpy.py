@@ -88,14 +88,14 @@ class Memory:
         steps = [*(step * row for step in view.strides), size]
         return np.ndarray((*view.shape, self.n), self.dtype, block, view.offset * row, steps)
 
-    def part(self, view: View | None, rows: slice) -> Any:
-        """The array of a view for some samples, of an array that is kept for the next ones."""
+    def part(self, view: View | None, rows: slice | None) -> Any:
+        """The array of a view for some samples or all, of one that is kept for the next call."""
         if view is None:
             return None
         if view not in self._whole:
             self._whole[view] = self.array(view)
         whole = self._whole[view]
-        return whole[..., rows] if self.buffers[view.buffer].sampled else whole
+        return whole[..., rows] if rows and self.buffers[view.buffer].sampled else whole
 
     def address(self, buffer: int) -> int:
         """Where a buffer begins."""
@@ -116,12 +116,10 @@ def bind(
     """
     calls: Calls = []
     for node, span in zip(part.nodes, part.spans, strict=True):
-        array = memory.array
-        if span is not None:
-            rows = span.rows(going)
-            if rows.start == rows.stop:
-                continue
-            array = partial(memory.part, rows=rows)
+        rows = None if span is None else span.rows(going)
+        if rows is not None and rows.start == rows.stop:
+            continue
+        array = memory.array if going is None else partial(memory.part, rows=rows)
         for step in node:
             if step.kind is Kind.UNSCALE and not rescaled:
                 continue
