@@ -47,7 +47,7 @@ def with_temperature(
         return plan, choice
     n_threads = effective_threads(plan.n_jobs)
     networks, scores, classes, copies = [], [], [], []
-    for train, held in deal(samples):
+    for k, (train, held) in enumerate(deal(samples)):
         # For fewer samples the penalty weighs more: a prior that more data outweigh.
         alpha = choice.alpha * samples.weight.sum() / train.weight.sum()
         part = replace(
@@ -58,8 +58,10 @@ def with_temperature(
             is_short=True,
             random_state=deepcopy(plan.random_state),
         )
-        # That of a trial may have seen what is held out here.
-        found = carry_out(part, replace(choice, alpha=alpha, network=None))
+        # The choice dealt all samples as it is done here, or else its networks may have seen
+        # what is held out.
+        start = with_dtype(choice.folds[k], working_type(plan)) if k < len(choice.folds) else None
+        found = carry_out(part, replace(choice, alpha=alpha, network=start))
         scores.append(found.model.scores(found.theta, held.X, n_threads))
         networks.append(found.network)
         classes.append(held.y)

@@ -32,6 +32,8 @@ class Choice:
         That of the best trial, to go on from.
     rank : int or None
         The cap of its ranks, where that was chosen.
+    folds : tuple of TensorNetwork
+        Those that were fitted to the first folds of all samples.
     """
 
     model: Model
@@ -40,6 +42,7 @@ class Choice:
     trials: list[Trial] | None = None
     network: TensorNetwork | None = None
     rank: int | None = None
+    folds: tuple[TensorNetwork, ...] = ()
 
 
 def choose(plan: Plan) -> Choice:
@@ -74,6 +77,7 @@ def choose(plan: Plan) -> Choice:
         float(chosen.alpha) if search.alpha is None else search.alpha,
         chosen.scale,
         selection.trials,
-        selection.network,
+        selection.networks[0] if selection.networks else None,
         selection.rank,
+        tuple(selection.networks) if selection.uses_all else (),
     )

@@ -64,9 +64,9 @@ class HeldOut(Generic[Setting]):
         """The mean loss of each setting over the folds that it was tried on."""
         return {one: self._mean(fits.losses) for one, fits in self._tried.items()}
 
-    def network(self, setting: Setting) -> TensorNetwork:
-        """The network of the first fold."""
-        return self._tried[setting].networks[0]
+    def networks(self, setting: Setting) -> list[TensorNetwork]:
+        """Those of the first folds."""
+        return self._tried[setting].networks
 
     def loss(self, setting: Setting, n_folds: int, before: Any = None) -> float:
         """The mean loss over the first folds, going on from another setting if there is one."""

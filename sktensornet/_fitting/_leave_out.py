@@ -9,6 +9,30 @@ import numpy as np
 from .._arrays._indicators import Indicators
 from .._arrays._typing import Features, FloatArray
 
+_ROUNDING = 1e-12
+"""A kernel that varies by no more than this share of itself is constant up to rounding."""
+_LARGEST_KERNEL = 1e12
+"""Beyond, small penalties are lost beside the kernel in double precision."""
+
+
+def least_squares_left_out(
+    features: Features, targets: FloatArray, weight: FloatArray, unit: FloatArray
+) -> Callable[[float], float] | None:
+    """`left_out_loss` of the product of features; None where these overflow or are all one.
+
+    Parameters
+    ----------
+    features : sequence of ndarray of shape (n_samples, m_k)
+    targets, weight, unit
+        Those of `left_out_loss`; the mean of the targets is taken off.
+    """
+    kernel = product_kernel(features)
+    largest = np.abs(kernel).max()
+    # Of features that are all constants nothing can be learnt, whatever the penalty.
+    if not largest <= _LARGEST_KERNEL or np.ptp(kernel) <= _ROUNDING * largest:
+        return None
+    return left_out_loss(kernel, targets - weight @ targets / weight.sum(), weight, unit)
+
 
 def product_kernel(features: Features) -> FloatArray:
     """Products over the sites of the inner products of features, for all pairs of samples."""

@@ -18,7 +18,7 @@ kernel method's best is .2, with which a train of rank 8 makes twice as many err
 
 @dataclass(frozen=True)
 class Setting:
-    """A place on the grid: alpha = 10^(exponent / 2) s^2, unless that is given."""
+    """A place on the grid: alpha = 10^(exponent / 2), for columns times s^2, unless it is given."""
 
     exponent: int
     scale: int

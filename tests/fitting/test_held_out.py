@@ -35,8 +35,8 @@ def test_a_neighbour_is_compared_after_as_many_sweeps():
     assert not trials.gains("b", "a")
     assert [call[1] for call in fit.calls] == [None, (4.5, 1), (4.5, 1)]
     assert trials.gains("c", "a")
-    assert trials.network("c") == (2.25, 2)
-    assert trials.network("a") == (4.5, 1)
+    assert trials.networks("c")[0] == (2.25, 2)
+    assert trials.networks("a")[0] == (4.5, 1)
 
 
 def test_fits_that_cannot_go_on_begin_anew():

@@ -403,7 +403,7 @@ class TestConvergence:
             ("als", {"early_stopping": True, "alpha": 0.1}),
             ("lbfgs", {"penalty": "start"}),
             ("lbfgs", {"feature_map": "affine"}),
-            ("als", {"patches": ImagePatches((2, 2), (1, 2))}),
+            ("als", {"patches": ImagePatches((2, 2), (1, 2)), "alpha": 1e-3}),
         ],
     )
     @short_fits
