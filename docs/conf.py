@@ -40,7 +40,7 @@ exclude_patterns = [
     "_build",
     "_tools",
     "pictures",
-    *(f"benchmarks/{part}.md" for part in ("gpu", "imdb", "mnist")),
+    *(f"benchmarks/{part}.md" for part in ("gpu", "imdb", "mnist", "series")),
     "benchmarks/tabular.md",
     *(f"benchmarks/tabular_{part}.md" for part in ("ranks", "confirming", "seconds")),
     *(f"benchmarks/tabular_{part}.md" for part in ("log_loss", "accuracy", "rmse")),

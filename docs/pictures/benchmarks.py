@@ -70,10 +70,11 @@ def race():
 
 def time_series():
     """Test accuracy of each set."""
-    head, *rows = table("time_series.md", "1-NN DTW")
+    head, *rows = table("series.md", "1-NN DTW")
     rows = [row for row in rows if row[0] != "mean"]
     _, axis = plt.subplots(figsize=(7.6, 3.2), layout="constrained")
-    for column, marker, colour in ((4, "o", OWN), (5, "s", OTHERS), (6, "^", "#777777")):
+    marks = ((4, "o", OWN), (6, "s", OTHERS), (7, "^", "#777777"), (8, "D", "#b0b0b0"))
+    for column, marker, colour in marks:
         values = [number(row[column]) for row in rows]
         axis.plot(values, range(len(rows)), marker, color=colour, label=head[column])
     axis.set_yticks(range(len(rows)), [row[0] for row in rows])

@@ -4,7 +4,7 @@ The default, and one trained setting for all sets that was chosen by validation
 inside their training parts. Accuracy on the test part that comes with each set; mean
 and standard deviation over seeds, which all but two peers have::
 
-    python examples/benchmarks/time_series.py --data DIR
+    python examples/benchmarks/time_series.py --data DIR --markdown docs/benchmarks/series.md
     python examples/benchmarks/time_series.py --data DIR --choose
 
 DIR holds ``ts/*.npz``, each with x_train (n, channels, length), y_train, x_test
@@ -187,6 +187,7 @@ def main() -> None:
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"), required=False)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--choose", action="store_true")
+    parser.add_argument("--markdown", type=Path, help="write the table to this file")
     arguments = parser.parse_args()
     if arguments.data is None:
         parser.error("--data or SKTENSORNET_DATA must say where ts/*.npz are")
@@ -200,7 +201,7 @@ def main() -> None:
         return
     make, settings = CHOSEN
     models = {
-        "default": (lambda shape, seed: default(shape, seed), whole, arguments.seeds),
+        "default": (default, whole, arguments.seeds),
         "trained": (
             lambda shape, seed: make(shape, **settings).set_params(random_state=seed),
             flat,
@@ -215,8 +216,11 @@ def main() -> None:
             arguments.seeds,
         ),
     }
-    print("| set | rows | channels x length | classes | " + " | ".join(models) + " |")
-    print("|---" * (4 + len(models)) + "|")
+    lines = [
+        "| set | rows | channels x length | classes | " + " | ".join(models) + " |",
+        "|---" * (4 + len(models)) + "|",
+    ]
+    print("\n".join(lines))
     means = []
     for name, parts in data.items():
         x, x_test, y, _ = parts
@@ -228,12 +232,15 @@ def main() -> None:
             spread = f" ± {scores.std(ddof=1):.3f}" if n_seeds > 1 else ""
             cells.append(f"{scores.mean():.3f}{spread} ({np.median(seconds):.1f} s)")
         means.append(own)
-        print(
+        lines.append(
             f"| {name} | {len(x)} / {len(x_test)} | {x.shape[1]} x {x.shape[2]} |"
-            f" {len(np.unique(y))} | " + " | ".join(cells) + " |",
-            flush=True,
+            f" {len(np.unique(y))} | " + " | ".join(cells) + " |"
         )
-    print("| mean | | | | " + " | ".join(f"{one:.3f}" for one in np.mean(means, axis=0)) + " |")
+        print(lines[-1], flush=True)
+    lines.append(f"| mean | | | | {' | '.join(f'{one:.3f}' for one in np.mean(means, axis=0))} |")
+    print(lines[-1])
+    if arguments.markdown is not None:
+        arguments.markdown.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
