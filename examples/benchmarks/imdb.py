@@ -1,8 +1,8 @@
 """IMDB reviews as sequences of tokens, beside linear models of words and pairs of words.
 
-Canonical polyadic sums and tensor trains read the last words of a review, up to 400 in whole
-fifties, of a vocabulary of the 20,000 most frequent ones in training, by trained vectors of 50
-numbers and shared cores. One run writes the table of the documentation::
+Canonical polyadic sums and tensor trains read the last words of a review, up to 400, of a
+vocabulary of the 20,000 most frequent ones in training, by trained vectors of 50 numbers and
+shared cores. One run writes the table of the documentation::
 
     python examples/benchmarks/imdb.py --data DIR --markdown docs/benchmarks/imdb.md
     python examples/benchmarks/imdb.py --data DIR --models TT --seeds 1 --validate
@@ -26,7 +26,6 @@ from mnist import markdown, spread
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
 from sktensornet import CPClassifier, TTClassifier
@@ -35,9 +34,6 @@ from sktensornet.preprocessing import TokenEncoder
 from sktensornet.solvers import Adam
 
 VOCABULARY = 20_000
-BLOCK = 50
-"""Samples of one length are contracted together: with lengths of all kinds, groups would be of
-one or two, and a batch would take ten times as long."""
 ESTIMATORS = {
     "CP": (CPClassifier, 50, Adam(5e-3, batch_size=250, dropout=0.5, weight_decay=0.05)),
     "TT": (TTClassifier, 8, Adam(1e-3, batch_size=250, dropout=0.3, weight_decay=0.02)),
@@ -69,16 +65,6 @@ def reviews(folder: Path) -> tuple[Texts, np.ndarray, Texts, np.ndarray]:
     return tuple(found)
 
 
-def in_blocks(X: np.ndarray) -> np.ndarray:
-    """Leave out the first tokens of each row, so that whole blocks are left, but at least one."""
-    lengths = np.sum(X >= 0, axis=1)
-    kept = np.where(lengths > BLOCK, lengths // BLOCK * BLOCK, lengths)
-    shorter = np.full_like(X, -1)
-    for row, own, n, keep in zip(shorter, X, lengths, kept, strict=True):
-        row[:keep] = own[n - keep : n]
-    return shorter
-
-
 def reader(name: str, length: int, epochs: int, seed: int):
     """From texts to classes."""
     if name in LINEAR:
@@ -97,7 +83,7 @@ def reader(name: str, length: int, epochs: int, seed: int):
     tokens = TokenEncoder(
         length, keep="last", max_features=VOCABULARY, token_pattern=r"(?u)[a-z']+"
     )
-    return make_pipeline(tokens, FunctionTransformer(in_blocks), estimator)
+    return make_pipeline(tokens, estimator)
 
 
 def main() -> None:
