@@ -440,7 +440,6 @@ class TestErrors:
             ({"augment": [lambda X, rng: None]}, r"None.*\(2, 8, 8, 1\)"),
             ({"augment": [lambda X, rng: X + 1j]}, "complex64"),
         ],
-        ids=repr,
     )
     def test_what_is_not_usable(self, parameters, words):
         model = adam(**({"augment": [RandomShift()]} | parameters))
