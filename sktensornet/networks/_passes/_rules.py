@@ -16,7 +16,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ..._arrays._namespace import contiguous
+from ..._arrays._namespace import contiguous, namespace
 from ..._arrays._typing import FloatArray
 from ._matrix_split import Split
 from ._steps import LEAVES_BETWEEN_CHECKS, Builder, Kind, View
@@ -94,7 +94,8 @@ class CoreRule:
     def refresh(self, matrices: tuple[FloatArray, ...], core: FloatArray) -> None:
         """Write another core into what `matrices` gave."""
         if self._is_copy:
-            matrices[0].reshape(core.shape)[...] = core
+            (matrix,) = matrices
+            matrix[...] = namespace(core).reshape(core, matrix.shape)
             return
         for matrix, view in zip(matrices, self._views(core), strict=True):
             matrix[...] = view
