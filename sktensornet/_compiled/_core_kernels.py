@@ -115,6 +115,8 @@ def take_sum_products(t, memory):
     """out[o] = sum over i, j of core[i, j, o] x[i] y[j]."""
     n_out, n_y, n, n_x, by_x, by_y = t[2], t[3], t[4], t[5], t[8], t[9]
     size = memory.itemsize
+    # The step of an axis of length one is zero.
+    by_row = by_y if n_y > 1 else by_x
     most = max(1, _PRODUCTS // (n_y * TILE))
     own = memory.ctypes.data
     sums = own + n_y * TILE
@@ -129,7 +131,7 @@ def take_sum_products(t, memory):
             for i in range(0, n_x, most):
                 rows = min(most, n_x - i)
                 _multiply_all((own, n_y, x + i * t[12] + at, t[12], rows, products), memory)
-                _sum_all((core + i * by_x, by_y, n_out, products, rows * n_y, sums), memory)
+                _sum_all((core + i * by_x, by_row, n_out, products, rows * n_y, sums), memory)
             _copy_rows((sums, TILE, n_out, out + at, t[18]), memory)
 
 

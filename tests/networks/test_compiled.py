@@ -187,7 +187,20 @@ class Guarded:
 @pytest.mark.parametrize("batches", [(1, 1, 1), (3, 1, 1), (3, 1, 3), (3, 3, 1)])
 @pytest.mark.parametrize(
     ("n_x", "n_y", "n_out"),
-    [(1, 1, 1), (3, 2, 4), (4, 7, 5), (5, 4, 9), (40, 9, 3), (2, 200, 6), (300, 2, 2)],
+    [
+        (1, 1, 1),
+        (5, 1, 1),
+        (1, 6, 1),
+        (7, 1, 3),
+        (1, 5, 4),
+        (3, 2, 1),
+        (3, 2, 4),
+        (4, 7, 5),
+        (5, 4, 9),
+        (40, 9, 3),
+        (2, 200, 6),
+        (300, 2, 2),
+    ],
 )
 def test_a_core_with_two_children_is_as_in_numpy(n_x, n_y, n_out, batches, dtype, single_node):
     for n in (24, 25, 101):
