@@ -67,7 +67,7 @@ shared_cores : bool, default=False
     s^(-2k): by the leave-one-out residuals of the kernel ridge regression that
     the model is without a limit on the ranks (for patches with the scale and the map of
     ``PCAMap("auto", "auto", "auto")``), then, for sweeping
-    solvers, by the held-out loss of a few one-sweep fits on at most 2000 samples, or 40 for
+    solvers, by the held-out loss of a few one-sweep fits on at most 4000 samples, or 40 for
     each feature of the widest site, from the best of which the fit goes on.
     Where the kernel explains less than half, ``init="identity"``, and there are at
     most 25 columns and joint scores for half of the rank, others of twenty sweeps

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -196,7 +197,7 @@ def plan_fit(
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
     plan = replace(plan, held=held, rows=rows, split=split)
     if before is not None:
-        known = [plan.model, *_others(plan, chosen)]
+        known = chain([plan.model], _others(plan, chosen))
         alike = (one for one in known if one.feature_map.same_kind(before))
         plan = replace(plan, model=next(alike, plan.model))
     alpha = None if parameters.alpha == "auto" else plan.alpha

@@ -35,6 +35,7 @@ _MOST_SOLVES = 500
 """Solves of cores in all trials: with three folds, three trials of 55 sites."""
 _FEW_SITES = 10
 """Up to which a limit on the ranks takes too little for a larger penalty to make up for it."""
+
 Judge = Callable[
     [Model, float, Samples, Samples, int | None, bool, TensorNetwork | None],
     tuple[TensorNetwork, float],

@@ -111,9 +111,8 @@ def check_fill(fill: Any) -> Any:
 def padded(X: np.ndarray, axes: dict[int, int], fill: Any) -> np.ndarray:
     """X with as many places more on both ends of some axes."""
     width = [(axes.get(axis, 0),) * 2 for axis in range(X.ndim)]
-    if isinstance(fill, str):
-        return np.pad(X, width, mode=fill)  # type: ignore[call-overload]
-    return np.pad(X, width, constant_values=fill)
+    beyond: dict[str, Any] = {"mode" if isinstance(fill, str) else "constant_values": fill}
+    return np.pad(X, width, **beyond)
 
 
 def shifted(X: np.ndarray, shifts: dict[int, np.ndarray], fill: Any) -> np.ndarray:
