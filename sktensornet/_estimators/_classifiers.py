@@ -39,9 +39,10 @@ class TTClassifier(BaseTensorNetworkClassifier):
 
     Parameters
     ----------
-    rank : int, default=8
+    rank : int or "auto", default="auto"
         Largest bond dimension r, the number of hidden units of the recurrent
-        network. Bonds near the ends are smaller where no more is possible.
+        network. Bonds near the ends are smaller where no more is possible. "auto" is
+        twice the number of scores of a joint tensor, at least 8 and at most 16.
     {parameters}
 
     Attributes
@@ -75,7 +76,7 @@ class TTClassifier(BaseTensorNetworkClassifier):
 
     def __init__(
         self,
-        rank: int = 8,
+        rank: int | str = "auto",
         *,
         patches: Patches | None = None,
         augment: Sequence[Augmenting] | None = None,
@@ -146,8 +147,9 @@ class HTClassifier(BaseTensorNetworkClassifier):
 
     Parameters
     ----------
-    rank : int, default=8
-        Largest bond dimension r, the number of channels at each node.
+    rank : int or "auto", default="auto"
+        Largest bond dimension r, the number of channels at each node. "auto" is
+        twice the number of scores of a joint tensor, at least 8 and at most 16.
     tree : "balanced" or nested tuples of int, default="balanced"
         Which sites are merged first: ``((0, 1), (2, 3))`` for four sites; a
         node may also join more than two. Sites are numbered in the order of
@@ -188,7 +190,7 @@ class HTClassifier(BaseTensorNetworkClassifier):
 
     def __init__(
         self,
-        rank: int = 8,
+        rank: int | str = "auto",
         *,
         tree: str | tuple = "balanced",
         patches: Patches | None = None,
@@ -257,8 +259,9 @@ class CPClassifier(BaseTensorNetworkClassifier):
 
     Parameters
     ----------
-    rank : int, default=32
-        Number r of hidden units. It caps the number of independent scores, so
+    rank : int or "auto", default="auto"
+        Number r of hidden units. "auto" is twice the number of scores of a joint tensor,
+        and at least 32. It caps the number of independent scores, so
         it should exceed the number of classes well; less warns.
     {parameters}
 
@@ -292,7 +295,7 @@ class CPClassifier(BaseTensorNetworkClassifier):
 
     def __init__(
         self,
-        rank: int = 32,
+        rank: int | str = "auto",
         *,
         patches: Patches | None = None,
         augment: Sequence[Augmenting] | None = None,
@@ -347,6 +350,8 @@ class CPClassifier(BaseTensorNetworkClassifier):
 
     def _check_rank(self, targets: Targets) -> None:
         n_scores = targets.n_scores
+        if isinstance(self.rank, str):
+            return
         if not targets.are_separate and self.rank < n_scores:
             warn_user(
                 f"rank={self.rank} of a CPClassifier is less than the {n_scores} classes; its "

@@ -101,7 +101,7 @@ class _Augmentations(HasMethods):
 
 
 NETWORK_CONSTRAINTS: dict[str, list] = {
-    "rank": [Interval(Integral, 1, None, closed="left")],
+    "rank": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "patches": [
         _Part(
             Patches,

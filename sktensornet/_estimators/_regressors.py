@@ -37,9 +37,10 @@ class TTRegressor(BaseTensorNetworkRegressor):
 
     Parameters
     ----------
-    rank : int, default=8
+    rank : int or "auto", default="auto"
         Largest bond dimension r, the number of hidden units of the recurrent
-        network. Bonds near the ends are smaller where no more is possible.
+        network. Bonds near the ends are smaller where no more is possible. "auto" is
+        twice the number of scores of a joint tensor, at least 8 and at most 16.
     {parameters}
 
     Attributes
@@ -71,7 +72,7 @@ class TTRegressor(BaseTensorNetworkRegressor):
 
     def __init__(
         self,
-        rank: int = 8,
+        rank: int | str = "auto",
         *,
         patches: Patches | None = None,
         augment: Sequence[Augmenting] | None = None,
@@ -142,8 +143,9 @@ class HTRegressor(BaseTensorNetworkRegressor):
 
     Parameters
     ----------
-    rank : int, default=8
-        Largest bond dimension r, the number of channels at each node.
+    rank : int or "auto", default="auto"
+        Largest bond dimension r, the number of channels at each node. "auto" is
+        twice the number of scores of a joint tensor, at least 8 and at most 16.
     tree : "balanced" or nested tuples of int, default="balanced"
         Which sites are merged first: ``((0, 1), (2, 3))`` for four sites; a
         node may also join more than two. Sites are numbered in the order of
@@ -182,7 +184,7 @@ class HTRegressor(BaseTensorNetworkRegressor):
 
     def __init__(
         self,
-        rank: int = 8,
+        rank: int | str = "auto",
         *,
         tree: str | tuple = "balanced",
         patches: Patches | None = None,
@@ -251,8 +253,9 @@ class CPRegressor(BaseTensorNetworkRegressor):
 
     Parameters
     ----------
-    rank : int, default=32
-        Number r of hidden units. It caps the number of independent scores, so
+    rank : int or "auto", default="auto"
+        Number r of hidden units. "auto" is twice the number of scores of a joint tensor,
+        and at least 32. It caps the number of independent scores, so
         it should exceed the number of outputs well.
     {parameters}
 
@@ -284,7 +287,7 @@ class CPRegressor(BaseTensorNetworkRegressor):
 
     def __init__(
         self,
-        rank: int = 32,
+        rank: int | str = "auto",
         *,
         patches: Patches | None = None,
         augment: Sequence[Augmenting] | None = None,

@@ -24,6 +24,7 @@ from ..feature_maps import (
 from ..feature_maps._missing import sites_with_missing, with_missing
 from ..networks import TensorNetwork, Tree
 from ..patches import SingleColumns, Sites
+from ._automatic import automatic_rank
 from ._start import check_network
 
 
@@ -120,7 +121,8 @@ def make_model(
         )
     tree = topology(sites)
     n_tensors, leg = (n_outputs, 1) if batched else (1, n_outputs)
-    sizes = tree.message_sizes(feature_map.mode_sizes, parameters.rank, leg)
+    rank = automatic_rank(parameters, tree, targets)
+    sizes = tree.message_sizes(feature_map.mode_sizes, rank, leg)
     if isinstance(parameters.init, TensorNetwork):
         model = Model(sites, feature_map, tree, sizes, n_tensors, batched, X.dtype)
         check_network(parameters.init, model)

@@ -23,6 +23,7 @@ from ._augment import Augment
 from ._automatic import (
     Automatic,
     automatic_patch_map,
+    automatic_rank,
     automatic_solver,
     automatic_targets,
     is_swept,
@@ -307,7 +308,7 @@ def _plan(
         max_iter=parameters.max_iter or solver.default_max_iter,
         tol=parameters.tol,
         patience=parameters.n_iter_no_change,
-        rank=parameters.rank,
+        rank=automatic_rank(parameters, model.tree, targets),
         init=parameters.init,
         alpha=default if parameters.alpha == "auto" else float(parameters.alpha),
         penalty=parameters.penalty,

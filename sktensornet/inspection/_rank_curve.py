@@ -135,6 +135,11 @@ def rank_curve(
             f"estimator={estimator!r} must be an estimator of sktensornet, such as "
             "TTClassifier(rank=16); put what goes before it into X."
         )
+    scorer = check_scoring(estimator, scoring)
+    folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
+    if estimator.rank == "auto":
+        first = clone(estimator).fit(*_rows(folds[0][0], X, y))
+        estimator = clone(estimator).set_params(rank=max(first.network_.ranks, default=1))
     largest = check_integer("rank", estimator.rank, 1)
     if ranks is None:
         ranks = [largest >> k for k in range(1, largest.bit_length())]
@@ -144,12 +149,10 @@ def rank_curve(
             f"ranks={list(ranks)!r} must not be above rank={largest} of the estimator; give it a "
             "larger rank."
         )
-    scorer = check_scoring(estimator, scoring)
-    folds = check_cv(cv, y, classifier=is_classifier(estimator))
     scores, sizes, spread = [], [], []
-    for train, test in folds.split(X, y):
-        X_train, X_test = (_safe_indexing(X, rows) for rows in (train, test))
-        y_train, y_test = (_safe_indexing(y, rows) for rows in (train, test))
+    for train, test in folds:
+        X_train, y_train = _rows(train, X, y)
+        X_test, y_test = _rows(test, X, y)
         model = clone(estimator).fit(X_train, y_train)
         if not model.network_.tree.multiplied:
             spectra = bond_spectra(model.network_)
@@ -167,6 +170,10 @@ def rank_curve(
         np.mean(sizes, axis=0),
         np.mean(spread, axis=0) if spread else np.zeros(0),
     )
+
+
+def _rows(rows: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    return _safe_indexing(X, rows), _safe_indexing(y, rows)
 
 
 class RankCurveDisplay(BaseDisplay):

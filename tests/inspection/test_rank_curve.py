@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_wine
 from sklearn.pipeline import make_pipeline
 
-from sktensornet import CPRegressor, TTRegressor
+from sktensornet import CPRegressor, TTClassifier, TTRegressor
 from sktensornet.feature_maps import PolynomialMap
 from sktensornet.inspection import RankCurve, RankCurveDisplay, rank_curve
 
@@ -66,3 +68,12 @@ def test_bad_options_are_named(planted, options, message):
 def test_takes_estimators_of_the_package_only(planted):
     with pytest.raises(ValueError, match="put what goes before it into X"):
         rank_curve(make_pipeline(TTRegressor()), *planted)
+
+
+def test_of_an_automatic_rank_the_largest_is_what_it_was_in_the_fit():
+    X, y = load_wine(return_X_y=True)
+    clf = TTClassifier(feature_map="polynomial", alpha=1e-3, max_iter=1, random_state=0)
+    curve = rank_curve(clf, X[:, :8], y, ranks=[2], cv=2)
+    again = rank_curve(clone(clf).set_params(rank=8), X[:, :8], y, ranks=[2], cv=2)
+    assert curve.ranks.tolist() == again.ranks.tolist() == [2, 8]
+    np.testing.assert_array_equal(curve.scores, again.scores)
