@@ -32,9 +32,9 @@ up for steps, and many classes need more of them."""
 
 FEWEST_CHANNELS, MOST_CHANNELS = 8, 16
 """The least and the largest rank that "auto" takes: two for each joint score between these. Beside
-8 for all, log losses of held-out parts are lower by 8 % for the six classes of satimage, 24 % for the
-seven of segment, 8 % for twenty made ones, 16 % (TT) and 31 % (HT) for digits in patches; the four of
-hpc_data gain nothing from 12 or 16."""
+8 for all, log losses of held-out parts are lower by 8 % for the six classes of satimage, 24 % for
+the seven of segment, 8 % for twenty made ones, 16 % (TT) and 31 % (HT) for digits in patches; the
+four of hpc_data gain nothing from 12 or 16."""
 
 FEWEST_TERMS = 32
 """The same for sums of products, which have as many independent scores as terms; not tuned."""

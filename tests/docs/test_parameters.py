@@ -34,10 +34,15 @@ def is_complete(entry):
 
 def test_defaults_are_those_of_the_signatures():
     page = parameters.page()
-    assert "``8`` (TT and HT), ``32`` (CP)" in page
     for name, defaults in parameters.signatures().items():
         assert f"``{name}``" in page
         assert all(f"``{default!r}``" in page for default in defaults.values())
+
+
+def test_defaults_that_differ_name_their_formats():
+    names = list(parameters.signatures()["rank"])
+    mixed = {name: 32 if name.startswith("CP") else 8 for name in names}
+    assert parameters._default(mixed) == "``8`` (TT and HT), ``32`` (CP)"
 
 
 def test_a_new_parameter_is_noticed(monkeypatch):
