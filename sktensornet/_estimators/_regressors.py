@@ -254,8 +254,8 @@ class CPRegressor(BaseTensorNetworkRegressor):
     Parameters
     ----------
     rank : int or "auto", default="auto"
-        Number r of hidden units. "auto" is twice the number of scores of a joint tensor,
-        and at least 32. It caps the number of independent scores, so
+        Number r of hidden units. "auto" is five times the number of scores of a joint
+        tensor, and at least 32. It caps the number of independent scores, so
         it should exceed the number of outputs well.
     {parameters}
 

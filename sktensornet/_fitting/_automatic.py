@@ -36,8 +36,9 @@ FEWEST_CHANNELS, MOST_CHANNELS = 8, 16
 the seven of segment, 8 % for twenty made ones, 16 % (TT) and 31 % (HT) for digits in patches; the
 four of hpc_data gain nothing from 12 or 16."""
 
-FEWEST_TERMS = 32
-"""The same for sums of products, which have as many independent scores as terms; not tuned."""
+FEWEST_TERMS, TERMS_PER_SCORE = 32, 5
+"""The same for sums of products. Of digits in patches the held-out log loss is .093 with 16 terms,
+.059 with 32, .052 with 48, .053 with 64."""
 
 LOCAL_SHARE_OF_TOL = 10
 """Where "auto" takes ALS, the loss is quadratic and alpha is chosen, a local solve ends before a
@@ -66,7 +67,7 @@ def automatic_rank(parameters: Any, tree: Tree, targets: Targets) -> int:
         return parameters.rank
     joint = 1 if targets.are_separate else targets.n_scores
     if tree.multiplied:
-        return max(FEWEST_TERMS, 2 * joint)
+        return max(FEWEST_TERMS, TERMS_PER_SCORE * joint)
     return min(max(FEWEST_CHANNELS, 2 * joint), MOST_CHANNELS)
 
 

@@ -31,8 +31,8 @@ def test_trees_have_as_many():
     assert max(fitted(HTClassifier, 6).network_.ranks) == 12
 
 
-@pytest.mark.parametrize(("n_classes", "rank"), [(3, 32), (20, 40)])
-def test_sums_have_two_terms_for_each_class_and_no_fewer_than_before(n_classes, rank):
+@pytest.mark.parametrize(("n_classes", "rank"), [(3, 32), (12, 60)])
+def test_sums_have_five_terms_for_each_class_and_no_fewer_than_32(n_classes, rank):
     assert max(fitted(CPClassifier, n_classes).network_.ranks) == rank
 
 
