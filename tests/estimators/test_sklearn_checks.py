@@ -158,6 +158,7 @@ FIT |= {"class_tensors", "output_tensors", "shared_cores", "augment", "n_views"}
 INPUT = {"solver", "feature_map", "n_jobs"}
 PREDICTION = {"feature_map", "product", "loss", "class_tensors", "output_tensors", "shared_cores"}
 PREDICTION |= {"n_views"}
+CLASS_WEIGHTS = {"feature_map", "loss", "product", "class_tensors", "shared_cores", "augment"}
 
 # On which parameters the outcome of a check may depend. All other checks try what happens to X, y,
 # weights and parameters before the fit, or after it, and is the same whatever is fitted.
@@ -182,8 +183,8 @@ CHECKS_OF_CONFIGURATIONS = {
     "check_decision_proba_consistency": PREDICTION,
     # Weights.
     "check_sample_weight_equivalence_on_dense_data": FIT,
-    # It takes a thousand iterations.
-    "check_class_weight_classifiers": FIT - {"solver", "early_stopping"},
+    # It takes a thousand iterations, and class weights are weights of samples to all that follows.
+    "check_class_weight_classifiers": CLASS_WEIGHTS,
     # Data of one sample, one column or one class.
     "check_fit2d_1sample": FIT,
     "check_fit2d_1feature": FIT,

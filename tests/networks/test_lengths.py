@@ -11,7 +11,7 @@ from sktensornet.networks._passes._score_function import ScoreFunction
 from sktensornet.networks._topologies import ends_anywhere
 
 MAKE = {"TT": recurrent_train, "CP": canonical_polyadic}
-N_SITES, M, RANK = 11, 3, 4
+N_SITES, M, RANK = 8, 3, 4
 each_kind = pytest.mark.parametrize("kind", MAKE)
 each_product = pytest.mark.parametrize("product", ["multiply", "max", "logaddexp", "add", "hypot"])
 each_batch = pytest.mark.parametrize("n_batch", [1, 2])
@@ -58,8 +58,8 @@ def close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10 * scale)
 
 
-# The third ones leave the range of messages on the way, and the last ones all end early.
-CASES = [(40, 0, 0.6), (40, 1, 0.6), (40, 0, 30.0), (3, 1, 0.6), (14, 5, 0.6)]
+# The second ones leave the range of messages on the way, and the last ones all end early.
+CASES = [(40, 0, 0.6), (40, 0, 30.0), (3, 1, 0.6), (14, 3, 0.6)]
 
 
 @each_kind
