@@ -115,7 +115,7 @@ if arguments.modern:
     stride = {64: 2, 784: 4, 3072: 4}[X_train.shape[1]]
     patches = ImagePatches(patches.image_shape, (4, 4) if stride == 2 else (8, 8), stride=stride)
 if arguments.quick:
-    ranks, epochs = [1, 4], 5
+    ranks, epochs = [1, 4], 2
 ranks = arguments.ranks or ranks
 epochs = arguments.epochs or epochs
 X_train, y_train = X_train[: arguments.train], y_train[: arguments.train]

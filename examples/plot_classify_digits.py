@@ -27,7 +27,7 @@ from sktensornet.patches import ImagePatches
 from sktensornet.solvers import Adam
 
 quick = "--quick" in sys.argv
-max_iter = 15 if quick else 60
+max_iter = 6 if quick else 60
 
 # %%
 # Data
@@ -86,7 +86,7 @@ search = GridSearchCV(
         "classify__rank": [8, 16],
         "classify__patches__patch_shape": [(2, 2), (4, 4)],
     },
-    cv=3,
+    cv=2 if quick else 3,
 )
 search.set_params(estimator__classify__max_iter=max_iter // 3)
 started = time.perf_counter()

@@ -37,6 +37,8 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 # ``patches__stride``.
 
 X, y = load_digits(return_X_y=True)
+if quick:
+    X, y = X[:500], y[:500]
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
 cuts = {
     "16 of 2 x 2": ImagePatches((8, 8), (2, 2)),
@@ -44,12 +46,14 @@ cuts = {
     "9 of 4 x 4": ImagePatches((8, 8), (4, 4), stride=2),
     "25 of 4 x 4": ImagePatches((8, 8), (4, 4), stride=1),
 }
+if quick:
+    cuts = dict(list(cuts.items())[:2])
 search = GridSearchCV(
     TTClassifier(
         solver="als", loss="squared_error", max_iter=2, alpha=1e-4, n_jobs=1, random_state=0
     ),
     {"rank": ranks, "patches": list(cuts.values())},
-    cv=3,
+    cv=2 if quick else 3,
 )
 search.fit(X_train, y_train)
 results = search.cv_results_
@@ -104,7 +108,7 @@ axis.spines[:].set_visible(False)
 # Run by ``python``, it saves the picture; ``--output`` names the file.
 
 parser = argparse.ArgumentParser(allow_abbrev=False)
-parser.add_argument("--quick", action="store_true", help="a smaller grid")
+parser.add_argument("--quick", action="store_true", help="a smaller grid, fewer images")
 parser.add_argument("--output", default="grid_search.png", help="file of the picture")
 arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)

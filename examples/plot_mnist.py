@@ -46,7 +46,7 @@ from sktensornet.solvers import Adam
 parser = argparse.ArgumentParser(allow_abbrev=False)
 parser.add_argument("--data", help="file mnist.npz, or the folder that holds it")
 parser.add_argument("--full", action="store_true", help="MNIST, from OpenML without --data")
-parser.add_argument("--quick", action="store_true", help="two passes over the images")
+parser.add_argument("--quick", action="store_true", help="two passes over 500 images")
 parser.add_argument("--epochs", type=int, help="passes over the training images")
 parser.add_argument("--output", default="mnist.png", help="file of the picture")
 arguments, _ = parser.parse_known_args()
@@ -82,6 +82,8 @@ is_mnist = arguments.full or arguments.data is not None
 X_train, X_test, y_train, y_test = mnist() if is_mnist else enlarged_digits()
 epochs = arguments.epochs or (2 if arguments.quick else 10 if is_mnist else 20)
 name = "MNIST" if is_mnist else "digits enlarged to 28 x 28"
+if arguments.quick:
+    X_train, y_train = X_train[:500], y_train[:500]
 print(f"{name}: {len(X_train):,} training images, {len(X_test):,} test images")
 
 # %%

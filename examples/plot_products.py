@@ -93,7 +93,7 @@ def small_model(kind, product, seed):
         product=product,
         alpha=0.0,
         solver=Adam(4e-3, batch_size=50),
-        max_iter=5 if arguments.quick else 20,
+        max_iter=2 if arguments.quick else 20,
         random_state=seed,
     )
 

@@ -44,7 +44,7 @@ X_train, X_test, y_train, y_test = train_test_split(X.astype(np.float32), y, ran
 model = HTClassifier(
     rank=12,
     patches=ImagePatches(image_shape=(8, 8), patch_shape=(4, 4), stride=2),
-    max_iter=10 if quick else 60,
+    max_iter=5 if quick else 60,
     random_state=0,
 ).fit(X_train, y_train)
 print(model.network_.summary(), "\n")
@@ -89,7 +89,7 @@ for name, function in predict.items():
 # batches of images, in Python and without it, on one thread.
 
 
-def milliseconds(function, X, repeats=30):
+def milliseconds(function, X, repeats=5 if quick else 30):
     """Shortest time of a call."""
     times = []
     for _ in range(repeats):

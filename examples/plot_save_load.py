@@ -51,7 +51,7 @@ clf = HTClassifier(
     patches=ImagePatches(image_shape=(8, 8), patch_shape=(4, 4), stride=2),
     alpha=0.0,
     solver=Adam(learning_rate=5e-3, dropout=0.3, weight_decay=0.05),
-    max_iter=10 if quick else 50,
+    max_iter=5 if quick else 50,
     random_state=0,
 ).fit(X_train, y_train)
 
@@ -77,7 +77,7 @@ def size_and_error(model):
 
 
 networks = {12: size_and_error(clf)}
-for rank in (8, 6, 4, 3):
+for rank in (6, 3) if quick else (8, 6, 4, 3):
     networks[rank] = size_and_error(clf.compress(rank=rank, X=X_train, y=y_train))
 peers = {
     "SVC": SVC(C=10),
@@ -124,7 +124,7 @@ axis.spines[["top", "right"]].set_visible(False)
 # Run by ``python``, it saves the picture; ``--output`` names the file.
 
 parser = argparse.ArgumentParser(allow_abbrev=False)
-parser.add_argument("--quick", action="store_true", help="fewer passes over the data")
+parser.add_argument("--quick", action="store_true", help="fewer passes over the data and ranks")
 parser.add_argument("--output", default="save_load.png", help="file of the picture")
 arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)

@@ -63,7 +63,7 @@ for text, praise in list(zip(texts, praises, strict=True))[:4]:
 # share one number. Each word gets a trained vector, `feature_map="embedding"`, and
 # ``shared_cores=True`` reads all places by the same core, whatever their number.
 
-sizes = [250, 2250] if quick else [125, 250, 500, 1000, 2250]
+sizes = [250, 750] if quick else [125, 250, 500, 1000, 2250]
 readers = {
     "tensor train, rank 8": make_pipeline(
         TokenEncoder(),
@@ -129,7 +129,7 @@ for axis, text in zip(axes[1:], asked, strict=True):
 # Run by ``python``, it saves the picture; ``--output`` names the file.
 
 parser = argparse.ArgumentParser(allow_abbrev=False)
-parser.add_argument("--quick", action="store_true", help="fewer sizes")
+parser.add_argument("--quick", action="store_true", help="fewer sentences")
 parser.add_argument("--output", default="sentences.png", help="file of the picture")
 arguments, _ = parser.parse_known_args()
 figure.savefig(arguments.output, dpi=120)

@@ -34,7 +34,7 @@ rng = np.random.default_rng(0)
 
 digits, y = load_digits(return_X_y=True)
 if quick:
-    digits, y = digits[:600], y[:600]
+    digits, y = digits[:200], y[:200]
 ink, paper = rng.integers(128, 256, (len(y), 3)), rng.integers(0, 128, (len(y), 3))
 share = digits.reshape(-1, 8, 8, 1) / 16
 images = (share * ink[:, None, None] + (1 - share) * paper[:, None, None]).astype(np.uint8)
@@ -64,8 +64,8 @@ print(f"channels first:     {same.score(images[test].transpose(0, 3, 1, 2), y[te
 # quarter of a period, in another it lags, in the third both move together. The third
 # axis is noise, and phases are random, so that no single time says anything.
 
-LENGTH = 48
-kinds = rng.integers(0, 3, 400 if quick else 900)
+LENGTH = 24 if quick else 48
+kinds = rng.integers(0, 3, 200 if quick else 900)
 phase = rng.uniform(0, 2 * np.pi, (len(kinds), 1))
 time = 2 * np.pi * np.arange(LENGTH) / 16
 lag = np.array([np.pi / 2, -np.pi / 2, 0.0])[kinds][:, None]

@@ -26,7 +26,8 @@ from sklearn.preprocessing import OneHotEncoder
 from sktensornet import TTClassifier
 
 quick = "--quick" in sys.argv
-sizes = [100, 400] if quick else [50, 100, 200, 400, 650]
+sizes = [50, 200] if quick else [50, 100, 200, 400, 650]
+n_splits = 1 if quick else 2
 
 # %%
 # All final boards
@@ -43,17 +44,17 @@ def wins(board, player):
 
 
 def play(board, player, found):
-    """Collect the final boards that can follow."""
+    """Collect the boards that can follow, and whether the game ends there."""
     for k in np.flatnonzero(np.array(list(board)) == " "):
         after = board[:k] + player + board[k + 1 :]
-        if wins(after, player) or " " not in after:
-            found.add(after)
-        elif after not in found:
-            play(after, "o" if player == "x" else "x", found)
+        if after not in found:
+            found[after] = wins(after, player) or " " not in after
+            if not found[after]:
+                play(after, "o" if player == "x" else "x", found)
     return found
 
 
-boards = sorted(play(" " * 9, "x", set()))
+boards = sorted(board for board, is_final in play(" " * 9, "x", {}).items() if is_final)
 names = [f"{row}-{column}" for row in ("top", "middle", "bottom") for column in "abc"]
 X = pd.DataFrame([list(board) for board in boards], columns=names).astype("category")
 y = np.array(["x wins" if wins(board, "x") else "no" for board in boards])
@@ -74,7 +75,7 @@ models = {
 }
 curves = {name: [] for name in models}
 for n_boards in sizes:
-    splits = ShuffleSplit(2, train_size=n_boards, test_size=250, random_state=0)
+    splits = ShuffleSplit(n_splits, train_size=n_boards, test_size=250, random_state=0)
     for name, model in models.items():
         curves[name].append(cross_val_score(model, X, y, cv=splits).mean())
     row = "  ".join(f"{name} {curve[-1]:.3f}" for name, curve in curves.items())
@@ -90,7 +91,7 @@ for n_boards in sizes:
 rng = np.random.default_rng(0)
 shares = [0.0, 0.2] if quick else [0.0, 0.15, 0.3]
 hidden = {name: curves[name][-1:] for name in ("TTClassifier", "gradient boosting")}
-splits = ShuffleSplit(2, train_size=sizes[-1], test_size=250, random_state=0)
+splits = ShuffleSplit(n_splits, train_size=sizes[-1], test_size=250, random_state=0)
 for share in shares[1:]:
     known = X.mask(rng.random(X.shape) < share)
     for name, curve in hidden.items():

@@ -38,7 +38,7 @@ from sktensornet.feature_maps import AffineMap
 from sktensornet.patches import ImagePatches
 
 parser = argparse.ArgumentParser(allow_abbrev=False)
-parser.add_argument("--quick", action="store_true", help="fewer iterations")
+parser.add_argument("--quick", action="store_true", help="fewer iterations and ranks")
 parser.add_argument("--output", default="torch.png", help="file of the picture")
 arguments, _ = parser.parse_known_args()
 
@@ -74,11 +74,11 @@ clf = TTClassifier(
     feature_map=AffineMap(8),
     solver="lbfgs",
     alpha=1e-4,
-    max_iter=20 if arguments.quick else 60,
+    max_iter=10 if arguments.quick else 60,
     tol=1e-3,
     random_state=0,
 )
-ranks = [1, 2, 4, 8]
+ranks = [1, 4] if arguments.quick else [1, 2, 4, 8]
 # Short fits say that they are short.
 warnings.simplefilter("ignore", ConvergenceWarning)
 with sklearn.config_context(array_api_dispatch=True):
