@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import time
 import warnings
 from collections.abc import Iterable, Mapping
@@ -220,6 +221,8 @@ def main() -> None:
         if arguments.markdown:
             head = "", "test accuracy", "parameters", "seconds to fit"
             command = "python examples/benchmarks/mnist.py"
+            if arguments.models != list(known):
+                command += f" --models {shlex.join(arguments.models)}"
             arguments.markdown.write_text(markdown(head, rows_of(found), command))
 
 
