@@ -71,7 +71,11 @@ def test_examples_keep_the_style_of_the_gallery(example):
     assert '"--output"' in text
     assert not re.search(r"print\(.*arguments\.output", text)
     assert text.count("\n# %%\n") >= 3
-    assert re.search(rf"\b{example.stem}\b", (ROOT / ".ci" / "run").read_text())
+
+
+def test_the_checks_run_each_example():
+    assert "python .ci/examples.py" in (ROOT / ".ci" / "run").read_text()
+    assert '.glob("plot_*.py")' in (ROOT / ".ci" / "examples.py").read_text()
 
 
 def test_the_gallery_shows_each_example_once():
