@@ -4,17 +4,14 @@ Each runs in a process of its own, forked from this one, which has imported what
 that takes as long as most of them do.
 """
 
+import importlib
 import multiprocessing
 import runpy
 import sys
 from multiprocessing.connection import wait
 from pathlib import Path
 
-import matplotlib.pyplot  # noqa: F401
-import sklearn.model_selection  # noqa: F401
-
-import sktensornet  # noqa: F401
-
+COMMON = "matplotlib.pyplot", "sklearn.model_selection", "sktensornet"
 N_PROCESSES = 2
 
 
@@ -27,6 +24,8 @@ def run(example, picture):
 
 def main(folder):
     """Start them one after the other, as many at once as there may be."""
+    for name in COMMON:
+        importlib.import_module(name)
     context = multiprocessing.get_context("fork")
     waiting = sorted(Path("examples").glob("plot_*.py"), reverse=True)
     running, failed = {}, []

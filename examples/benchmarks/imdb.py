@@ -92,6 +92,7 @@ def main() -> None:
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"))
     parser.add_argument("--models", nargs="+", choices=list(TITLES), default=list(TITLES))
     parser.add_argument("--length", type=int, default=400, help="number of words")
+    # Validation accuracy of CP on 400 words, one seed: .869 after three passes, .876 after six.
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--validate", action="store_true")

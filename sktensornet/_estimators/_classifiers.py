@@ -350,9 +350,9 @@ class CPClassifier(BaseTensorNetworkClassifier):
 
     def _check_rank(self, targets: Targets) -> None:
         n_scores = targets.n_scores
-        if isinstance(self.rank, str):
+        if targets.are_separate or isinstance(self.rank, str):
             return
-        if not targets.are_separate and self.rank < n_scores:
+        if self.rank < n_scores:
             warn_user(
                 f"rank={self.rank} of a CPClassifier is less than the {n_scores} classes; its "
                 "scores are then linearly dependent. Use rank >= n_classes.",

@@ -30,13 +30,13 @@ FEWER_STEPS, MANY_SITES, MANY_OUTPUTS = 2, 11, 8
 takes ALS and the loss is not quadratic: with few sites a core is visited too seldom to make
 up for steps, and many classes need more of them."""
 
-FEWEST_CHANNELS, MOST_CHANNELS = 8, 16
-"""The least and the largest rank that "auto" takes: two for each joint score between these. Beside
-8 for all, log losses of held-out parts are lower by 8 % for the six classes of satimage, 24 % for
-the seven of segment, 8 % for twenty made ones, 16 % (TT) and 31 % (HT) for digits in patches; the
+CHANNELS_PER_SCORE, FEWEST_CHANNELS, MOST_CHANNELS = 2, 8, 16
+"""The rank that "auto" takes for each joint score, the least and the largest one. Beside 8 for
+all, log losses of held-out parts are lower by 8 % for the six classes of satimage, 25 % for the
+seven of segment, 8 % for twenty made ones, 16 % (TT) and 31 % (HT) for digits in patches; the
 four of hpc_data gain nothing from 12 or 16."""
 
-FEWEST_TERMS, TERMS_PER_SCORE = 32, 5
+TERMS_PER_SCORE, FEWEST_TERMS = 5, 32
 """The same for sums of products. Of digits in patches the held-out log loss is .093 with 16 terms,
 .059 with 32, .052 with 48, .053 with 64."""
 
@@ -68,7 +68,7 @@ def automatic_rank(parameters: Any, tree: Tree, targets: Targets) -> int:
     joint = 1 if targets.are_separate else targets.n_scores
     if tree.multiplied:
         return max(FEWEST_TERMS, TERMS_PER_SCORE * joint)
-    return min(max(FEWEST_CHANNELS, 2 * joint), MOST_CHANNELS)
+    return min(max(FEWEST_CHANNELS, CHANNELS_PER_SCORE * joint), MOST_CHANNELS)
 
 
 def automatic_patch_map(parameters: Any, samples: Samples, given: Solver | None) -> FeatureMap:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.utils import _safe_indexing
 
 from .._arrays._typing import FloatArray, IntArray
 from .._estimators._base import BaseTensorNetwork
+from .._fitting._automatic import automatic_rank
 from .._support._checks import check_integer
 from ..networks import bond_spectra
 from ._drawing import BLUE, GREY, PALE, RED, BaseDisplay, tidy
@@ -92,7 +94,7 @@ def rank_curve(
     Parameters
     ----------
     estimator : estimator of this package
-        With the largest rank in question; clones of it are fitted.
+        With the largest rank in question, which may be "auto"; clones of it are fitted.
     X : array-like of shape (n_samples, n_features)
         The samples.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -137,10 +139,15 @@ def rank_curve(
         )
     scorer = check_scoring(estimator, scoring)
     folds = list(check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y))
-    if estimator.rank == "auto":
-        first = clone(estimator).fit(*_rows(folds[0][0], X, y))
-        estimator = clone(estimator).set_params(rank=max(first.network_.ranks, default=1))
-    largest = check_integer("rank", estimator.rank, 1)
+    if len(folds) < 2:
+        raise ValueError(f"cv={cv!r} gives one fold; at least two are needed.")
+    fits: Iterator[Any] = (clone(estimator).fit(*_rows(train, X, y)) for train, _ in folds)
+    largest = estimator.rank
+    if largest == "auto":
+        first = next(fits)
+        largest = automatic_rank(first, first.network_.tree, first._targets)
+        fits = chain([first], fits)
+    largest = check_integer("rank", largest, 1)
     if ranks is None:
         ranks = [largest >> k for k in range(1, largest.bit_length())]
     smaller = sorted({check_integer("ranks", rank, 1) for rank in ranks} - {largest})
@@ -150,10 +157,9 @@ def rank_curve(
             "larger rank."
         )
     scores, sizes, spread = [], [], []
-    for train, test in folds:
+    for (train, test), model in zip(folds, fits, strict=True):
         X_train, y_train = _rows(train, X, y)
         X_test, y_test = _rows(test, X, y)
-        model = clone(estimator).fit(X_train, y_train)
         if not model.network_.tree.multiplied:
             spectra = bond_spectra(model.network_)
             spread.append([np.exp2(entropy(own)).mean() for own in spectra])
@@ -162,8 +168,6 @@ def rank_curve(
             models.append(models[-1].compress(rank=rank, X=X_train, y=y_train))
         scores.append([scorer(one, X_test, y_test) for one in reversed(models)])
         sizes.append([one.network_.n_parameters for one in reversed(models)])
-    if len(scores) < 2:
-        raise ValueError(f"cv={cv!r} gives one fold; at least two are needed.")
     return RankCurve(
         np.array([*smaller, largest]),
         np.transpose(scores),

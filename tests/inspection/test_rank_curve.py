@@ -77,3 +77,12 @@ def test_of_an_automatic_rank_the_largest_is_what_it_was_in_the_fit():
     again = rank_curve(clone(clf).set_params(rank=8), X[:, :8], y, ranks=[2], cv=2)
     assert curve.ranks.tolist() == again.ranks.tolist() == [2, 8]
     np.testing.assert_array_equal(curve.scores, again.scores)
+
+
+def test_of_an_automatic_rank_the_largest_is_the_cap_where_the_fit_needs_less():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 3))
+    reg = TTRegressor(**LINE)
+    curve = rank_curve(reg, X, X[:, 0], ranks=[1], cv=2)
+    assert max(clone(reg).fit(X, X[:, 0]).network_.ranks) < 8
+    assert curve.ranks.tolist() == [1, 8]
