@@ -1,15 +1,15 @@
 """IMDB reviews as sequences of tokens, beside linear models of words and pairs of words.
 
 Canonical polyadic sums and tensor trains read the last words of a review, up to 400, of a
-vocabulary of the 20,000 most frequent ones in training, by trained vectors of 50 numbers and
-shared cores. One run writes the table of the documentation::
+vocabulary of the 20,000 most frequent ones in training, by trained vectors of 20 or 50 numbers
+and shared cores. One run writes the table of the documentation::
 
     python examples/benchmarks/imdb.py --data DIR --markdown docs/benchmarks/imdb.md
     python examples/benchmarks/imdb.py --data DIR --models TT --seeds 1 --validate
 
 DIR holds ``imdb_reviews.csv.gz``. ``--validate`` trains on 20,000 of the 25,000 training reviews
-and scores the others, by which the settings were chosen. ``--quick`` makes one pass over 500
-reviews, to see that all of it runs.
+and scores the others, of other films, by which the settings were chosen. ``--quick`` makes one
+pass over 500 reviews, to see that all of it runs.
 """
 
 from __future__ import annotations
@@ -34,11 +34,15 @@ from sktensornet.preprocessing import TokenEncoder
 from sktensornet.solvers import Adam
 
 VOCABULARY = 20_000
+VALIDATED_FROM = 10_000
+"""Of the 12,500 training reviews of each label."""
 ESTIMATORS = {
-    "CP": (CPClassifier, 50, Adam(5e-3, batch_size=250, dropout=0.5, weight_decay=0.05)),
-    "TT": (TTClassifier, 8, Adam(1e-3, batch_size=250, dropout=0.3, weight_decay=0.02)),
+    "CP": (CPClassifier, 50, 20, 5, Adam(2e-3, batch_size=250, dropout=0.7, weight_decay=0.1)),
+    "TT": (TTClassifier, 8, 50, 10, Adam(1e-3, batch_size=250, dropout=0.6, weight_decay=0.02)),
 }
-"""Class, rank and solver."""
+"""Class, rank, numbers of a word, passes and solver. Validation accuracies of one seed, on 5,000
+reviews: CP .871, .867 with 50 numbers, dropout .5 and three passes, .856 with steps of 5e-3; TT
+.865, .833 with dropout .5 and four passes."""
 LINEAR = {"logistic": LogisticRegression(C=10, max_iter=200), "SVM": LinearSVC()}
 TITLES = {
     "CP": "`CPClassifier`, rank 50",
@@ -51,33 +55,41 @@ TITLES = {
 Texts = list[str]
 
 
-def reviews(folder: Path) -> tuple[Texts, np.ndarray, Texts, np.ndarray]:
-    """Texts and labels of the training and of the test set, the former in random order."""
+def reviews(folder: Path, validate: bool) -> tuple[Texts, np.ndarray, Texts, np.ndarray]:
+    """Texts and labels to train on, in random order, and to test on.
+
+    To validate, the latter are the last fifth of the training reviews of each label. Reviews of a
+    film are neighbours, and its name tells the label: with random ones accuracies are brighter by
+    .02 than those of the test set, which has other films.
+    """
     with gzip.open(folder / "imdb_reviews.csv.gz", "rt", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
+    train = [row for row in rows if row["split"] == "train"]
+    test = [row for row in rows if row["split"] == "test"]
+    if validate:
+        test = [row for row in train if int(row["id"]) >= VALIDATED_FROM]
+        train = [row for row in train if int(row["id"]) < VALIDATED_FROM]
+    train = [train[k] for k in np.random.RandomState(0).permutation(len(train))]
     found: list = []
-    for part in ("train", "test"):
-        own = [row for row in rows if row["split"] == part]
-        if part == "train":
-            own = [own[k] for k in np.random.RandomState(0).permutation(len(own))]
-        found += [[row["text"].replace("<br />", " ") for row in own]]
-        found += [np.array([row["label"] for row in own])]
+    for part in (train, test):
+        found += [[row["text"].replace("<br />", " ") for row in part]]
+        found += [np.array([row["label"] for row in part])]
     return tuple(found)
 
 
-def reader(name: str, length: int, epochs: int, seed: int):
+def reader(name: str, length: int, epochs: int | None, seed: int):
     """From texts to classes."""
     if name in LINEAR:
         words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
         return make_pipeline(words, LINEAR[name])
-    kind, rank, solver = ESTIMATORS[name]
+    kind, rank, n_numbers, n_passes, solver = ESTIMATORS[name]
     estimator = kind(
         rank=rank,
-        feature_map=EmbeddingMap(VOCABULARY + 1, 50),
+        feature_map=EmbeddingMap(VOCABULARY + 1, n_numbers),
         shared_cores=True,
         alpha=0.0,
         solver=solver,
-        max_iter=epochs,
+        max_iter=epochs or n_passes,
         random_state=seed,
     )
     tokens = TokenEncoder(
@@ -92,8 +104,7 @@ def main() -> None:
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"))
     parser.add_argument("--models", nargs="+", choices=list(TITLES), default=list(TITLES))
     parser.add_argument("--length", type=int, default=400, help="number of words")
-    # Validation accuracy of CP on 400 words, one seed: .869 after three passes, .876 after six.
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, help="passes, as chosen for each if not given")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--validate", action="store_true")
     parser.add_argument("--quick", action="store_true", help="one pass over 500 reviews")
@@ -101,10 +112,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.data is None:
         parser.error("--data or SKTENSORNET_DATA must name the folder of the data")
-    texts, y, test_texts, y_test = reviews(Path(arguments.data))
-    if arguments.validate:
-        test_texts, y_test = texts[20_000:], y[20_000:]
-        texts, y = texts[:20_000], y[:20_000]
+    texts, y, test_texts, y_test = reviews(Path(arguments.data), arguments.validate)
     if arguments.quick:
         texts, y, test_texts, y_test = texts[:500], y[:500], test_texts[::50], y_test[::50]
         arguments.epochs = 1
