@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 import joblib
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ._workspace import Workspace
@@ -29,6 +30,22 @@ took 2.00 s where it takes 1.81.
 """
 _LEAST_ROWS = 64
 """A call in NumPy takes as long as some work on so many rows; a bound, not tuned."""
+
+
+_LARGEST_LEARNT = 2**25 - 2**13
+"""Bytes just below those up to which the allocator of Linux learns from what is freed."""
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Let the process keep freed memory, up to 64 MiB, for what it asks for next.
+
+    Otherwise arrays of a step may go back to the system and be asked for again in the next one,
+    page by page. With it epochs of mnist.py take 6 to 20 % less time. Freeing one block is
+    enough, as any program may do by chance: glibc then takes its size for what is usual, and
+    trims above twice that (mallopt(3), M_MMAP_THRESHOLD). Elsewhere it does nothing.
+    """
+    np.empty(_LARGEST_LEARNT, np.uint8)
 
 
 @cache
@@ -130,6 +147,7 @@ class ChunkPool:
         return self._local.workspace
 
     def __enter__(self) -> ChunkPool:
+        _keep_freed_memory()
         _limit.enter()
         return self
 

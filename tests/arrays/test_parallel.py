@@ -1,6 +1,9 @@
 """Chunks over threads: order, sums, errors, and the limit of the BLAS."""
 
+import platform
 import queue
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -260,3 +263,35 @@ def test_even_chunks_are_an_even_number_of_about_equal_ones(n, largest):
     assert max(lengths) <= largest
     assert len(lengths) == 1 or len(lengths) % 2 == 0
     assert max(lengths) - min(lengths) <= len(lengths)
+
+
+FREED_AGAIN = """
+import resource
+
+import numpy as np
+
+from sktensornet._arrays._parallel import ChunkPool
+
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        # Together more than glibc keeps of its own accord, twice the largest that was freed.
+        _ = [np.ones(2**17) for _ in range(8)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+before = faults()
+with ChunkPool(1):
+    print(before, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is for the allocator of glibc")
+def test_freed_memory_is_used_again():
+    command = [sys.executable, "-c", FREED_AGAIN]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    if before < 20 * 8:
+        pytest.skip("Memory comes in large pages, or is kept by settings of the environment.")
+    assert after < before / 5
