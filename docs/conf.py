@@ -40,7 +40,10 @@ exclude_patterns = [
     "_build",
     "_tools",
     "pictures",
-    *(f"benchmarks/{part}.md" for part in ("gpu", "imdb", "mnist", "series")),
+    *(
+        f"benchmarks/{part}.md"
+        for part in ("gpu", "imdb", "mnist", "mnist_wide", "mnist_changed", "series")
+    ),
     "benchmarks/tabular.md",
     *(f"benchmarks/tabular_{part}.md" for part in ("ranks", "confirming", "seconds")),
     *(f"benchmarks/tabular_{part}.md" for part in ("log_loss", "accuracy", "rmse")),

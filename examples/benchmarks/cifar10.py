@@ -1,8 +1,8 @@
-"""CIFAR-10 in a modern setting: overlapping patches, many features, dropout.
+"""CIFAR-10 in a modern setting: overlapping patches, many features, dropout, changed images.
 
-A CP network over 49 overlapping patches of 8 x 8 pixels and 64 features each,
-trained on all images and their mirror images; test accuracy of the image, and of
-the mean of the log-probabilities of the image and its mirror image::
+Networks over 49 overlapping patches of 8 x 8 pixels, trained on images that are
+mirrored and shifted at random; test accuracy of the images, and of the mean
+log-probabilities over eight changed views of each::
 
     python examples/benchmarks/cifar10.py --data DIR
     python examples/benchmarks/cifar10.py --data DIR --validate
@@ -20,27 +20,25 @@ import os
 import time
 from pathlib import Path
 
-import numpy as np
 from products import FORMATS, cifar10
 
+from sktensornet.augmentation import RandomFlip, RandomShift
 from sktensornet.feature_maps import AffineMap
 from sktensornet.patches import ImagePatches
 from sktensornet.solvers import Adam
 
-SETTINGS = {"TT": (32, 1e-3), "HT": (24, 1e-3), "CP": (320, 2e-3)}
-"""Rank and learning rate of each format."""
-
-
-def mirrored(X: np.ndarray) -> np.ndarray:
-    """The mirror images."""
-    return X.reshape(-1, 32, 32, 3)[:, :, ::-1].reshape(len(X), -1)
+SETTINGS = {"TT": (32, 1e-3), "HT": (32, 1e-3), "CP": (320, 2e-3)}
+"""Rank and learning rate of each format. Validation accuracies of one seed, over eight views:
+HT .768, CP .738; TT was not tried."""
+SIZE, VIEWS = 64, 8
+"""Features of a patch, and changed images over which predictions are averaged."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"))
-    parser.add_argument("--formats", nargs="+", choices=list(SETTINGS), default=["CP"])
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--formats", nargs="+", choices=list(SETTINGS), default=["HT"])
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--validate", action="store_true")
     arguments = parser.parse_args()
@@ -49,32 +47,29 @@ def main() -> None:
     X, y, X_test, y_test = cifar10(Path(arguments.data))
     if arguments.validate:
         X, X_test, y, y_test = X[:40_000], X[40_000:], y[:40_000], y[40_000:]
-    X, y = np.concatenate([X, mirrored(X)]), np.concatenate([y, y])
+    X, X_test = X.reshape(-1, 32, 32, 3), X_test.reshape(-1, 32, 32, 3)
     for kind in arguments.formats:
         rank, rate = SETTINGS[kind]
         for seed in range(arguments.seeds):
             clf = FORMATS[kind](
                 rank=rank,
                 patches=ImagePatches((32, 32, 3), (8, 8), stride=4),
-                feature_map=AffineMap(64),
+                feature_map=AffineMap(SIZE),
                 alpha=0.0,
                 solver=Adam(rate, batch_size=256, dropout=0.2, weight_decay=0.05),
                 max_iter=arguments.epochs,
+                augment=[RandomFlip(), RandomShift(3, fill="reflect")],
                 random_state=seed,
             )
             start = time.perf_counter()
             clf.fit(X, y)
             seconds = time.perf_counter() - start
-            one = clf.predict_log_proba(X_test)
-            both = one + clf.predict_log_proba(mirrored(X_test))
-            accuracy, of_both = (
-                np.mean(clf.classes_[scores.argmax(axis=1)] == y_test) for scores in (one, both)
-            )
-            size = clf.network_.n_parameters + clf.feature_map_.n_parameters
+            accuracy = clf.score(X_test, y_test)
+            of_views = clf.set_params(n_views=VIEWS).score(X_test, y_test)
+            n_weights = clf.network_.n_parameters + clf.feature_map_.n_parameters
             print(
-                f"{kind} rank {rank}, seed {seed}: {accuracy:.4f},"
-                f" with mirror images {of_both:.4f}, {size:,} weights,"
-                f" {seconds:.0f} s",
+                f"{kind} rank {rank}, seed {seed}: {accuracy:.4f}, over {VIEWS} views"
+                f" {of_views:.4f}, {n_weights:,} weights, {seconds:.0f} s",
                 flush=True,
             )
 

@@ -1,8 +1,8 @@
 """MNIST with TT, HT and CP, the setting of the paper, and what people use.
 
-Fits each model on all 60,000 training images, without augmentation, and prints
-mean and spread of the test accuracy over seeds, parameters and time. One run
-writes the table of the documentation::
+Fits each model on all 60,000 training images, as they are but for "HT, changed", and
+prints mean and spread of the test accuracy over seeds, parameters and time. One run
+writes a table of the documentation::
 
     python examples/benchmarks/mnist.py --data DIR --markdown docs/benchmarks/mnist.md
     python examples/benchmarks/mnist.py --models HT --seeds 1 --validate
@@ -36,6 +36,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier
+from sktensornet.augmentation import RandomAffine, RandomElastic, RandomShift
 from sktensornet.callbacks import LossProgressBar
 from sktensornet.feature_maps import AffineMap
 from sktensornet.patches import ImagePatches
@@ -52,6 +53,26 @@ MODELS = {
         alpha=0.0,
         max_iter=20,
         solver=Adam(3e-3, batch_size=256, dropout=0.2, weight_decay=0.05),
+    ),
+    # Validation accuracies of one seed: .9931, with dropout .4 .9926.
+    "HT, wide": HTClassifier(
+        rank=32,
+        patches=OVERLAPPING,
+        feature_map=AffineMap(64),
+        alpha=0.0,
+        max_iter=40,
+        solver=Adam(3e-3, batch_size=256, dropout=0.5, weight_decay=0.1),
+    ),
+    # .9955; with rank 24 and 48 features .9950, with twice the passes .9953.
+    "HT, changed": HTClassifier(
+        rank=32,
+        patches=OVERLAPPING,
+        feature_map=AffineMap(64),
+        alpha=0.0,
+        max_iter=40,
+        solver=Adam(3e-3, batch_size=256, dropout=0.2, weight_decay=0.05),
+        augment=[RandomShift(2, fill=0.0), RandomAffine(fill=0.0), RandomElastic(fill=0.0)],
+        n_views=9,
     ),
     "CP": CPClassifier(
         rank=320,
@@ -105,6 +126,8 @@ WITHOUT_SEED = "SVC", "logistic"
 """Peers whose fits use no random numbers."""
 TITLES = {
     "HT": "`HTClassifier`, rank 24",
+    "HT, wide": "`HTClassifier`, rank 32",
+    "HT, changed": "`HTClassifier`, rank 32, images changed at random",
     "CP": "`CPClassifier`, rank 320",
     "TT": "`TTClassifier`, rank 24",
     "paper, rank 4": "`TTClassifier`, rank 4, 16 patches",
