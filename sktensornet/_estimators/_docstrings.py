@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import cleandoc
 from typing import TypeVar
 
 from .._fitting._needs import MOST_SWEPT_PATCHES
@@ -280,11 +281,11 @@ def documented(kind: str, auto_limit: str) -> Callable[[Class], Class]:
         text = text.replace("{auto_limit}", auto_limit)
         text = text.replace("{patch_limit}", f"{MOST_SWEPT_PATCHES:,}")
         text = text.replace("{{", "{").replace("}}", "}")
-        indented = "".join(f"    {line}\n" if line else "\n" for line in text.splitlines())
-        return doc.replace(f"    {{{name}}}\n", indented)
+        return doc.replace(f"{{{name}}}\n", text)
 
     def decorate(cls: Class) -> Class:
-        doc = fill(_PARAMETERS, cls.__doc__ or "", "parameters")
+        # Python 3.13 and later take the indentation away, earlier ones leave it.
+        doc = fill(_PARAMETERS, cleandoc(cls.__doc__ or "") + "\n", "parameters")
         cls.__doc__ = fill(_ATTRIBUTES, doc, "attributes")
         return cls
 

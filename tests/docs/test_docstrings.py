@@ -9,6 +9,7 @@ import pytest
 import reference
 
 import sktensornet
+from sktensornet._estimators._docstrings import documented as documented_texts
 
 IGNORED = {
     # An example stands with the class, not with each method.
@@ -82,6 +83,26 @@ def test_an_incomplete_docstring_is_seen(monkeypatch):
     codes = {problem[:4] for problem in problems("sktensornet.solvers.ALS")}
     assert codes == {"PR01", "EX01"}
     assert not has_example(sktensornet.solvers.ALS)
+
+
+@pytest.mark.parametrize("as_compiled", [str, inspect.cleandoc], ids=["3.11", "3.13"])
+def test_shared_texts_are_filled_in_with_and_without_indentation(as_compiled):
+    written = """Trees.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+    """
+    cls = type("Trees", (), {"__doc__": as_compiled(written)})
+    lines = documented_texts("classifier", "5")(cls).__doc__.splitlines()
+    assert lines[:3] == ["Trees.", "", "Parameters"]
+    assert any(line.startswith("patches : ") for line in lines)
+    assert any(line.startswith("network_ : ") for line in lines)
+    assert not any("{parameters}" in line or "{attributes}" in line for line in lines)
 
 
 def test_objects_have_an_example():
