@@ -128,9 +128,8 @@ def main() -> None:
         rows.append([TITLES[name], spread(accuracies), f"{max(seconds):.0f}"])
         print(*rows[-1][:2], f"{max(seconds):.0f} s", sep="  ", flush=True)
         if arguments.markdown:
-            command = f"python examples/benchmarks/imdb.py --length {arguments.length}"
             head = "", "test accuracy", "seconds to fit"
-            arguments.markdown.write_text(markdown(head, rows, command))
+            arguments.markdown.write_text(markdown(head, rows))
 
 
 if __name__ == "__main__":
