@@ -2,7 +2,7 @@
 
 Networks over 49 overlapping patches of 8 x 8 pixels, trained on images that are
 mirrored and shifted at random; test accuracy of the images, and of the mean
-log-probabilities over eight changed views of each::
+probabilities over eight views of each, itself and seven changed ones::
 
     python examples/benchmarks/cifar10.py --data DIR
     python examples/benchmarks/cifar10.py --data DIR --validate
@@ -31,7 +31,7 @@ SETTINGS = {"TT": (32, 1e-3), "HT": (32, 1e-3), "CP": (320, 2e-3)}
 """Rank and learning rate of each format. Validation accuracies of one seed, over eight views:
 HT .768, CP .738; TT was not tried."""
 SIZE, VIEWS = 64, 8
-"""Features of a patch, and changed images over which predictions are averaged."""
+"""Features of a patch, and views of an image over which probabilities are averaged."""
 
 
 def main() -> None:

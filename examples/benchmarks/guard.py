@@ -99,7 +99,7 @@ def gains(n: int, repeats: int, n_threads: int) -> dict[str, float]:
         turns = [
             [
                 (
-                    seconds(gemm(k)[0], time.perf_counter),
+                    seconds(gemm(k)[0]),
                     np.median(epochs(MODELS[name], X, y, k, 3, with_peak=False)[:, 1]),
                 )
                 for k in (1, n_threads)

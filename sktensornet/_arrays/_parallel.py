@@ -30,8 +30,6 @@ took 2.00 s where it takes 1.81.
 """
 _LEAST_ROWS = 64
 """A call in NumPy takes as long as some work on so many rows; a bound, not tuned."""
-
-
 _LARGEST_LEARNT = 2**25 - 2**13
 """Bytes just below those up to which the allocator of Linux learns from what is freed."""
 
