@@ -34,6 +34,7 @@ class Reals(Targets):
     is_flat: bool
     loss: RegressionLoss
     are_separate: bool
+    are_classes = False
 
     @classmethod
     def learn(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,10 +21,13 @@ class Targets(ABC):
         Number of scores of a sample.
     are_separate : bool
         Whether each score has a weight tensor of its own.
+    are_classes : bool
+        Whether y says which class, or which labels, a sample has.
     """
 
     loss: Any
     are_separate: bool
+    are_classes: ClassVar[bool] = True
 
     @property
     @abstractmethod

@@ -16,7 +16,6 @@ from .._arrays._samples import in_observations
 from .._arrays._typing import FloatArray
 from .._data._samples import Samples
 from .._data._targets import Targets
-from .._fitting._automatic import Automatic
 from .._fitting._callbacks import Callbacks, CallbackSupportMixin
 from .._fitting._fit import Fitted, advance, fit
 from .._fitting._plan import Plan, plan_batch, plan_fit
@@ -46,12 +45,11 @@ class BaseTensorNetwork(
     """Base class of all estimators.
 
     A subclass has a format, which gives the tree; classifiers and regressors say what
-    targets mean (`_learn`) and what "auto" means for them.
+    targets mean (`_learn`).
     """
 
     _parameter_constraints: dict = NETWORK_CONSTRAINTS
     _target_checks: ClassVar[dict[str, bool]] = {}
-    _automatic: ClassVar[Automatic]
     _format: ClassVar[Format]
     _targets: Any
 
@@ -129,7 +127,7 @@ class BaseTensorNetwork(
         place = kept_place("X", X)
         targets, samples = self._understood(data, labels, weight, known)
         samples = replace(samples, place=place)
-        context = self._automatic, self._tree, self.columns_, targets
+        context = self._tree, self.columns_, targets
         plan = plan_fit(self, *context, samples, random_state, split, earlier_map)
         if before is not None:
             alpha = before.alpha if self.alpha == "auto" else float(self.alpha)
@@ -166,7 +164,7 @@ class BaseTensorNetwork(
             random_state, fitted = deepcopy(before.random_state), (before.model, before.alpha)
         if random_state is None:
             random_state = check_random_state(self.random_state)
-        context = self._automatic, self._tree, self.columns_, targets
+        context = self._tree, self.columns_, targets
         place = kept_place("X", X)
         samples = replace(samples, place=place)
         plan = plan_batch(self, *context, samples, random_state, fitted)
@@ -378,7 +376,7 @@ class BaseTensorNetwork(
         >>> bool(np.allclose(tree.predict_proba(X), chain.predict_proba(X)))
         True
         >>> chain.network_.ranks, tree.network_.ranks
-        ((3, 3, 3), (3, 8, 8, 3, 3, 6))
+        ((3, 3, 3), (3, 9, 14, 3, 3, 6))
         >>> tree.rank
         3
         """

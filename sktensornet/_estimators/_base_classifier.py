@@ -16,16 +16,13 @@ from .._arrays._typing import FloatArray
 from .._data._labels import Labels, check_classes, labels_of, winner
 from .._data._multilabels import Multilabels, has_label, is_multilabel
 from .._distributed._by_block import by_block
-from .._fitting._automatic import Automatic
 from .._fitting._callbacks import with_callbacks
 from .._fitting._moderation import Moderation
 from .._fitting._needs import why_no_batches
 from .._fitting._plan import Plan
-from .._fitting._search import SEARCH_SWEEPS
 from .._fitting._uncertainty import Remembered, remember
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
-from ..feature_maps import SplineMap
 from ..losses import CLASSIFICATION_LOSSES, EachLabel, LogLoss
 from ._base import BaseTensorNetwork
 from ._constraints import CLASSIFIER_CONSTRAINTS, validated
@@ -48,7 +45,6 @@ class BaseTensorNetworkClassifier(ClassifierMixin, BaseTensorNetwork):
     """Targets, scores and probabilities of the classifiers."""
 
     _parameter_constraints: dict = CLASSIFIER_CONSTRAINTS
-    _automatic = Automatic(SplineMap(), SEARCH_SWEEPS)
     _targets: Labels | Multilabels
     classes_: np.ndarray
     posterior: bool

@@ -14,7 +14,6 @@ from .._arrays._namespace import kept_place, namespace
 from .._arrays._typing import FloatArray
 from .._data._reals import Reals
 from .._distributed._by_block import by_block
-from .._fitting._automatic import Automatic
 from .._fitting._callbacks import with_callbacks
 from .._fitting._needs import why_no_batches
 from .._fitting._plan import Plan
@@ -22,7 +21,6 @@ from .._fitting._uncertainty import Remembered, Uncertainty, remember
 from .._support._checks import check_real
 from .._support._only_if import only_if
 from .._support._undo import all_or_nothing
-from ..feature_maps import SplineMap
 from ..losses import REGRESSION_LOSSES, Huber, Quantile, RegressionLoss
 from ._base import BaseTensorNetwork
 from ._constraints import REGRESSOR_CONSTRAINTS, validated
@@ -39,8 +37,6 @@ class BaseTensorNetworkRegressor(RegressorMixin, BaseTensorNetwork):
     quantile: float
     target_mean_: FloatArray
     target_scale_: FloatArray
-    # A real target says more about a column than a class does.
-    _automatic = Automatic(SplineMap(n_knots=10, degree=3))
     _targets: Reals
     _remembered: Remembered | None
     _target_checks: ClassVar = {"multi_output": True, "y_numeric": True}

@@ -1,14 +1,13 @@
-"""What "auto" means: the rank, the solver, the map of patches, and the loss of classes."""
+"""What "auto" means: the rank, the solver, the feature map, and the loss of classes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from .._data._samples import Samples
 from .._data._targets import Targets
 from .._problems._model import Model
-from ..feature_maps import AffineMap, FeatureMap, PCAMap
+from ..feature_maps import AffineMap, FeatureMap, PCAMap, SplineMap
 from ..losses import CalibratedSquaredError
 from ..networks import Tree
 from ..solvers import ALS, LBFGS, Adam, Solver
@@ -45,22 +44,6 @@ LOCAL_SHARE_OF_TOL = 10
 step that gains less than this times tol of the objective: a tenth of what a sweep must gain."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Automatic:
-    """What "auto" means for a kind of estimator.
-
-    Parameters
-    ----------
-    column_map : FeatureMap
-        The map of columns of numbers.
-    search_sweeps : int or None
-        Sweeps of a fit whose alpha was chosen; None is as many as without a choice.
-    """
-
-    column_map: FeatureMap
-    search_sweeps: int | None = None
-
-
 def automatic_rank(parameters: Any, tree: Tree, targets: Targets) -> int:
     """The largest rank, which grows with the number of scores that one tensor has."""
     if parameters.rank != "auto":
@@ -71,8 +54,13 @@ def automatic_rank(parameters: Any, tree: Tree, targets: Targets) -> int:
     return min(max(FEWEST_CHANNELS, CHANNELS_PER_SCORE * joint), MOST_CHANNELS)
 
 
-def automatic_patch_map(parameters: Any, samples: Samples, given: Solver | None) -> FeatureMap:
-    """The map of patches: a fixed one where it is needed, or where sweeps then suit."""
+def automatic_map(parameters: Any, samples: Samples, given: Solver | None) -> FeatureMap:
+    """The map of columns of numbers, or of patches.
+
+    Patches have a fixed one where it is needed, or where sweeps then suit.
+    """
+    if parameters.patches is None:
+        return SplineMap()
     fixed = PCAMap("auto", scale="auto", moduli="auto")
     if given is not None:
         return fixed if given.sweeps or given.reads_sequences else AffineMap()

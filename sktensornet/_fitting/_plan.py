@@ -21,8 +21,7 @@ from ..patches import Sites
 from ..solvers import SOLVERS, Adam, Solver
 from ._augment import Augment
 from ._automatic import (
-    Automatic,
-    automatic_patch_map,
+    automatic_map,
     automatic_rank,
     automatic_solver,
     automatic_targets,
@@ -50,7 +49,7 @@ from ._needs import (
     require,
     what_lacks,
 )
-from ._search import Search, ranks_of_products
+from ._search import SEARCH_SWEEPS, Search, ranks_of_products
 from ._start import GATHERED_INITS
 
 DEFAULT_ALPHA = 1e-4
@@ -149,7 +148,6 @@ class Plan:
 
 def plan_fit(
     parameters: Any,
-    automatic: Automatic,
     topology: Callable[[Sites], Tree],
     columns: Columns,
     targets: Targets,
@@ -164,7 +162,6 @@ def plan_fit(
     ----------
     parameters : object
         With the parameters of an estimator as attributes; nothing else of it is used.
-    automatic : Automatic
     topology : callable
         From the sites to the tree.
     columns : Columns
@@ -183,7 +180,7 @@ def plan_fit(
         If parameters or data do not go together; the message says which.
     """
     given = None if parameters.solver == "auto" else make_solver(parameters.solver)
-    chosen, lacks = _look(parameters, automatic, columns, targets, samples, given)
+    chosen, lacks = _look(parameters, columns, targets, samples, given)
     again = deepcopy(split)
     if split is None and parameters.early_stopping:
         split = deepcopy(random_state)
@@ -220,10 +217,10 @@ def plan_fit(
     if not (solver.sweeps and has(SHORT_FIT, lacks)):
         return plan
     plan = replace(plan, least_share=SHARE_OF_TOL * parameters.tol)
-    few = automatic.search_sweeps if has((COLUMNS,), lacks) else None
-    if few is None or parameters.max_iter is not None:
+    is_short = targets.are_classes and has((COLUMNS,), lacks)
+    if not is_short or parameters.max_iter is not None:
         return plan
-    return replace(plan, max_iter=few, is_short=True)
+    return replace(plan, max_iter=SEARCH_SWEEPS, is_short=True)
 
 
 def _others(plan: Plan, chosen: FeatureMap) -> Iterator[Model]:
@@ -235,7 +232,6 @@ def _others(plan: Plan, chosen: FeatureMap) -> Iterator[Model]:
 
 def plan_batch(
     parameters: Any,
-    automatic: Automatic,
     topology: Callable[[Sites], Tree],
     columns: Columns,
     targets: Targets,
@@ -247,13 +243,13 @@ def plan_batch(
 
     Parameters
     ----------
-    parameters, automatic, topology, columns, targets, samples, random_state
+    parameters, topology, columns, targets, samples, random_state
         Those of `plan_fit`.
     fitted : (Model, float) or None
         The model of the calls before, and their alpha, which "auto" keeps.
     """
     solver = Adam() if parameters.solver == "auto" else make_solver(parameters.solver)
-    chosen, lacks = _look(parameters, automatic, columns, targets, samples, solver)
+    chosen, lacks = _look(parameters, columns, targets, samples, solver)
     if fitted is None:
         model = make_model(parameters, topology, columns, chosen, targets, samples, random_state)
         return _plan(parameters, targets, samples, model, solver, lacks, random_state)
@@ -264,7 +260,6 @@ def plan_batch(
 
 def _look(
     parameters: Any,
-    automatic: Automatic,
     columns: Columns,
     targets: Targets,
     samples: Samples,
@@ -273,9 +268,7 @@ def _look(
     """The feature map, not yet fitted, and what lacks; raise if that was asked for."""
     reads_sequences = given is not None and given.reads_sequences
     n_columns = samples.X.shape[1]
-    default = automatic.column_map
-    if parameters.patches is not None:
-        default = automatic_patch_map(parameters, samples, given)
+    default = automatic_map(parameters, samples, given)
     chosen = make_feature_map(parameters, columns, n_columns, default)
     are_symbols = reads_sequences or parameters.init == "orthogonal"
     if are_symbols and parameters.feature_map == "embedding":

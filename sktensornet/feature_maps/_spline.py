@@ -9,30 +9,33 @@ import numpy as np
 from scipy.interpolate import BSpline
 
 from .._arrays._namespace import each, filled, namespace
-from .._support._checks import check_boolean, check_integer
+from .._arrays._typing import FloatArray
+from .._support._checks import check_boolean, check_integer, check_real
 from ._base import FeatureMap, FittedMap, check_scale, standardise, unit_covectors
 from ._quantiles import apart, distribution, fences, quantiles, robust_moments
 from ._single import check_single
 
 
 class SplineMap(FeatureMap):
-    r"""B-splines of a column, with knots at its quantiles.
+    r"""Smooth B-splines of a column, with knots at its quantiles.
 
-    .. math:: f(x) = (1, \; s z, \; s (B_1(x) - \bar B_1), \dots, s (B_K(x) - \bar B_K)),
+    .. math:: f(x) = (1, \; s z, \; s \, (I + \lambda D^T D)^{-1/2} (B(x) - \bar B)),
               \qquad z = (x - \mu) / \sigma_x
 
-    The B_j are the B-splines of a degree on knots at equally spaced weighted
-    quantiles, and their weighted means over the training data are taken off,
-    so that the constant stays apart. Inputs outside the training range, less
-    its outliers, are limited to it. All K = n_knots + degree - 1 of them are kept: they sum to
-    one, so one of them is redundant, and the penalty shares among equals. z,
-    as in `PolynomialMap`, makes a linear effect cheaper than a bent one.
+    The K = n_knots + degree - 1 entries of B are the B-splines of a degree on knots at
+    equally spaced weighted quantiles, and their weighted means over the training data
+    are taken off, so that the constant stays apart. Inputs outside the training range, less
+    its outliers, are limited to it. D takes second differences of neighbours: to the penalty of
+    an estimator an effect with coefficients a of the splines costs
+    a^T (I + lambda D^T D) a, as for a P-spline, so that many knots make it no rougher than the
+    data ask. Splines sum to one, so one of them is redundant, and the penalty shares among
+    equals. z, as in `PolynomialMap`, makes a linear effect cheaper than a bent one.
 
     Parameters
     ----------
-    n_knots : int, default=5
+    n_knots : int, default=10
         Number of knots, those at the ends included; ties may leave fewer.
-    degree : int, default=2
+    degree : int, default=3
         Degree of the pieces.
     linear : bool, default=True
         Whether z is among the features. A column of no more than two values
@@ -41,13 +44,24 @@ class SplineMap(FeatureMap):
         The factor s. In a penalty on ||W||^2 an interaction of order k costs
         s^(-2 k), so a small scale is a prior for low orders. "auto" leaves it
         to an estimator with ``alpha="auto"``, and is 1 for others.
+    smoothing : float, default=3.0
+        The weight lambda of squared second differences; 0 gives plain B-splines. Chosen with
+        ``n_knots`` on validation parts of 46 tables, six splits each: beside plain cubic splines on
+        ten knots the RMSE of real targets is lower by 2.5 % in the geometric mean, beside plain
+        quadratic ones on five knots the log loss of classes by 2 %.
+
+    References
+    ----------
+    Eilers, Marx, "Flexible smoothing with B-splines and penalties", Statistical
+    Science 11 (1996), section 3.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sktensornet.feature_maps import SplineMap
     >>> X = np.array([[0.0], [1.0], [2.0]])
-    >>> fitted = SplineMap(n_knots=3, degree=1, linear=False).fit(X, np.array([[0]]), None, None)
+    >>> splines = SplineMap(n_knots=3, degree=1, linear=False, smoothing=0)
+    >>> fitted = splines.fit(X, np.array([[0]]), None, None)
     >>> fitted.transform(X.T[:, :, None])[0].round(2)
     array([[ 1.  ,  0.67, -0.33, -0.33],
            [ 1.  , -0.33,  0.67, -0.33],
@@ -59,15 +73,17 @@ class SplineMap(FeatureMap):
 
     def __init__(
         self,
-        n_knots: int = 5,
-        degree: int = 2,
+        n_knots: int = 10,
+        degree: int = 3,
         linear: bool = True,
         scale: float | str = "auto",
+        smoothing: float = 3.0,
     ) -> None:
         self.n_knots = n_knots
         self.degree = degree
         self.linear = linear
         self.scale = scale
+        self.smoothing = smoothing
 
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
         check_single(self, columns)
@@ -75,6 +91,7 @@ class SplineMap(FeatureMap):
         degree = check_integer("degree", self.degree, 1)
         linear = check_boolean("linear", self.linear)
         scale = check_scale(self.scale)
+        smoothing = check_real("smoothing", self.smoothing, 0, low_allowed=True)
         centre, deviation = robust_moments(X, sample_weight)
         knots, means = [], []
         for column in columns[:, 0]:
@@ -96,10 +113,12 @@ class SplineMap(FeatureMap):
             has_constant=True,
             knots=tuple(knots),
             means=tuple(means),
+            mixings=tuple(_smooth(len(mean), smoothing) for mean in means),
             centre=centre[columns[:, 0]],
             deviation=deviation[columns[:, 0]],
             linear=linear,
             degree=degree,
+            smoothing=smoothing,
             scale=scale,
             has_free_scale=self.has_free_scale,
         )
@@ -107,31 +126,45 @@ class SplineMap(FeatureMap):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class FittedSplineMap(FittedMap):
-    """Fitted `SplineMap`; ``knots`` with repeated ends, ``means`` of the splines."""
+    """Fitted `SplineMap`; ``knots`` with repeated ends, ``means`` of the splines.
 
-    by_site: ClassVar = ("knots", "means", "centre", "deviation")
+    ``mixings`` make smooth functions of them.
+    """
+
+    by_site: ClassVar = ("knots", "means", "mixings", "centre", "deviation")
 
     knots: tuple[np.ndarray, ...]
     means: tuple[np.ndarray, ...]
+    mixings: tuple[np.ndarray, ...]
     centre: np.ndarray
     deviation: np.ndarray
     linear: bool
     degree: int
+    smoothing: float
     scale: float
 
     def forward(self, parameters, sites):
         xp, first = namespace(sites), 1 + self.linear
         features = []
-        for k, (x, knots, mean) in enumerate(zip(each(sites), self.knots, self.means, strict=True)):
+        for k, (x, knots, mean, mixing) in enumerate(
+            zip(each(sites), self.knots, self.means, self.mixings, strict=True)
+        ):
             own = filled(1.0, (x.shape[0], first + mean.shape[0]), sites)
             if self.linear:
                 own[:, 1:2] = self.scale * standardise(x, self.centre[k], self.deviation[k])
             if mean.shape[0]:
-                splines = self.scale * (_basis(x[:, 0], knots, self.degree) - mean)
+                splines = (_basis(x[:, 0], knots, self.degree) - mean) @ (self.scale * mixing)
                 splines = xp.where(xp.isnan(x), xp.zeros_like(splines), splines)
                 own[:, first:] = xp.astype(splines, sites.dtype, copy=False)
             features.append(own)
         return features, None
+
+
+def _smooth(n_splines: int, smoothing: float) -> FloatArray:
+    """The matrix (I + lambda D^T D)^(-1/2)."""
+    second = np.diff(np.eye(n_splines), 2, axis=0)
+    roughness, vectors = np.linalg.eigh(second.T @ second)
+    return vectors / np.sqrt(1.0 + smoothing * np.maximum(roughness, 0.0)) @ vectors.T
 
 
 def _basis(values, knots, degree):

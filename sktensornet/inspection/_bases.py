@@ -142,9 +142,10 @@ def _(fitted: FittedSplineMap, columns: IntArray, original: bool) -> list[Basis]
         functions = [Named(column)] if fitted.linear else []
         functions += [Named(column, f"B{j}({{}})") for j in range(1, len(means) + 1)]
         matrix = _scaling(fitted.scale, len(functions))
+        first = 1 + fitted.linear
+        matrix[first:, first:] = mixing = fitted.scale * fitted.mixings[k]
         if original:
-            first = 1 + fitted.linear
-            matrix[first:, 0] = -fitted.scale * means
+            matrix[first:, 0] = -mixing @ means
             if fitted.linear:
                 slope, offset = _affine(fitted.centre[k], fitted.deviation[k], original)
                 matrix[1, :2] = fitted.scale * offset, fitted.scale * slope

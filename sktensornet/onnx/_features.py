@@ -216,7 +216,8 @@ def _spline(graph: Graph, fitted: Any, x: str) -> list[str]:
             missing = graph("IsNaN", value)
             known = _silence(graph, missing, value)
             basis = graph("Sub", _basis(graph, known, knots, fitted.degree), mean)
-            parts.append(_silence(graph, missing, basis))
+            smooth = graph("MatMul", basis, fitted.mixings[k])
+            parts.append(_silence(graph, missing, smooth))
         scaled = graph("Mul", graph("Concat", *parts, axis=-1), fitted.scale)
         features.append(_with_constant(graph, scaled, 2))
     return features

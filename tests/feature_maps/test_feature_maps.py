@@ -328,6 +328,7 @@ def test_an_unseen_category_leaves_the_constant(unseen):
         (QuantileMap(), PAIRS, r"QuantileMap\(\) needs sites of one column"),
         (SplineMap(n_knots=1), SINGLE, "n_knots=1 must be an integer >= 2"),
         (SplineMap(degree=0), SINGLE, "degree=0 must be an integer >= 1"),
+        (SplineMap(smoothing=-1), SINGLE, r"smoothing=-1 must be a number in \[0, inf\)"),
         (SplineMap(linear=1), SINGLE, "linear=1 must be True or False"),
         (SplineMap(), PAIRS, r"SplineMap\(\) needs sites of one column"),
         (FourierMap(n_frequencies=0), SINGLE, "n_frequencies=0 must be an integer >= 1"),
@@ -373,6 +374,22 @@ def test_spline_map_adds_the_standardised_column():
     z = 0.5 * np.clip((X - X.mean(axis=0)) / X.std(axis=0), -4, 4)
     for k, f in enumerate(features):
         np.testing.assert_allclose(f[:, 1], z[:, k])
+
+
+def test_what_splines_cost_grows_with_their_second_differences():
+    X = np.random.default_rng(0).standard_normal((50, 1))
+    first = np.array([[0]])
+    settings = {"n_knots": 6, "linear": False, "scale": 0.7}
+    plain = fit(SplineMap(**settings, smoothing=0), X, first).transform(X.T[:, :, None])[0] / 0.7
+    smooth = fit(SplineMap(**settings, smoothing=2.5), X, first).transform(X.T[:, :, None])[0]
+    a = np.random.default_rng(1).standard_normal(8)
+    a -= a.mean()
+    effect = plain[:, 1:] @ a
+    # Of all weights with that effect those of least norm, which splines that sum to one need.
+    weights = np.linalg.lstsq(smooth[:, 1:], effect)[0]
+    np.testing.assert_allclose(smooth[:, 1:] @ weights, effect, atol=1e-10)
+    cost = a @ a + 2.5 * np.square(np.diff(a, 2)).sum()
+    np.testing.assert_allclose(0.7**2 * weights @ weights, cost, rtol=1e-9)
 
 
 def test_spline_map_needs_no_splines_for_two_values():

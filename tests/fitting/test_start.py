@@ -36,7 +36,7 @@ def start_scores(clf, X, y, noise=0, weight=None):
     targets = clf._learn(y, weight, None)
     samples = Samples.weighted(X, targets.encode(y), weight)
     columns = learn_columns(X, None)
-    model = plan_fit(clf, clf._automatic, clf._tree, columns, targets, samples, rs).model
+    model = plan_fit(clf, clf._tree, columns, targets, samples, rs).model
     make = make_start(clf.init, model, targets, samples, clf.alpha, rs)
     return model.scores(make(rs), X, 1), model.scores(make(None), X, 1)
 

@@ -134,7 +134,9 @@ def test_lower_orders_are_the_first_terms_of_higher_ones(make_fitted, name):
         np.testing.assert_array_equal(part.functions, every.functions[kept][:, :order])
 
 
-@pytest.mark.parametrize("feature_map", [SplineMap(4, 2), SplineMap(linear=False)])
+@pytest.mark.parametrize(
+    "feature_map", [SplineMap(4, 2), SplineMap(linear=False), SplineMap(smoothing=0)]
+)
 @pytest.mark.parametrize("units", ["standardized", "original"])
 def test_splines_are_named_and_add_up(make_fitted, feature_map, units):
     clf, X = make_fitted(feature_map=feature_map)
@@ -147,8 +149,11 @@ def test_splines_are_named_and_add_up(make_fitted, feature_map, units):
     fitted = clf.feature_map_.maps[0]
     for k, site in enumerate(clf.feature_map_.groups[0]):
         features[site][:, 1:] /= fitted.scale
+        first = 1 + fitted.linear
+        features[site][:, first:] = np.linalg.solve(
+            fitted.mixings[k], features[site][:, first:].T
+        ).T
         if units == "original":
-            first = 1 + fitted.linear
             features[site][:, first:] += fitted.means[k]
             if fitted.linear:
                 features[site][:, 1] *= fitted.deviation[k]
