@@ -33,8 +33,6 @@ _FEWEST_TRIALS, _MOST_TRIALS = 3, 8
 """A walk with fewer cannot compare two steps; with more, the choice takes longer than the fit."""
 _MOST_SOLVES = 500
 """Solves of cores in all trials: with three folds, three trials of 55 sites."""
-_FEW_SITES = 10
-"""Up to which a limit on the ranks takes too little for a larger penalty to make up for it."""
 
 Judge = Callable[
     [Model, float, Samples, Samples, int | None, bool, TensorNetwork | None],
@@ -70,8 +68,7 @@ class Selection:
     scales: what a limit on the ranks allows. Where the kernel leaves more than half of
     the variance, it ends with fits from products of features, at a rank that begins
     small, since to the kernel all products of an order look alike; these go on only where
-    their first sweeps predict better than all before. For classes and more
-    than ten sites a larger scale comes with a larger penalty. The walk is as long as
+    their first sweeps predict better than all before. The walk is as long as
     eight trials, or shorter for many sites and folds; where it would be shorter than
     three there is none.
 
@@ -145,7 +142,6 @@ class Selection:
         self._model = model.as_type(np.float64)
         self._models = [self._model, *(one.as_type(np.float64) for one in others)]
         self._free = model.feature_map.has_free_scale
-        self._has_classes = samples.y.ndim == 1
         X, y, weight = samples
         size = samples.unit.max()
         rows, weights = merged_rows(X, y, weight / size)
@@ -296,10 +292,10 @@ class Selection:
             return self.trials[-1]
         gains = trials.gains
 
-        def climb(place: Setting, **step: int) -> Setting:
+        def climb(place: Setting, exponent: int = 0, scale: int = 0) -> Setting:
             while len(trials) < most:
                 after = replace(
-                    place, **{name: getattr(place, name) + by for name, by in step.items()}
+                    place, exponent=place.exponent + exponent, scale=place.scale + scale
                 )
                 inside = after.exponent in EXPONENTS and 0 <= after.scale < len(self._scales)
                 if not inside or not gains(after, place):
@@ -317,7 +313,7 @@ class Selection:
             smaller = climb(place, exponent=-2)
             place = smaller if smaller != place else climb(place, exponent=2)
         if self._free:
-            wider = climb(place, scale=1, exponent=2 if self._grows_with_scale else 0)
+            wider = climb(place, scale=1)
             place = wider if wider != place else climb(place, scale=-1)
         if self._ranks is not None and self._hides_products:
             products = Setting(*_PRODUCTS, rank=self._ranks[0])
@@ -365,12 +361,6 @@ class Selection:
     def _narrow(self) -> Setting:
         """What else is tried where the kernel method chose a wide scale."""
         return Setting(*_NARROW) if self._alpha_given is None else Setting(0, _NARROW[1])
-
-    @property
-    def _grows_with_scale(self) -> bool:
-        """Whether the penalty of an effect of one column grows with the scale."""
-        many = self._has_classes and self._model.sites.n_sites > _FEW_SITES
-        return many and self._alpha_given is None
 
     def _penalty(self, setting: Setting) -> float:
         # Patches take the middle of what is as good, which the ends of the grid decide: it is
