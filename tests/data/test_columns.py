@@ -215,7 +215,7 @@ def test_a_wide_category_is_dear_only_at_its_own_core():
     y = frame["word"].map(effect) * frame["x"] > 0
     clf = TTClassifier(rank=2, max_iter=30, alpha=1e-6, random_state=0).fit(frame, y)
     first, second = clf.network_.cores
-    assert first.size == 1 * first.shape[1] * 2 > 100 * second.shape[1] * 2
+    assert first.size == 1 * first.shape[1] * 2 > 50 * second.shape[1] * 2
     assert clf.score(frame, y) > 0.9
 
 

@@ -668,7 +668,7 @@ class TestEstimators:
         assert TTRegressor(rank=2, tol=0.0, random_state=0).fit(X, y).n_iter_ > 2
 
     def test_ends_with_a_sweep_that_gains_little(self):
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(1)
         X = rng.standard_normal((200, 4))
         y = X[:, 0] * X[:, 1] + np.sin(2 * X[:, 2]) + 0.3 * rng.standard_normal(200)
         curves = [
