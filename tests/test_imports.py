@@ -101,7 +101,7 @@ def test_where_numba_shall_not_compile_passes_are_those_of_numpy(before):
     code = (
         f"{before}; import warnings, numpy as np, sktensornet; warnings.simplefilter('ignore'); "
         "X = np.random.default_rng(0).random((3000, 8)); fits = ["
-        "sktensornet.TTRegressor(rank=3, solver=solver, alpha=1e-3, max_iter=3, random_state=0)"
+        "sktensornet.TTRegressor(rank=3, solver=solver, alpha=1e-3, max_iter=10, random_state=0)"
         ".fit(X, X[:, 0]).score(X, X[:, 0]) for solver in ('als', 'lbfgs', 'adam')]; "
         "from sktensornet._support._optional import can_compile; print(can_compile(), *fits)"
     )

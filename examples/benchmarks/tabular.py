@@ -3,7 +3,8 @@
 Random 70/30 splits, stratified for classes. Peers are in their usual pipelines:
 missing values imputed, numbers scaled, categories one-hot, but where a model
 takes missing values or categories as they are. Each result is kept in a JSON
-file as it comes, so that a run goes on where it was stopped, and peers run once::
+file as it comes, so that a run goes on where it was stopped, and peers run once; those of the
+documentation are in ``docs/benchmarks/tabular.json``::
 
     python examples/benchmarks/tabular.py run --data DIR --results tabular.json
     python examples/benchmarks/tabular.py run --data DIR --models TT HGB --sets wine
@@ -295,7 +296,7 @@ def measure(make: Callable, data, seed: int) -> dict[str, float]:
         model.fit(X.iloc[train], y[train])
         seconds = time.perf_counter() - start
         found = judge(kind, model, X.iloc[test], y[test], int(y.max()) + 1 if kind == "clf" else 0)
-    return {"seconds": seconds, **found}
+    return {name: float(f"{value:.6g}") for name, value in {"seconds": seconds, **found}.items()}
 
 
 def run(arguments, folder: Path | None) -> None:

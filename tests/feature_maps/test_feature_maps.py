@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.interpolate import BSpline
 
 from sktensornet.feature_maps import (
     FEATURE_MAPS,
@@ -329,6 +330,7 @@ def test_an_unseen_category_leaves_the_constant(unseen):
         (SplineMap(n_knots=1), SINGLE, "n_knots=1 must be an integer >= 2"),
         (SplineMap(degree=0), SINGLE, "degree=0 must be an integer >= 1"),
         (SplineMap(smoothing=-1), SINGLE, r"smoothing=-1 must be a number in \[0, inf\)"),
+        (SplineMap(n_components=0), SINGLE, "n_components=0 must be an integer >= 1 or None"),
         (SplineMap(linear=1), SINGLE, "linear=1 must be True or False"),
         (SplineMap(), PAIRS, r"SplineMap\(\) needs sites of one column"),
         (FourierMap(n_frequencies=0), SINGLE, "n_frequencies=0 must be an integer >= 1"),
@@ -359,9 +361,9 @@ def test_quantile_map_does_not_see_an_increasing_transform():
 def test_spline_map_spans_what_it_should():
     x = np.linspace(0, 4, 81)
     X = x[:, None]
-    fitted = fit(SplineMap(n_knots=5, degree=3, linear=False), X, np.array([[0]]))
-    features = fitted.transform(X.T[:, :, None])[0]
-    assert features.shape == (81, 1 + 5 + 3 - 1)
+    every = SplineMap(n_knots=5, degree=3, linear=False, n_components=None)
+    features = fit(every, X, np.array([[0]])).transform(X.T[:, :, None])[0]
+    assert features.shape == (81, 1 + 5 + 3 - 1 - 1)
     np.testing.assert_allclose(features[:, 1:].mean(axis=0), 0, atol=1e-12)
     for target in (x, x**3, np.maximum(x - 2, 0) ** 3):
         fit_ = features @ np.linalg.lstsq(features, target)[0]
@@ -376,28 +378,31 @@ def test_spline_map_adds_the_standardised_column():
         np.testing.assert_allclose(f[:, 1], z[:, k])
 
 
-def test_what_splines_cost_grows_with_their_second_differences():
+def test_what_an_effect_costs_grows_with_second_differences_of_its_splines():
     X = np.random.default_rng(0).standard_normal((50, 1))
-    first = np.array([[0]])
-    settings = {"n_knots": 6, "linear": False, "scale": 0.7}
-    plain = fit(SplineMap(**settings, smoothing=0), X, first).transform(X.T[:, :, None])[0] / 0.7
-    smooth = fit(SplineMap(**settings, smoothing=2.5), X, first).transform(X.T[:, :, None])[0]
-    a = np.random.default_rng(1).standard_normal(8)
+    first, lam, size = np.array([[0]]), 2.5, 8
+    smooth = SplineMap(6, 3, linear=False, scale=0.7, smoothing=lam, n_components=None)
+    fitted = fit(smooth, X, first)
+    features = fitted.transform(X.T[:, :, None])[0]
+    assert features.shape == (50, size)
+    knots = fitted.knots[0]
+    splines = BSpline(knots, np.eye(size), 3)(X[:, 0])
+    a = np.random.default_rng(1).standard_normal(size)
     a -= a.mean()
-    effect = plain[:, 1:] @ a
-    # Of all weights with that effect those of least norm, which splines that sum to one need.
-    weights = np.linalg.lstsq(smooth[:, 1:], effect)[0]
-    np.testing.assert_allclose(smooth[:, 1:] @ weights, effect, atol=1e-10)
-    second = np.diff(np.eye(8), 2, axis=0)
-    inverse = np.linalg.inv(np.eye(8) + 2.5 * second.T @ second)
-    cost = (a @ a + 2.5 * np.square(np.diff(a, 2)).sum()) * np.trace(inverse) / 8
+    weights = np.linalg.lstsq(features[:, 1:], (splines - splines.mean(axis=0)) @ a)[0]
+    # Neighbours beyond the ends are reflected.
+    beyond = np.concatenate([a[:1], a, a[-1:]])
+    inverse = 1 / (1 + lam * (2 - 2 * np.cos(np.pi * np.arange(size) / size)) ** 2)
+    cost = (a @ a + lam * np.square(np.diff(beyond, 2)).sum()) * inverse.mean()
     np.testing.assert_allclose(0.7**2 * weights @ weights, cost, rtol=1e-9)
+    few = fit(smooth.__class__(**smooth.get_params() | {"n_components": 3}), X, first)
+    np.testing.assert_allclose(few.transform(X.T[:, :, None])[0], features[:, :4])
 
 
 def test_spline_map_needs_no_splines_for_two_values():
     X = np.array([[0.0], [1.0], [1.0]])
     assert fit(SplineMap(), X, np.array([[0]])).mode_sizes == (2,)
-    assert fit(SplineMap(degree=1, linear=False), X, np.array([[0]])).mode_sizes == (3,)
+    assert fit(SplineMap(degree=1, linear=False), X, np.array([[0]])).mode_sizes == (2,)
 
 
 def test_fourier_map_is_orthonormal_for_a_uniform_column():

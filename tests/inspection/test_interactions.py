@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.interpolate import BSpline
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
@@ -135,7 +136,8 @@ def test_lower_orders_are_the_first_terms_of_higher_ones(make_fitted, name):
 
 
 @pytest.mark.parametrize(
-    "feature_map", [SplineMap(4, 2), SplineMap(linear=False), SplineMap(smoothing=0)]
+    "feature_map",
+    [SplineMap(4, 2), SplineMap(linear=False, n_components=None), SplineMap(n_components=3)],
 )
 @pytest.mark.parametrize("units", ["standardized", "original"])
 def test_splines_are_named_and_add_up(make_fitted, feature_map, units):
@@ -146,13 +148,16 @@ def test_splines_are_named_and_add_up(make_fitted, feature_map, units):
     # The scores at given features say what the terms add up to.
     model = Model.from_fitted(clf.patches_, clf.feature_map_, clf.network_)
     features = [f.astype(float) for f in model.features(read_input(clf, X))]
+    inputs = clf.patches_.extract(read_input(clf, X))[:, :, 0]
     fitted = clf.feature_map_.maps[0]
     for k, site in enumerate(clf.feature_map_.groups[0]):
-        features[site][:, 1:] /= fitted.scale
-        first = 1 + fitted.linear
-        features[site][:, first:] = np.linalg.solve(
-            fitted.mixings[k], features[site][:, first:].T
-        ).T
+        first, knots = 1 + fitted.linear, fitted.knots[k]
+        splines = np.zeros((len(X), 0))
+        if len(knots):
+            spline = BSpline(knots, np.eye(len(fitted.means[k])), fitted.degree)
+            splines = spline(np.clip(inputs[site], knots[0], knots[-1])) - fitted.means[k]
+        features[site] = np.column_stack([features[site][:, :first], splines])
+        features[site][:, 1:first] /= fitted.scale
         if units == "original":
             features[site][:, first:] += fitted.means[k]
             if fitted.linear:
