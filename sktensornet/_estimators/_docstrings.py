@@ -28,7 +28,7 @@ feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "q
 "spline", "trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
     Map from a site to its local features; a name takes its default settings.
     For single columns, those with categories are one-hot, by a ``OneHotMap`` of
-    your own if you pass one, and "auto" is ``SplineMap()`` for the others: a
+    your own if you pass one, and "auto" is ``{columns}`` for the others: a
     constant, the standardised column and splines. ``alpha="auto"`` chooses the
     scale of maps that leave it free. A dict ``{{column: map}}``, by name or
     index, gives single columns another map than "auto". For patches "auto" is
@@ -77,7 +77,7 @@ shared_cores : bool, default=False
     the scale is chosen, by the kernel and one-sweep fits at that alpha, unless
     the maps have one. To fix what was chosen, give ``alpha_`` here, and
     ``scale_`` to the maps of all columns, those of categories included; where
-    all are numbers, by ``feature_map=SplineMap(scale={estimator}.scale_)``. That fit
+    all are numbers, by ``feature_map={scaled}``. That fit
     starts as ``init`` says, not from the best of the short fits. It is 1e-4 where
     nothing is chosen: for trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
@@ -189,7 +189,8 @@ temperature_ : float or None
     "score": "accuracy",
     "outputs": "n_classes",
     "moments": "the class means of",
-    "estimator": "clf",
+    "columns": "SplineMap()",
+    "scaled": "SplineMap(scale=clf.scale_)",
     "few_sweeps": """, but three sweeps where ``alpha="auto"``
     chose, or two that follow the best of its short fits: more would fit less
     well what it chose""",
@@ -221,7 +222,8 @@ target_mean_, target_scale_ : ndarray of shape (n_outputs,)
     "score": "R^2, or D^2 of a quantile,",
     "outputs": "n_outputs",
     "moments": "the covariances of the targets and",
-    "estimator": "reg",
+    "columns": "SplineMap(n_knots=14, degree=3, smoothing=8.0)",
+    "scaled": "SplineMap(14, 3, smoothing=8.0, scale=reg.scale_)",
     "few_sweeps": "",
 }
 

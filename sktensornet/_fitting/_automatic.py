@@ -39,6 +39,12 @@ TERMS_PER_SCORE, FEWEST_TERMS = 5, 32
 """The same for sums of products. Of digits in patches the held-out log loss is .093 with 16 terms,
 .059 with 32, .052 with 48, .053 with 64."""
 
+COARSE, FINE = SplineMap(), SplineMap(n_knots=14, degree=3, smoothing=8.0)
+"""The maps of columns for classes, and for real targets, which say more about a column. Beside ten
+knots without smoothing FINE lowers the RMSE of validation parts of sixteen sets by 4 %, six splits
+each; for classes it gains a percent on some and loses as much on others, in up to three times
+the time."""
+
 LOCAL_SHARE_OF_TOL = 10
 """Where "auto" takes ALS, the loss is quadratic and alpha is chosen, a local solve ends before a
 step that gains less than this times tol of the objective: a tenth of what a sweep must gain."""
@@ -54,13 +60,15 @@ def automatic_rank(parameters: Any, tree: Tree, targets: Targets) -> int:
     return min(max(FEWEST_CHANNELS, CHANNELS_PER_SCORE * joint), MOST_CHANNELS)
 
 
-def automatic_map(parameters: Any, samples: Samples, given: Solver | None) -> FeatureMap:
+def automatic_map(
+    parameters: Any, targets: Targets, samples: Samples, given: Solver | None
+) -> FeatureMap:
     """The map of columns of numbers, or of patches.
 
     Patches have a fixed one where it is needed, or where sweeps then suit.
     """
     if parameters.patches is None:
-        return SplineMap()
+        return COARSE if targets.are_classes else FINE
     fixed = PCAMap("auto", scale="auto", moduli="auto")
     if given is not None:
         return fixed if given.sweeps or given.reads_sequences else AffineMap()

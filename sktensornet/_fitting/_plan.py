@@ -268,7 +268,7 @@ def _look(
     """The feature map, not yet fitted, and what lacks; raise if that was asked for."""
     reads_sequences = given is not None and given.reads_sequences
     n_columns = samples.X.shape[1]
-    default = automatic_map(parameters, samples, given)
+    default = automatic_map(parameters, targets, samples, given)
     chosen = make_feature_map(parameters, columns, n_columns, default)
     are_symbols = reads_sequences or parameters.init == "orthogonal"
     if are_symbols and parameters.feature_map == "embedding":

@@ -19,7 +19,7 @@ from ._single import check_single
 class SplineMap(FeatureMap):
     r"""Smooth functions of a column, of B-splines with knots at its quantiles.
 
-    .. math:: f(x) = (1, \; s z, \; s (g_1(x) - \bar g_1), \dots, s (g_J(x) - \bar g_J)),
+    .. math:: f(x) = (1, \; s z, \; s (g_1(x) - \bar g_1), \dots, s (g_{K-1}(x) - \bar g_{K-1})),
               \qquad z = (x - \mu) / \sigma_x
 
     .. math:: g_j = \frac{c}{\sqrt{1 + \lambda \rho_j^2}} \sqrt{\frac 2 K}
@@ -39,9 +39,9 @@ class SplineMap(FeatureMap):
 
     Parameters
     ----------
-    n_knots : int, default=14
+    n_knots : int, default=5
         Number of knots, those at the ends included; ties may leave fewer.
-    degree : int, default=3
+    degree : int, default=2
         Degree of the pieces.
     linear : bool, default=True
         Whether z is among the features. A column of no more than two values
@@ -50,10 +50,8 @@ class SplineMap(FeatureMap):
         The factor s. In a penalty on ||W||^2 an interaction of order k costs
         s^(-2 k), so a small scale is a prior for low orders. "auto" leaves it
         to an estimator with ``alpha="auto"``, and is 1 for others.
-    smoothing : float, default=8.0
+    smoothing : float, default=0.0
         The weight lambda of squared second differences; 0 makes all functions as cheap.
-    n_components : int or None, default=12
-        The number J of functions, the smoothest, or all K - 1; ties may leave fewer.
 
     References
     ----------
@@ -78,19 +76,17 @@ class SplineMap(FeatureMap):
 
     def __init__(
         self,
-        n_knots: int = 14,
-        degree: int = 3,
+        n_knots: int = 5,
+        degree: int = 2,
         linear: bool = True,
         scale: float | str = "auto",
-        smoothing: float = 8.0,
-        n_components: int | None = 12,
+        smoothing: float = 0.0,
     ) -> None:
         self.n_knots = n_knots
         self.degree = degree
         self.linear = linear
         self.scale = scale
         self.smoothing = smoothing
-        self.n_components = n_components
 
     def fit(self, X, columns, sample_weight, random_state) -> FittedMap:
         check_single(self, columns)
@@ -99,9 +95,6 @@ class SplineMap(FeatureMap):
         linear = check_boolean("linear", self.linear)
         scale = check_scale(self.scale)
         smoothing = check_real("smoothing", self.smoothing, 0, low_allowed=True)
-        most = self.n_components
-        if most is not None:
-            most = check_integer("n_components", most, 1, " or None")
         centre, deviation = robust_moments(X, sample_weight)
         knots, means = [], []
         for column in columns[:, 0]:
@@ -116,7 +109,7 @@ class SplineMap(FeatureMap):
                 inner = inner + np.array([-0.5, 0.5]) * max(1.0, abs(inner[0]))
             knots.append(np.pad(inner, degree, mode="edge"))
             means.append(mass @ _basis(values, knots[-1], degree))
-        mixings = tuple(_half_waves(len(mean), smoothing)[:, :most] for mean in means)
+        mixings = tuple(_half_waves(len(mean), smoothing) for mean in means)
         sizes = tuple(1 + linear + mixing.shape[1] for mixing in mixings)
         return FittedSplineMap(
             mode_sizes=sizes,

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sktensornet import CPClassifier, CPRegressor, HTClassifier, TTClassifier, TTRegressor
 from sktensornet._data._columns import learn_columns
+from sktensornet._fitting._automatic import COARSE, FINE
 from sktensornet.feature_maps import FourierMap, OneHotMap, PolynomialMap, SplineMap
 from sktensornet.patches import ImagePatches
 
@@ -107,7 +109,7 @@ def test_no_categories_unless_asked():
     y = np.arange(30) % 2
     clf = TTClassifier(rank=2, max_iter=3, categorical_features=None).fit(frame, y)
     assert clf.columns_.categorical == []
-    assert clf.feature_map_.mode_sizes[0] == 6
+    assert clf.feature_map_.mode_sizes[0] == 5
 
 
 def test_arrays_of_objects():
@@ -166,7 +168,7 @@ def test_a_map_for_each_column():
     with pytest.raises(ValueError, match="feature_map has the column 'shade'"):
         clf.set_params(feature_map=maps | {"shade": "spline"}).fit(X, y)
     clf.set_params(feature_map=maps).fit(X, y)
-    assert clf.feature_map_.mode_sizes == (6, 4, 3, 2, 5)
+    assert clf.feature_map_.mode_sizes == (5, 4, 3, 2, 5)
     by_index = {4: FourierMap(), 0: SplineMap(3), 3: PolynomialMap()}
     other = HTClassifier(rank=2, max_iter=3, feature_map=by_index).fit(X, y)
     assert other.feature_map_.mode_sizes == clf.feature_map_.mode_sizes
@@ -393,7 +395,8 @@ def test_alpha_and_scale_give_about_the_chosen_fit_again(Estimator):
         y = y + np.random.default_rng(0).logistic(size=80) > 0
     chosen = Estimator(rank=3, random_state=0).fit(X, y)
     assert chosen.scale_ < 1
-    numbers = SplineMap(scale=chosen.scale_)
+    numbers = COARSE if Estimator is TTClassifier else FINE
+    numbers = clone(numbers).set_params(scale=chosen.scale_)
     words = OneHotMap(scale=chosen.scale_)
     fixed = {"rank": 3, "alpha": chosen.alpha_, "max_iter": 3, "random_state": 0}
     maps = {"size": numbers, "colour": words, "sold": words, "shape": words}

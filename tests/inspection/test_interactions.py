@@ -137,7 +137,7 @@ def test_lower_orders_are_the_first_terms_of_higher_ones(make_fitted, name):
 
 @pytest.mark.parametrize(
     "feature_map",
-    [SplineMap(4, 2), SplineMap(linear=False, n_components=None), SplineMap(n_components=3)],
+    [SplineMap(4, 2), SplineMap(linear=False), SplineMap(smoothing=3.0)],
 )
 @pytest.mark.parametrize("units", ["standardized", "original"])
 def test_splines_are_named_and_add_up(make_fitted, feature_map, units):
