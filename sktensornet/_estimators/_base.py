@@ -376,7 +376,7 @@ class BaseTensorNetwork(
         >>> bool(np.allclose(tree.predict_proba(X), chain.predict_proba(X)))
         True
         >>> chain.network_.ranks, tree.network_.ranks
-        ((3, 3, 3), (3, 7, 7, 3, 3, 6))
+        ((3, 3, 3), (3, 8, 8, 3, 3, 6))
         >>> tree.rank
         3
         """

@@ -17,25 +17,21 @@ from ._single import check_single
 
 
 class SplineMap(FeatureMap):
-    r"""Smooth functions of a column, of B-splines with knots at its quantiles.
+    r"""B-splines of a column, with knots at its quantiles.
 
-    .. math:: f(x) = (1, \; s z, \; s (g_1(x) - \bar g_1), \dots, s (g_{K-1}(x) - \bar g_{K-1})),
+    .. math:: f(x) = (1, \; s z, \; s \, c \, (I + \lambda D^T D)^{-1/2} (B(x) - \bar B)),
               \qquad z = (x - \mu) / \sigma_x
 
-    .. math:: g_j = \frac{c}{\sqrt{1 + \lambda \rho_j^2}} \sqrt{\frac 2 K}
-              \sum_{k=1}^K \cos \frac{\pi j (k - 1/2)}{K} \, B_k, \qquad
-              \rho_j = 2 - 2 \cos \frac{\pi j}{K}
-
-    The K = n_knots + degree - 1 functions B_k are the B-splines of a degree on knots at
-    equally spaced weighted quantiles, of which the g_j are sums in half-waves, the smoothest
-    first; their weighted means over the training data are taken off, so that the constant
-    stays apart. Inputs outside the training range, less its outliers, are limited to it. The
-    rho_j are eigenvalues of second differences D of neighbours with reflecting ends: to the
-    penalty of an estimator an effect with coefficients a of the splines costs
-    a^T (I + lambda D^2) a / c^2, as a P-spline does, so that many knots make it no rougher than
-    the data ask. c^2 is K over the sum of 1 / (1 + lambda rho_j^2) from j = 0 to K - 1, so that
-    smooth effects are cheaper, and rough ones dearer, than with plain splines. z, as in
-    `PolynomialMap`, makes a linear effect cheaper than a bent one.
+    The K = n_knots + degree - 1 entries of B are the B-splines of a degree on knots at
+    equally spaced weighted quantiles, and their weighted means over the training data
+    are taken off, so that the constant stays apart. Inputs outside the training range, less
+    its outliers, are limited to it. D takes second differences of neighbours: to the penalty of
+    an estimator an effect with coefficients a of the splines costs
+    a^T (I + lambda D^T D) a / c^2, as for a P-spline, so that many knots make it no rougher than
+    the data ask. c keeps the mean eigenvalue of its inverse at one: smooth effects cost less and
+    rough ones more than with plain splines. Splines sum to one, so one of them is redundant, and
+    the penalty shares among equals. z, as in `PolynomialMap`, makes a linear effect cheaper than
+    a bent one.
 
     Parameters
     ----------
@@ -51,7 +47,7 @@ class SplineMap(FeatureMap):
         s^(-2 k), so a small scale is a prior for low orders. "auto" leaves it
         to an estimator with ``alpha="auto"``, and is 1 for others.
     smoothing : float, default=0.0
-        The weight lambda of squared second differences; 0 makes all functions as cheap.
+        The weight lambda of squared second differences; 0 gives plain B-splines.
 
     References
     ----------
@@ -63,12 +59,12 @@ class SplineMap(FeatureMap):
     >>> import numpy as np
     >>> from sktensornet.feature_maps import SplineMap
     >>> X = np.array([[0.0], [1.0], [2.0]])
-    >>> splines = SplineMap(n_knots=3, degree=1, smoothing=0)
+    >>> splines = SplineMap(n_knots=3, degree=1, linear=False)
     >>> fitted = splines.fit(X, np.array([[0]]), None, None)
     >>> fitted.transform(X.T[:, :, None])[0].round(2)
-    array([[ 1.  , -1.22,  0.71,  0.41],
-           [ 1.  ,  0.  ,  0.  , -0.82],
-           [ 1.  ,  1.22, -0.71,  0.41]])
+    array([[ 1.  ,  0.67, -0.33, -0.33],
+           [ 1.  , -0.33,  0.67, -0.33],
+           [ 1.  , -0.33, -0.33,  0.67]])
     """
 
     allow_nan = True
@@ -109,15 +105,14 @@ class SplineMap(FeatureMap):
                 inner = inner + np.array([-0.5, 0.5]) * max(1.0, abs(inner[0]))
             knots.append(np.pad(inner, degree, mode="edge"))
             means.append(mass @ _basis(values, knots[-1], degree))
-        mixings = tuple(_half_waves(len(mean), smoothing) for mean in means)
-        sizes = tuple(1 + linear + mixing.shape[1] for mixing in mixings)
+        sizes = tuple(1 + linear + len(mean) for mean in means)
         return FittedSplineMap(
             mode_sizes=sizes,
             constants=unit_covectors(sizes, X.dtype),
             has_constant=True,
             knots=tuple(knots),
             means=tuple(means),
-            mixings=mixings,
+            mixings=tuple(_smooth(len(mean), smoothing) for mean in means),
             centre=centre[columns[:, 0]],
             deviation=deviation[columns[:, 0]],
             linear=linear,
@@ -132,7 +127,7 @@ class SplineMap(FeatureMap):
 class FittedSplineMap(FittedMap):
     """Fitted `SplineMap`; ``knots`` with repeated ends, ``means`` of the splines.
 
-    ``mixings``, each (n_splines, n_functions), make smooth functions of them.
+    ``mixings`` make smooth functions of them.
     """
 
     by_site: ClassVar = ("knots", "means", "mixings", "centre", "deviation")
@@ -153,10 +148,10 @@ class FittedSplineMap(FittedMap):
         for k, (x, knots, mean, mixing) in enumerate(
             zip(each(sites), self.knots, self.means, self.mixings, strict=True)
         ):
-            own = filled(1.0, (x.shape[0], first + mixing.shape[1]), sites)
+            own = filled(1.0, (x.shape[0], first + mean.shape[0]), sites)
             if self.linear:
                 own[:, 1:2] = self.scale * standardise(x, self.centre[k], self.deviation[k])
-            if mixing.shape[1]:
+            if mean.shape[0]:
                 splines = (_basis(x[:, 0], knots, self.degree) - mean) @ (self.scale * mixing)
                 splines = xp.where(xp.isnan(x), xp.zeros_like(splines), splines)
                 own[:, first:] = xp.astype(splines, sites.dtype, copy=False)
@@ -164,12 +159,14 @@ class FittedSplineMap(FittedMap):
         return features, None
 
 
-def _half_waves(n_splines: int, smoothing: float) -> FloatArray:
-    """The coefficients of all g_j, (n_splines, n_splines - 1)."""
-    k, j = np.arange(n_splines)[:, None], np.arange(n_splines)
-    shares = 1.0 / (1.0 + smoothing * np.square(2.0 - 2.0 * np.cos(np.pi * j / max(1, n_splines))))
-    sizes = np.sqrt(2.0 * shares / max(1.0, shares.sum()))
-    return (sizes * np.cos(np.pi * j * (k + 0.5) / max(1, n_splines)))[:, 1:]
+def _smooth(n_splines: int, smoothing: float) -> FloatArray:
+    """The matrix c (I + lambda D^T D)^(-1/2), whose squared entries add up to its size."""
+    if not (n_splines and smoothing):
+        return np.eye(n_splines)
+    second = np.diff(np.eye(n_splines), 2, axis=0)
+    roughness, vectors = np.linalg.eigh(second.T @ second)
+    shares = 1.0 / (1.0 + smoothing * np.maximum(roughness, 0.0))
+    return (vectors * np.sqrt(shares / shares.mean())) @ vectors.T
 
 
 def _basis(values, knots, degree):

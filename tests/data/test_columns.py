@@ -109,7 +109,7 @@ def test_no_categories_unless_asked():
     y = np.arange(30) % 2
     clf = TTClassifier(rank=2, max_iter=3, categorical_features=None).fit(frame, y)
     assert clf.columns_.categorical == []
-    assert clf.feature_map_.mode_sizes[0] == 5
+    assert clf.feature_map_.mode_sizes[0] == 6
 
 
 def test_arrays_of_objects():
@@ -168,7 +168,7 @@ def test_a_map_for_each_column():
     with pytest.raises(ValueError, match="feature_map has the column 'shade'"):
         clf.set_params(feature_map=maps | {"shade": "spline"}).fit(X, y)
     clf.set_params(feature_map=maps).fit(X, y)
-    assert clf.feature_map_.mode_sizes == (5, 4, 3, 2, 5)
+    assert clf.feature_map_.mode_sizes == (6, 4, 3, 2, 5)
     by_index = {4: FourierMap(), 0: SplineMap(3), 3: PolynomialMap()}
     other = HTClassifier(rank=2, max_iter=3, feature_map=by_index).fit(X, y)
     assert other.feature_map_.mode_sizes == clf.feature_map_.mode_sizes

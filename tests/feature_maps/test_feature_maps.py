@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.interpolate import BSpline
 
 from sktensornet.feature_maps import (
     FEATURE_MAPS,
@@ -360,9 +359,9 @@ def test_quantile_map_does_not_see_an_increasing_transform():
 def test_spline_map_spans_what_it_should():
     x = np.linspace(0, 4, 81)
     X = x[:, None]
-    every = SplineMap(n_knots=5, degree=3, linear=False)
-    features = fit(every, X, np.array([[0]])).transform(X.T[:, :, None])[0]
-    assert features.shape == (81, 1 + 5 + 3 - 1 - 1)
+    fitted = fit(SplineMap(n_knots=5, degree=3, linear=False), X, np.array([[0]]))
+    features = fitted.transform(X.T[:, :, None])[0]
+    assert features.shape == (81, 1 + 5 + 3 - 1)
     np.testing.assert_allclose(features[:, 1:].mean(axis=0), 0, atol=1e-12)
     for target in (x, x**3, np.maximum(x - 2, 0) ** 3):
         fit_ = features @ np.linalg.lstsq(features, target)[0]
@@ -377,29 +376,28 @@ def test_spline_map_adds_the_standardised_column():
         np.testing.assert_allclose(f[:, 1], z[:, k])
 
 
-def test_what_an_effect_costs_grows_with_second_differences_of_its_splines():
+def test_what_splines_cost_grows_with_their_second_differences():
     X = np.random.default_rng(0).standard_normal((50, 1))
-    first, lam, size = np.array([[0]]), 2.5, 8
-    smooth = SplineMap(6, 3, linear=False, scale=0.7, smoothing=lam)
-    fitted = fit(smooth, X, first)
-    features = fitted.transform(X.T[:, :, None])[0]
-    assert features.shape == (50, size)
-    knots = fitted.knots[0]
-    splines = BSpline(knots, np.eye(size), 3)(X[:, 0])
-    a = np.random.default_rng(1).standard_normal(size)
+    first = np.array([[0]])
+    settings = {"n_knots": 6, "degree": 3, "linear": False, "scale": 0.7}
+    plain = fit(SplineMap(**settings, smoothing=0), X, first).transform(X.T[:, :, None])[0] / 0.7
+    smooth = fit(SplineMap(**settings, smoothing=2.5), X, first).transform(X.T[:, :, None])[0]
+    a = np.random.default_rng(1).standard_normal(8)
     a -= a.mean()
-    weights = np.linalg.lstsq(features[:, 1:], (splines - splines.mean(axis=0)) @ a)[0]
-    # Neighbours beyond the ends are reflected.
-    beyond = np.concatenate([a[:1], a, a[-1:]])
-    inverse = 1 / (1 + lam * (2 - 2 * np.cos(np.pi * np.arange(size) / size)) ** 2)
-    cost = (a @ a + lam * np.square(np.diff(beyond, 2)).sum()) * inverse.mean()
+    effect = plain[:, 1:] @ a
+    # Of all weights with that effect those of least norm, which splines that sum to one need.
+    weights = np.linalg.lstsq(smooth[:, 1:], effect)[0]
+    np.testing.assert_allclose(smooth[:, 1:] @ weights, effect, atol=1e-10)
+    second = np.diff(np.eye(8), 2, axis=0)
+    inverse = np.linalg.inv(np.eye(8) + 2.5 * second.T @ second)
+    cost = (a @ a + 2.5 * np.square(np.diff(a, 2)).sum()) * np.trace(inverse) / 8
     np.testing.assert_allclose(0.7**2 * weights @ weights, cost, rtol=1e-9)
 
 
 def test_spline_map_needs_no_splines_for_two_values():
     X = np.array([[0.0], [1.0], [1.0]])
     assert fit(SplineMap(), X, np.array([[0]])).mode_sizes == (2,)
-    assert fit(SplineMap(degree=1, linear=False), X, np.array([[0]])).mode_sizes == (2,)
+    assert fit(SplineMap(degree=1, linear=False), X, np.array([[0]])).mode_sizes == (3,)
 
 
 def test_fourier_map_is_orthonormal_for_a_uniform_column():
