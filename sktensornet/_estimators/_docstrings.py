@@ -77,8 +77,8 @@ shared_cores : bool, default=False
     the scale is chosen, by the kernel and one-sweep fits at that alpha, unless
     the maps have one. To fix what was chosen, give ``alpha_`` here, and
     ``scale_`` to the maps of all columns, those of categories included; where
-    all are numbers, by ``feature_map={scaled}``. That fit
-    starts as ``init`` says, not from the best of the short fits. It is 1e-4 where
+    all are numbers, by ``feature_map={scaled}``. That fit starts as ``init``
+    says, not from the best of the short fits. It is 1e-4 where
     nothing is chosen: for trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
     0 for other products with the Frobenius penalty, which they do not have.

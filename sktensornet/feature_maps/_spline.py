@@ -27,11 +27,11 @@ class SplineMap(FeatureMap):
     are taken off, so that the constant stays apart. Inputs outside the training range, less
     its outliers, are limited to it. D takes second differences of neighbours: to the penalty of
     an estimator an effect with coefficients a of the splines costs
-    a^T (I + lambda D^T D) a / c^2, as for a P-spline, so that many knots make it no rougher than
-    the data ask. c keeps the mean eigenvalue of its inverse at one: smooth effects cost less and
-    rough ones more than with plain splines. Splines sum to one, so one of them is redundant, and
-    the penalty shares among equals. z, as in `PolynomialMap`, makes a linear effect cheaper than
-    a bent one.
+    a^T (I + lambda D^T D) a / (s c)^2, as for a P-spline, so that many knots make it no rougher
+    than the data ask. 1 / c^2 is the mean eigenvalue of (I + lambda D^T D)^-1: smooth effects cost
+    less and rough ones more than with plain splines. Splines sum to one, so one of them is
+    redundant, and the penalty shares among equals. z, as in `PolynomialMap`, makes a linear
+    effect cheaper than a bent one.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class SplineMap(FeatureMap):
 class FittedSplineMap(FittedMap):
     """Fitted `SplineMap`; ``knots`` with repeated ends, ``means`` of the splines.
 
-    ``mixings`` make smooth functions of them.
+    ``mixings``, each (n_splines, n_splines) and symmetric, make smooth functions of them.
     """
 
     by_site: ClassVar = ("knots", "means", "mixings", "centre", "deviation")
@@ -165,7 +165,9 @@ def _smooth(n_splines: int, smoothing: float) -> FloatArray:
         return np.eye(n_splines)
     second = np.diff(np.eye(n_splines), 2, axis=0)
     roughness, vectors = np.linalg.eigh(second.T @ second)
-    shares = 1.0 / (1.0 + smoothing * np.maximum(roughness, 0.0))
+    # Of constants and lines, which a large smoothing would make of rounding.
+    roughness[:2] = 0.0
+    shares = 1.0 / (1.0 + smoothing * roughness)
     return (vectors * np.sqrt(shares / shares.mean())) @ vectors.T
 
 

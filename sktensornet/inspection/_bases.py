@@ -47,7 +47,7 @@ class Basis:
 
     Parameters
     ----------
-    matrix : ndarray of shape (m, n_functions)
+    matrix : ndarray of shape (m, m)
         The matrix T.
     functions : tuple of Named
         The other functions.
@@ -97,7 +97,7 @@ def _(fitted: FittedMissingMap, columns: IntArray, original: bool) -> list[Basis
     bases = local_bases(fitted.known, columns, original)
     for k in fitted.missing_sites.tolist():
         matrix, functions = bases[k].matrix, bases[k].functions
-        larger = np.zeros((matrix.shape[0] + 1, matrix.shape[1] + 1))
+        larger = np.zeros((len(matrix) + 1, len(matrix) + 1))
         larger[:-1, :-1], larger[-1, -1] = matrix, fitted.known.scale_at(k)
         bases[k] = Basis(larger, (*functions, Named(int(columns[k, 0]), "{} is missing")))
     return bases
@@ -141,11 +141,9 @@ def _(fitted: FittedSplineMap, columns: IntArray, original: bool) -> list[Basis]
     for k, ((column,), means) in enumerate(zip(columns.tolist(), fitted.means, strict=True)):
         functions = [Named(column)] if fitted.linear else []
         functions += [Named(column, f"B{j}({{}})") for j in range(1, len(means) + 1)]
-        mixing = fitted.scale * fitted.mixings[k].T
+        matrix = _scaling(fitted.scale, len(functions))
         first = 1 + fitted.linear
-        matrix = np.zeros((first + len(mixing), 1 + len(functions)))
-        matrix[:first, :first] = _scaling(fitted.scale, first - 1)
-        matrix[first:, first:] = mixing
+        matrix[first:, first:] = mixing = fitted.scale * fitted.mixings[k]
         if original:
             matrix[first:, 0] = -mixing @ means
             if fitted.linear:

@@ -217,7 +217,7 @@ def test_a_wide_category_is_dear_only_at_its_own_core():
     y = frame["word"].map(effect) * frame["x"] > 0
     clf = TTClassifier(rank=2, max_iter=30, alpha=1e-6, random_state=0).fit(frame, y)
     first, second = clf.network_.cores
-    assert first.size == 1 * first.shape[1] * 2 > 50 * second.shape[1] * 2
+    assert first.size == 1 * first.shape[1] * 2 > 100 * second.shape[1] * 2
     assert clf.score(frame, y) > 0.9
 
 
@@ -392,7 +392,7 @@ def test_alpha_and_scale_give_about_the_chosen_fit_again(Estimator):
     X, _ = pandas_table(80)
     y = X["size"] + 2.0 * (X["colour"] == "red") - X["sold"]
     if Estimator is TTClassifier:
-        y = y + np.random.default_rng(0).logistic(size=80) > 0
+        y = y > 0
     chosen = Estimator(rank=3, random_state=0).fit(X, y)
     assert chosen.scale_ < 1
     numbers = COARSE if Estimator is TTClassifier else FINE

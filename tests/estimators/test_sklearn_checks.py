@@ -54,7 +54,7 @@ FULL_BATCH = Adam(learning_rate=2e-2, batch_size=64)
 FIXED = SplineMap(scale=1.0)
 QUICK = {"feature_map": PolynomialMap(scale=1.0), "alpha": 1e-3, "max_iter": 3}
 CONFIGURATIONS = [
-    TTClassifier(rank=1, solver="lbfgs", max_iter=30),
+    TTClassifier(rank=1, solver="lbfgs", max_iter=15),
     HTClassifier(rank=3, tree="balanced", solver=LBFGS(memory=5), max_iter=15),
     CPClassifier(rank=40, feature_map=FIXED, alpha=1e-3, max_iter=3),
     TTClassifier(rank=20, feature_map=PolynomialMap(degree=2), alpha=1e-3, max_iter=3),

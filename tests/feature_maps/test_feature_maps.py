@@ -394,6 +394,15 @@ def test_what_splines_cost_grows_with_their_second_differences():
     np.testing.assert_allclose(0.7**2 * weights @ weights, cost, rtol=1e-9)
 
 
+def test_the_smoothest_splines_leave_one_effect():
+    x = np.linspace(0, 1, 101)
+    smooth = SplineMap(6, 1, linear=False, smoothing=1e30)
+    features = fit(smooth, x[:, None], np.array([[0]])).transform(x[None, :, None])[0]
+    # Coefficients on a line, which the constant is not among.
+    sizes = np.linalg.svd(features[:, 1:], compute_uv=False)
+    assert sizes[0] > 1e-2 > 1e-9 > sizes[1]
+
+
 def test_spline_map_needs_no_splines_for_two_values():
     X = np.array([[0.0], [1.0], [1.0]])
     assert fit(SplineMap(), X, np.array([[0]])).mode_sizes == (2,)

@@ -600,7 +600,6 @@ class TestEstimators:
         again = Format(init=model.network_, max_iter=100).fit(X, y)
         assert (again.alpha_, again.trials_) == (DEFAULT_ALPHA, None)
 
-    @pytest.mark.filterwarnings("ignore:ALS stopped")
     def test_what_ends_a_fit_early_needs_a_choice(self):
         X, y = small_table(TTClassifier)
         network = TTClassifier(rank=2, solver="adam", max_iter=1).fit(X, y).network_
@@ -699,7 +698,7 @@ class TestEstimators:
         features = SplineMap(n_knots=10, degree=3, scale=1.0)
         fixed = clone(model).set_params(alpha=1e-4, max_iter=3, feature_map=features)
         fixed.fit(X[:100], y[:100])
-        assert fixed.score(X[100:], y[100:]) < -0.1
+        assert fixed.score(X[100:], y[100:]) < -0.2
 
     @pytest.mark.parametrize("Format", FORMATS[3:])
     def test_a_noisy_table_is_predicted_as_by_ridge_regression(self, Format):
