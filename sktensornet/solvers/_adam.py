@@ -201,7 +201,7 @@ class Adam(Solver):
         if module is not None:
             betas = self.beta_1, 1.0 - self.beta_1, self.beta_2, 1.0 - self.beta_2
             numbers = pulled, *betas, self.epsilon * correction, corrected
-            towards = theta if origin is None else origin
+            towards = gradient if origin is None else origin
             arrays = theta, towards, gradient, moments.first, moments.second
             # One part for each thread: there is nothing between that would leave the cache.
             parts = chunks(len(theta), -(-len(theta) // pool.n_threads))

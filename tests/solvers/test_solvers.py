@@ -1,6 +1,8 @@
 """Solvers on convex quadratics whose minimum is known."""
 
 from math import ceil
+from platform import machine
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -266,14 +268,44 @@ def test_adam_updates_many_parameters_part_by_part(n_threads, least, monkeypatch
     np.testing.assert_allclose(outcome.point, theta, rtol=1e-10)
 
 
-def test_compiled_updates_are_those_of_numpy(monkeypatch):
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_compiled_updates_are_those_of_numpy(weight_decay, monkeypatch):
     pytest.importorskip("numba")
     found = []
     for least in (0, np.inf):
         monkeypatch.setattr(_adam, "_LONG_UPDATE", least)
         problem = LeastSquares(dtype=np.float32)
-        found.append(minimize(Adam(0.1, weight_decay=0.1), problem, max_iter=5)[0].point)
+        solver = Adam(0.1, weight_decay=weight_decay)
+        found.append(minimize(solver, problem, max_iter=5)[0].point)
     np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+
+
+@pytest.mark.skipif(machine() not in ("x86_64", "AMD64"), reason="names of instructions")
+def test_compiled_updates_take_several_parameters_at_a_time():
+    """One at a time takes ten times as long."""
+    numba = pytest.importorskip("numba")
+    from sktensornet._compiled._adam import _update
+
+    # Compiled anew, since what is read from a file has no text.
+    options = {key: value for key, value in _update.targetoptions.items() if key != "nopython"}
+    update = numba.njit(**options)(_update.py_func)
+    update(*np.ones((5, 8), np.float32), (np.float32(0.5),) * 7)
+    (text,) = update.inspect_asm().values()
+    assert "sqrtps" in text
+
+
+def test_without_a_pull_no_array_overlaps_another(monkeypatch):
+    """Where one may, the loop takes one parameter at a time."""
+    calls = []
+    module = SimpleNamespace(update=lambda *arrays: calls.append(arrays[:5]))
+    monkeypatch.setattr(_adam, "compiled_module", lambda name: module)
+    monkeypatch.setattr(_adam, "_LONG_UPDATE", 0)
+    minimize(Adam(), LeastSquares(), max_iter=1)
+    for theta, towards, gradient, first, second in calls:
+        for written in (theta, first, second):
+            assert sum(np.shares_memory(written, own) for own in (theta, towards, gradient)) <= 1
+            assert np.shares_memory(first, second) is False
+    assert calls
 
 
 def test_without_weight_decay_or_slope_nothing_moves():
