@@ -7,7 +7,7 @@ import operator
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, reduce
 from itertools import pairwise
@@ -194,6 +194,12 @@ class ChunkPool:
             results += other.result()
         return results
 
+    def submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """Call a function on a thread of its own; it must not use this pool itself."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.n_threads)
+        return self._pool.submit(function, *arguments)
+
     def total(self, value: Any, what: str) -> Any:
         """Sum of a value over all who hold samples: the value itself, where one holds all.
 
@@ -213,7 +219,7 @@ def chunks(n: int, size: int) -> list[slice]:
 
 def short_chunks(n: int, row_bytes: int) -> list[slice]:
     """Slices of n rows for `ChunkPool.runs`, given the bytes that lie between for each row."""
-    return chunks(n, max(_LEAST_ROWS, _SHORT_BYTES // max(1, row_bytes)))
+    return chunks(n, even_size(n, max(_LEAST_ROWS, _SHORT_BYTES // max(1, row_bytes))))
 
 
 def even_size(n: int, largest: int) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._arrays._parallel import ChunkPool, effective_threads
 from .._problems._model import Model
 from ..networks import TensorNetwork
+from ..networks._cores import with_dtype
 from ._make_model import at_rank
 from ._plan import Plan
+from ._problem import working_type
 from ._search import Trial
 from ._selection import Selection
 from ._short_fits import ShortFits
@@ -61,23 +63,29 @@ def choose(plan: Plan) -> Choice:
         of_patches=search.of_patches,
         others=search.others,
     )
-    with ChunkPool(effective_threads(plan.n_jobs)) as pool:
+    n_threads = effective_threads(plan.n_jobs)
+    with ChunkPool(n_threads) as pool, ChunkPool(max(1, n_threads // 2)) as half:
         chosen = selection.by_kernel(loss.typical_curvature, pool.map)
         if search.has_trials:
             seed = plan.random_state.randint(np.iinfo(np.int32).max)
-            chosen = selection.walk(ShortFits(plan, search, seed, pool))
+            fits = ShortFits(plan, search, seed, pool)
+            # A linear start keeps warnings back, which is for one thread at a time.
+            submit = None if n_threads == 1 or plan.init == "linear" else pool.submit
+            chosen = selection.walk(fits, replace(fits, pool=half), submit)
     model = (model, *search.others)[selection.place]
     feature_map = model.feature_map
     if selection.rank is not None:
         model = at_rank(model, selection.rank)
     if chosen.scale is not None:
         feature_map = feature_map.with_scale(chosen.scale)
+    dtype = working_type(plan)
+    networks = [with_dtype(network, dtype) for network in selection.networks]
     return Choice(
         model.with_map(feature_map),
         float(chosen.alpha) if search.alpha is None else search.alpha,
         chosen.scale,
         selection.trials,
-        selection.networks[0] if selection.networks else None,
+        networks[0] if networks else None,
         selection.rank,
-        tuple(selection.networks) if selection.uses_all else (),
+        tuple(networks) if selection.uses_all else (),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +20,7 @@ from ._held_out import HeldOut
 from ._leave_out import least_squares_left_out
 from ._search import Trial
 from ._setting import ABOVE, BELOW, EXPONENTS, MIDDLE, ORDINARY, PATCH_SCALES, SCALES, Setting
+from ._walk import FEWEST_TRIALS, Walk
 
 _KERNEL_ROWS = 600
 """Eigenvalues of a kernel of 600 rows take 0.1 s, and time grows with the cube."""
@@ -29,10 +32,16 @@ and of gss_wages 2 % higher."""
 _ROWS_PER_LEVEL, _MOST_TRIAL_ROWS = 40, 20_000
 """Where a site has many features, so many rows for each of them, up to a number that bounds the
 time: with fewer rows no level is seen often enough."""
-_FEWEST_TRIALS, _MOST_TRIALS = 3, 8
-"""A walk with fewer cannot compare two steps; with more, the choice takes longer than the fit."""
+_MOST_TRIALS = 8
+"""With more, the choice takes longer than the fit."""
 _MOST_SOLVES = 500
 """Solves of cores in all trials: with three folds, three trials of 55 sites."""
+
+_SINGLE, _BESIDE = 300_000, 1_500_000
+"""Products of all samples with a core from which on fits of the walk are in single precision (with
+the same choice on 49 tables, in three quarters of the time; small systems lose half of their
+digits), and two at a time: .5 to .85 of the time, but as much as in turn at a million
+(spambase), and a third more on wine (.1), since Python has one lock."""
 
 Judge = Callable[
     [Model, float, Samples, Samples, int | None, bool, TensorNetwork | None],
@@ -45,11 +54,8 @@ five: of digits the loss of the kernel is 2 % above the least for all small pena
 _CLEARLY = 1.08
 """By how much more features must lower the loss of the kernel method: a sweep takes time by the
 square of their number. On series where they help it is by 10 to 40 %, on digits by 5 %."""
-_WIDE, _NARROW = 3, (-8, 1)
-"""From this scale on the walk first tries the other end: alpha 10^-4 s^2 at s = 0.1."""
-_PRODUCTS, _LITTLE = (-10, 5), 0.5
-"""Where fits from products begin, and the share of the variance that the kernel must leave for
-them: with 4 to 9 rows for each level half a decade less overfits some folds, one more shrinks."""
+_LITTLE = 0.5
+"""The share of the variance that the kernel must leave for fits from products."""
 
 
 class Selection:
@@ -78,8 +84,9 @@ class Selection:
 
     The samples that are used are the first by a hash of their values, with equal
     ones merged, so that weights are repetitions and no random numbers are used. A
-    merged row leaves out, and deals to the folds, one observation at a time. All is
-    in float64, since rounding would choose between settings about as good.
+    merged row leaves out, and deals to the folds, one observation at a time. The kernel
+    method is in float64, since rounding would choose between settings about as good, and
+    so are the walk's fits but for large tables.
 
     Parameters
     ----------
@@ -265,7 +272,9 @@ class Selection:
         features = feature_map.forward(feature_map.parameters, sites)[0]
         return least_squares_left_out(features, self._targets[: len(samples)], weight, samples.unit)
 
-    def walk(self, judge: Judge) -> Trial:
+    def walk(
+        self, judge: Judge, beside: Judge | None = None, submit: Callable[..., Future] | None = None
+    ) -> Trial:
         """Go on from the kernel method's setting by held-out losses.
 
         Parameters
@@ -276,60 +285,33 @@ class Selection:
             rank asks for a start from products of features at that rank, of which a
             glance makes the first sweeps only; `start` is gone on from, if it is a
             network.
+        beside : callable or None, default=None
+            The same, for fits that are made beside one another.
+        submit : callable or None, default=None
+            ``submit(function, *arguments)`` is a `Future`, where fits may be made so.
         """
         if self._start is None or self._samples.copies.sum() < 2 * FEWEST_ROWS:
             return self.trials[-1]
         folds = deal(self._samples)
-        trials = HeldOut(folds, partial(self._judge, judge), Setting.leads_to)
+        ahead = None
+        if beside is not None and submit is not None and self._products(folds[0][0]) > _BESIDE:
+            ahead = partial(submit, partial(self._judge, beside))
+        trials = HeldOut(folds, partial(self._judge, judge), Setting.leads_to, ahead)
         place = self._start
         if self._of_patches:
+            if self._other not in (None, place):
+                trials.expect((place, None), (self._other, None))
             trials.loss(place, 1)
             if self._other not in (None, place) and trials.gains(self._other, place):
                 place = self._other
             return self._settle(trials, place)
         most = min(_MOST_TRIALS, _MOST_SOLVES // (len(folds) * self._model.sites.n_sites))
-        if most < _FEWEST_TRIALS:
+        if most < FEWEST_TRIALS:
             return self.trials[-1]
-        gains = trials.gains
-
-        def climb(place: Setting, exponent: int = 0, scale: int = 0) -> Setting:
-            while len(trials) < most:
-                after = replace(
-                    place, exponent=place.exponent + exponent, scale=place.scale + scale
-                )
-                inside = after.exponent in EXPONENTS and 0 <= after.scale < len(self._scales)
-                if not inside or not gains(after, place):
-                    break
-                place = after
-            return place
-
-        trials.loss(place, 1)
-        if self._free:
-            wide = replace(place, scale=len(self._scales) - 1)
-            far = self._narrow if place.scale >= _WIDE else wide
-            if gains(far, place):
-                place = far
-        if self._alpha_given is None:
-            smaller = climb(place, exponent=-2)
-            place = smaller if smaller != place else climb(place, exponent=2)
-        if self._free:
-            wider = climb(place, scale=1)
-            place = wider if wider != place else climb(place, scale=-1)
+        walk = Walk(trials, most, self._alpha_given is None, self._free)
+        place = walk.settled(place)
         if self._ranks is not None and self._hides_products:
-            products = Setting(*_PRODUCTS, rank=self._ranks[0])
-            glance = replace(products, is_glance=True)
-            seen = trials.loss(glance, 1) < trials.loss(place, 1)
-            if seen:
-                trials.loss(products, 1, glance)
-            if seen and gains(products, place):
-                most = len(trials) + _FEWEST_TRIALS
-                smaller = climb(products, exponent=-2)
-                place = smaller if smaller != products else climb(products, exponent=2)
-                while len(trials) < most and place.rank is not None and place.rank < self._ranks[1]:
-                    larger = replace(place, rank=min(2 * place.rank, self._ranks[1]))
-                    if not gains(larger, place):
-                        break
-                    place = larger
+            place = walk.by_products(place, *self._ranks)
         return self._settle(trials, place)
 
     def _settle(self, trials: HeldOut[Setting], setting: Setting) -> Trial:
@@ -344,11 +326,17 @@ class Selection:
     def _judge(
         self, judge: Judge, setting: Setting, fold: Fold, start: TensorNetwork | None
     ) -> tuple[TensorNetwork, float]:
-        model = self._models[setting.place]
+        model, (train, held) = self._models[setting.place], fold
+        if self._products(train) > _SINGLE:
+            model = model.as_type(np.float32)
         model = model.with_map(model.feature_map.with_scale(self._scales[setting.scale]))
-        train, held = fold
         alpha = self._alpha(setting, train.weight.sum())
         return judge(model, alpha, train, held, setting.rank, setting.is_glance, start)
+
+    def _products(self, train: Samples) -> float:
+        """About how many a contraction of all samples with a core takes."""
+        sizes = [math.prod(shape) for shape in self._model.core_shapes]
+        return len(train) * sum(sizes) / len(sizes)
 
     @property
     def _hides_products(self) -> bool:
@@ -356,11 +344,6 @@ class Selection:
         weight = self._kernel_samples.weight
         variance = np.average(np.square(self._targets).mean(axis=1), weights=weight)
         return self._kernel_loss > _LITTLE * variance
-
-    @property
-    def _narrow(self) -> Setting:
-        """What else is tried where the kernel method chose a wide scale."""
-        return Setting(*_NARROW) if self._alpha_given is None else Setting(0, _NARROW[1])
 
     def _penalty(self, setting: Setting) -> float:
         # Patches take the middle of what is as good, which the ends of the grid decide: it is

@@ -1,5 +1,7 @@
 """Settings that are compared after as many sweeps, and on all folds."""
 
+from concurrent.futures import Future
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -63,3 +65,66 @@ def test_a_gain_of_three_percent_counts(loss, gains):
         return None, {"a": 1.0, "b": loss}[setting] * fold[1].weight.sum()
 
     assert HeldOut(folds(2), fit, lambda before, after: False).gains("b", "a") == gains
+
+
+class Later(Future):
+    """A fit that is made when it is asked for, or that fails then."""
+
+    def __init__(self, *call):
+        super().__init__()
+        self.call = call
+
+    def result(self, timeout=None):
+        fit, *arguments = self.call
+        return fit(*arguments)
+
+
+def record(begun, fit, *arguments):
+    begun.append((arguments[0], arguments[2]))
+    return Later(fit, *arguments)
+
+
+@pytest.mark.parametrize("warm", [True, False])
+@pytest.mark.parametrize("n_folds", [1, 2])
+def test_what_is_found_is_the_same_beside_one_another(n_folds, warm):
+    def losses(is_beside):
+        fit, begun = Descent({"a": 1.0, "b": 0.5, "c": 0.1, "d": 9.0}), []
+        submit = partial(record, begun, fit) if is_beside else None
+        trials = HeldOut(folds(n_folds), fit, lambda before, after: warm, submit)
+        trials.expect(("a", None), ("d", None))
+        kept = "a"
+        for after in "dbc":
+            kept = after if trials.gains(after, kept) else kept
+        assert len(trials) == 4
+        return trials.losses(), trials.networks(kept), kept, begun
+
+    alone, beside = losses(False), losses(True)
+    assert alone[:3] == beside[:3]
+    assert alone[3] == []
+    assert beside[3][:2] == [("a", None), ("d", None)]
+
+
+def test_neighbours_are_fitted_beside_one_another_once():
+    fit, begun = Descent({"a": 1.0, "b": 2.0, "c": 3.0}), []
+    trials = HeldOut(folds(3), fit, lambda before, after: True, partial(record, begun, fit))
+    trials.loss("a", 1)
+    trials.gains("b", "a")
+    assert begun == [("a", (4.5, 1)), ("b", (4.5, 1))]
+    # That of the first has been settled; a single fit has all threads.
+    trials.gains("c", "a")
+    assert len(begun) == 2
+    trials.expect(("b", "a"), ("c", "a"))
+    assert len(begun) == 2
+
+
+def test_a_fit_that_is_not_asked_for_may_fail():
+    def fit(setting, fold, start):
+        if setting == "b":
+            raise ValueError("no numbers")
+        return None, 1.0
+
+    trials = HeldOut(folds(1), fit, lambda before, after: False, partial(record, [], fit))
+    trials.expect(("a", None), ("b", None))
+    assert trials.loss("a", 1) == 0.5
+    with pytest.raises(ValueError, match="no numbers"):
+        trials.loss("b", 1)

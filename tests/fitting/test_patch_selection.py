@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import clone
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier, TTRegressor
+from sktensornet._fitting import _selection
 from sktensornet.feature_maps import PCAMap
 from sktensornet.patches import SequencePatches
 
@@ -110,7 +111,9 @@ def test_a_warm_start_keeps_the_map():
     assert clf.feature_map_.scale == before.scale
 
 
-def test_neither_threads_nor_copies_change_the_choice():
+@pytest.mark.parametrize("least", [0, np.inf], ids=["beside", "in turn"])
+def test_neither_threads_nor_copies_change_the_choice(least, monkeypatch):
+    monkeypatch.setattr(_selection, "_BESIDE", least)
     X, y = waves(100)
     clf = fitted(X, y, n_jobs=1)
     other = clone(clf).set_params(n_jobs=2).fit(X, y)

@@ -1,6 +1,7 @@
 """The automatic choice of alpha and scale: its kernel, its walk, its weights, its limits."""
 
 import warnings
+from concurrent.futures import Future
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,6 +22,7 @@ from sktensornet import (
 )
 from sktensornet._arrays._samples import in_observations, merged_rows
 from sktensornet._data._samples import Samples
+from sktensornet._fitting import _selection
 from sktensornet._fitting._automatic import automatic_solver
 from sktensornet._fitting._folds import deal
 from sktensornet._fitting._leave_out import left_out_loss
@@ -442,6 +444,52 @@ class TestWalk:
         assert seen == tried
         assert selection.rank is None
 
+    @pytest.mark.parametrize("n", [90, 900])
+    def test_fits_of_large_tables_are_in_single_precision(self, n, monkeypatch):
+        X, y = data(n)
+        selection = selection_of(X, y)
+        monkeypatch.setattr(_selection, "_SINGLE", selection._products(selection._samples) / 2)
+        monkeypatch.setattr(_selection, "_BESIDE", np.inf)
+        if n == 90:
+            monkeypatch.setattr(_selection, "_SINGLE", np.inf)
+        selection.by_kernel(lambda loss: 1.0)
+        types = set()
+
+        def judge(model, alpha, train, held, rank, is_glance, start):
+            types.add((model.dtype, train.X.dtype, held.X.dtype))
+            return object(), 1.0
+
+        selection.walk(judge)
+        assert types == {(np.dtype(f"f{4 if n == 900 else 8}"), *[np.dtype("f8")] * 2)}
+
+    def test_what_is_fitted_beside_one_another(self, monkeypatch):
+        """The start and the far end, a penalty and its neighbour, then both other directions."""
+        monkeypatch.setattr(_selection, "_BESIDE", 0)
+        begun, made = [], []
+
+        def judge(model, alpha, train, held, rank, is_glance, start):
+            made.append(start is None)
+            return object(), 1.0
+
+        def beside(*arguments):
+            begun.append(arguments[-1] is None)
+            return object(), 1.0
+
+        def submit(function, *arguments):
+            found = Future()
+            found.set_result(function(*arguments))
+            return found
+
+        X, y = data(90)
+        selection = selection_of(X, y)
+        selection.by_kernel(lambda loss: 1.0)
+        selection.walk(judge, beside, submit)
+        assert begun == [True, True, False, False, False, True]
+        alone = len(made)
+        selection.walk(judge)
+        # Where nothing gains, nothing was fitted in vain.
+        assert len(made) - alone == len(begun) + alone
+
     def test_large_tables_are_judged_by_a_part(self):
         X, y = data(5000)
         _, _, _, calls = self.walk(lambda alpha, scale: 1.0, X, y)
@@ -481,8 +529,11 @@ class TestEstimators:
         assert one[:3] == many[:3]
         np.testing.assert_array_equal(one[3], many[3])
 
+    @pytest.mark.parametrize("least", [0, np.inf], ids=["beside", "in turn"])
     @two_formats(HTClassifier, TTRegressor)
-    def test_threads_do_not_count(self, Format):
+    def test_threads_do_not_count(self, Format, least, monkeypatch):
+        monkeypatch.setattr(_selection, "_BESIDE", least)
+        monkeypatch.setattr(_selection, "_SINGLE", least)
         X, y = small_table(Format)
         one, two = (state(Format(n_jobs=n, random_state=0).fit(X, y), X) for n in (1, 2))
         assert one[:3] == two[:3]
