@@ -53,6 +53,27 @@ def test_importing_loads_hardly_any_modules_of_others(extra):
     assert len(others) <= 15, others
 
 
+def test_metrics_are_loaded_on_use(loaded):
+    assert not any("sklearn.metrics" in modules for modules in loaded)
+
+
+@pytest.mark.parametrize("after", [1e8, 1e4])
+def test_scores_alone_wait_for_no_compiled_code_until_there_have_been_many(after):
+    pytest.importorskip("numba")
+    code = (
+        "import sys, numpy as np, sktensornet; from sktensornet._support import _optional; "
+        f"_optional._LOADED_AFTER = {after}; X = np.random.default_rng(0).random((2000, 40)); "
+        "model = sktensornet.TTRegressor(max_iter=2).fit(X, X[:, 0] * X[:, 1]); model.predict(X); "
+        "print('numba' in sys.modules); "
+        "other = sktensornet.TTRegressor(solver='lbfgs', alpha=1e-3, max_iter=1, tol=9.0); "
+        "other.fit(X, X[:, 0]); print('numba' in sys.modules)"
+    )
+    assert run(f"import warnings; warnings.simplefilter('ignore'); {code}").split() == [
+        str(after < 1e8),
+        "True",
+    ]
+
+
 def test_tensorly_is_loaded_on_use(loaded):
     assert ["tensorly" in modules for modules in loaded] == [False, False, True]
 

@@ -37,6 +37,8 @@ def thin_qr(matrices: FloatArray) -> tuple[FloatArray, FloatArray]:
             q, r = _completed(matrix, size)
         qs.append(q)
         rs.append(r)
+    if len(qs) == 1:
+        return qs[0][None], rs[0][None]
     return np.stack(qs), np.stack(rs)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import type_of_target
 
 from .._arrays._namespace import namespace
@@ -79,6 +78,9 @@ class Multilabels(Targets):
         return self.loss.baseline(np.average(y, axis=0, weights=weight))
 
     def score(self, scores, y, weight):
+        # Loaded here: it takes a tenth of the time of importing the package.
+        from sklearn.metrics import accuracy_score
+
         return float(accuracy_score(y.astype(int), has_label(scores), sample_weight=weight))
 
 

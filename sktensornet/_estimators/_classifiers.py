@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._data._targets import Targets
 from .._fitting._automatic import LBFGS_LIMIT_TEXT
 from .._support._warn import warn_user
-from ..augmentation._base import Augmenting
 from ..feature_maps import FeatureMap
 from ..networks import TensorNetwork
 from ..patches import Patches
@@ -19,6 +18,9 @@ from ._base_classifier import BaseTensorNetworkClassifier
 from ._constraints import CLASSIFIER_CONSTRAINTS, TREE_CONSTRAINTS
 from ._docstrings import documented
 from ._formats import CANONICAL_POLYADIC, HIERARCHICAL_TUCKER, TENSOR_TRAIN
+
+if TYPE_CHECKING:
+    from ..augmentation._base import Augmenting
 
 
 @documented("classifier", LBFGS_LIMIT_TEXT)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._fitting._automatic import LBFGS_LIMIT_TEXT
-from ..augmentation._base import Augmenting
 from ..feature_maps import FeatureMap
 from ..networks import TensorNetwork
 from ..patches import Patches
@@ -17,6 +16,9 @@ from ._base_regressor import BaseTensorNetworkRegressor
 from ._constraints import REGRESSOR_CONSTRAINTS, TREE_CONSTRAINTS
 from ._docstrings import documented
 from ._formats import CANONICAL_POLYADIC, HIERARCHICAL_TUCKER, TENSOR_TRAIN
+
+if TYPE_CHECKING:
+    from ..augmentation._base import Augmenting
 
 
 @documented("regressor", LBFGS_LIMIT_TEXT)

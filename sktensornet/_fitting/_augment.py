@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from .._arrays._parallel import chunks
 from .._arrays._typing import FloatArray
 from .._support._checks import check_integer
-from ..augmentation import Augmentation
-from ..augmentation._base import Augmenting
 from ..patches import Patches, SingleColumns
+
+if TYPE_CHECKING:
+    from ..augmentation._base import Augmenting
 
 _VIEW_ROWS = 64
 """Samples changed at once for a view, whose work arrays then stay in the cache."""
@@ -74,6 +75,9 @@ class Augment:
 
 
 def _changed_alike(one: Augmenting, X: np.ndarray, seed: tuple[int, int]) -> Any:
+    # Loaded here, where there are any.
+    from ..augmentation import Augmentation
+
     if isinstance(one, Augmentation):
         return one.change(X, one.draw((1, *X.shape[1:]), np.random.default_rng(seed)))
     return np.concatenate([one(own[None], np.random.default_rng(seed)) for own in X])

@@ -14,8 +14,6 @@ from .._arrays._indicators import Indicators
 from .._arrays._typing import FloatArray, IntArray
 from .._data._samples import Samples
 from .._data._targets import Targets
-from .._hankel._linear import Sequences
-from .._hankel._starts import orthogonal
 from .._problems._model import Model
 from .._problems._sequence_problem import SequenceProblem
 from ..losses import Loss
@@ -105,6 +103,10 @@ def orthogonal_start(
     As `orthogonal` has them; a missing step leaves the state alone where the features of symbols
     do not say what it does.
     """
+    # Loaded here, where sequences are.
+    from .._hankel._linear import Sequences
+    from .._hankel._starts import orthogonal
+
     problem = SequenceProblem(model, loss, X, y, weight, rank=0, alpha=0.0)
     found = problem.symbols()
     steps: Any = problem.features() if found is None else found[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -174,10 +175,10 @@ class SweepProblem(NetworkProblem):
         """The network at the end of a sweep."""
         return self._rescaled(self._sweep.network(), self._norms)
 
-    def record(self, objective: float) -> SweepRecord:
-        """What the last sweep did."""
+    def record(self, objective: float, point: TensorNetwork) -> SweepRecord:
+        """What the last sweep did, which ended at a point."""
         sweep = self._sweep
-        return SweepRecord(objective, sweep.network().ranks, sweep.truncation_loss, sweep.spectra)
+        return SweepRecord(objective, point.ranks, sweep.truncation_loss, sweep.spectra)
 
     def _locals(self, blocks: Iterator[Block]) -> Iterator[LocalProblem]:
         known = None
@@ -199,10 +200,12 @@ class SweepProblem(NetworkProblem):
     @staticmethod
     def _rescaled(network: TensorNetwork, factors: list[float]) -> TensorNetwork:
         """Multiply the core of each site by a factor."""
+        if all(factor == 1.0 for factor in factors):
+            return network
         tree = network.tree
         cores = []
         for core, index in zip(network.cores, tree.order, strict=True):
             sites = [tree.nodes[child].site for child in tree.nodes[index].children]
-            factor = float(np.prod([factors[site] for site in sites if site is not None]))
+            factor = math.prod(factors[site] for site in sites if site is not None)
             cores.append(core * core.dtype.type(factor))
         return TensorNetwork(tree, tuple(cores), network.batched)

@@ -187,8 +187,8 @@ class ALS(Solver):
             for local in problem.sweep():
                 value = self.solve(local)
             done.values.append(value)
-            done.records.append(problem.record(value))
             point = problem.point()
+            done.records.append(problem.record(value, point))
             if value < done.best_value:
                 done.best, done.best_value = point, value
             if monitor(point, value):

@@ -164,7 +164,7 @@ def test_the_last_value_is_the_objective_of_the_network(tree, loss, separate, al
     network = case.problem.point()
     assert steps[-1, 1] == pytest.approx(case.objective(network), rel=1e-9)
     assert steps[-1, 1] < 0.9 * case.objective(case.start)
-    assert case.problem.record(steps[-1, 1]).ranks == network.ranks
+    assert case.problem.record(steps[-1, 1], case.problem.point()).ranks == network.ranks
 
 
 @each_separate
@@ -331,7 +331,7 @@ def test_truncation_loss_is_the_share_of_the_weights_that_is_lost(tree, two_site
     options = {"function_space": False, "leg_moves": False, "two_site": two_site}
     # The class leg sits at the root: the covectors of this map have norm one.
     smaller = idle(case.problem, case.start, **options)
-    loss = case.problem.record(0.0).truncation_loss
+    loss = case.problem.record(0.0, case.problem.point()).truncation_loss
     whole = case.start.to_dense()
     lost = np.linalg.norm(smaller.to_dense() - whole) / np.linalg.norm(whole)
     assert max(smaller.ranks) == 3 < max(case.start.ranks)
@@ -361,7 +361,7 @@ def test_on_a_grid_truncation_loss_is_the_share_of_the_scores_that_is_lost(tree)
         after = case.problem.scores(smaller, X)
         lost[function_space] = np.linalg.norm(after - before) / np.linalg.norm(before)
         if function_space:
-            loss = case.problem.record(0.0).truncation_loss
+            loss = case.problem.record(0.0, case.problem.point()).truncation_loss
             assert lost[True] <= loss * (1 + 1e-6)
             assert lost[True] >= loss * np.sqrt(1 - loss**2) * (1 - 1e-6)
     assert lost[True] < lost[False]
@@ -374,7 +374,7 @@ def test_spectra_tell_what_was_kept(tree, function_space, rank_tol):
     case = Setting(tree, rank=6)
     case.problem = case.make_problem(60)
     idle(case.problem, case.start, rank_tol=rank_tol, function_space=function_space)
-    record = case.problem.record(1.5)
+    record = case.problem.record(1.5, case.problem.point())
     assert record.objective == 1.5
     # Every bond is crossed twice.
     assert len(record.spectra) == 2 * len(case.start.ranks)

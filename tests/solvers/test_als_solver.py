@@ -90,7 +90,7 @@ class Scripted:
         self.log.append("point")
         return f"point {self.n_sweeps}"
 
-    def record(self, objective):
+    def record(self, objective, point):
         self.log.append("record")
         return self.n_sweeps, objective
 
@@ -120,7 +120,7 @@ def minimize(problem, solver=None, *, max_iter=None, tol=0.0, stop_after=None):
 def test_order_of_the_calls(n_first, n_blocks):
     problem = Scripted([3.0, 2.0], n_first=n_first, n_blocks=n_blocks)
     minimize(problem)
-    one_sweep = ["sweep", *["finished"] * n_blocks, "record", "point", "monitor"]
+    one_sweep = ["sweep", *["finished"] * n_blocks, "point", "record", "monitor"]
     assert problem.log == ["open", "begin", *["finished"] * n_first, *one_sweep, *one_sweep]
     assert problem.start == "start"
 

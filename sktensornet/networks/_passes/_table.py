@@ -35,9 +35,13 @@ _FUSED = (Kind.SUM_PRODUCTS, Kind.BY_CORE, Kind.BY_MESSAGES)
 _FLAGS = {False: ord("N"), True: ord("T")}
 
 
+MODULE = "sktensornet._compiled._execute"
+"""Where compiled code is."""
+
+
 def _jit() -> Any:
     """The compiled code, or None."""
-    return compiled_module("sktensornet._compiled._execute")
+    return compiled_module(MODULE)
 
 
 def compiled(part: Part, memory: Memory) -> Callable[..., bool] | None:

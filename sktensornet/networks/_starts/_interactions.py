@@ -10,7 +10,7 @@ import numpy as np
 
 from ..._arrays._indicators import Indicators
 from ..._arrays._parallel import chunks
-from ..._arrays._typing import Features, FloatArray, SiteFeatures
+from ..._arrays._typing import Features, FloatArray, IntArray, SiteFeatures
 from .._cores import network_of
 from .._network import TensorNetwork
 from .._passes._contraction import Contraction
@@ -208,12 +208,20 @@ def telling_products(
     for (a, b), total, square in zip(blocks, sums, squares, strict=True):
         with np.errstate(divide="ignore", invalid="ignore"):
             score = np.where(square > 0, (total * total).sum(axis=0) / square, 0.0)
-        for k in np.argsort(-score, axis=None, kind="stable")[:n_products]:
+        for k in _largest(score.ravel(), n_products):
             i, j = divmod(int(k), len(b))
             term = tuple(atoms[atom] for atom in (*halves[a[i]], *halves[b[j]]))
             found.append((float(score[i, j]), term))
     found.sort(key=lambda pair: (-pair[0], pair[1]))
     return [term for _, term in found[:n_products]]
+
+
+def _largest(score: FloatArray, n: int) -> IntArray:
+    """Places of the largest numbers, these first, and of equal ones the first first."""
+    places = np.arange(len(score))
+    if n < len(score):
+        places = np.flatnonzero(score >= np.partition(score, -n)[-n])
+    return places[np.argsort(-score[places], kind="stable")][:n]
 
 
 def _pursuit(
