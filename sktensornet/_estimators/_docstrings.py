@@ -27,9 +27,9 @@ n_views : int, default=1
 feature_map : {"auto", "affine", "embedding", "fourier", "pca", "polynomial", "quantile", \
 "spline", "trigonometric", "one_hot"}, FeatureMap or dict, default="auto"
     Map from a site to its local features; a name takes its default settings.
-    For single columns, those with categories are one-hot, by a ``OneHotMap`` of
-    your own if you pass one, and "auto" is ``{columns}`` for the others: a
-    constant, the standardised column and splines. ``alpha="auto"`` chooses the
+    For single columns "auto" is {columns}:
+    a constant, the standardised column and splines. Those with categories are
+    one-hot, by a ``OneHotMap`` of your own if you pass one. ``alpha="auto"`` chooses the
     scale of maps that leave it free. A dict ``{{column: map}}``, by name or
     index, gives single columns another map than "auto". For patches "auto" is
     ``PCAMap()`` where they are swept, of which ``alpha="auto"`` chooses the scale, the
@@ -189,7 +189,9 @@ temperature_ : float or None
     "score": "accuracy",
     "outputs": "n_classes",
     "moments": "the class means of",
-    "columns": "SplineMap()",
+    "columns": """\
+``SplineMap()``, with ``n_knots=8``
+    from 150 samples for each column on""",
     "scaled": "SplineMap(scale=clf.scale_)",
     "few_sweeps": """, but three sweeps where ``alpha="auto"``
     chose, or two that follow the best of its short fits: more would fit less
@@ -222,7 +224,7 @@ target_mean_, target_scale_ : ndarray of shape (n_outputs,)
     "score": "R^2, or D^2 of a quantile,",
     "outputs": "n_outputs",
     "moments": "the covariances of the targets and",
-    "columns": "SplineMap(n_knots=14, degree=3, smoothing=8.0)",
+    "columns": "``SplineMap(n_knots=14, degree=3, smoothing=8.0)``",
     "scaled": "SplineMap(14, 3, smoothing=8.0, scale=reg.scale_)",
     "few_sweeps": "",
 }

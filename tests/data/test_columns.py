@@ -387,6 +387,23 @@ class TestIdentifiers:
         assert self.fit(n_rows, n_levels).columns_.categorical == [0, 1]
 
 
+@pytest.mark.parametrize("are_repeated", [False, True])
+@pytest.mark.parametrize(("n", "n_splines"), [(299, 6), (300, 9)])
+def test_many_samples_for_a_column_give_a_classifier_finer_splines(n, n_splines, are_repeated):
+    """Of observations: weights are repetitions."""
+    X = np.random.default_rng(0).normal(size=(n, 2))
+    y, weight = X[:, 0] > 0, np.ones(n)
+    if are_repeated:
+        # The others stand for what is left out.
+        left = n // 3
+        X, y, weight = X[left:], y[left:], weight[left:]
+        weight[:left] = 2
+    clf = TTClassifier(2, alpha=1e-3, max_iter=1).fit(X, y, sample_weight=weight)
+    assert clf.feature_map_.mode_sizes == (2 + n_splines,) * 2
+    reg = TTRegressor(2, alpha=1e-3, max_iter=1, tol=9.0).fit(X, X[:, 0], sample_weight=weight)
+    assert reg.feature_map_.mode_sizes == (2 + 16,) * 2
+
+
 @pytest.mark.parametrize("Estimator", [TTClassifier, TTRegressor])
 def test_alpha_and_scale_give_about_the_chosen_fit_again(Estimator):
     X, _ = pandas_table(80)

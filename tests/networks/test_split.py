@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sktensornet.networks._sweeps import _split
 from sktensornet.networks._sweeps._split import _half, truncated_split
 
 
@@ -53,6 +54,35 @@ def test_is_the_best_of_its_rank_in_the_norm(cap, weighted):
     assert np.linalg.norm(scaled(tensor - product(q, f))) == pytest.approx(best, rel=1e-6)
     assert loss == pytest.approx(best / np.linalg.norm(values), rel=1e-6)
     np.testing.assert_allclose(spectrum[0], values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("least", [1e-3, 1e-6])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("rows", "columns", "c"), [(70, 9, 8), (90, 40, 2)])
+def test_large_matrices_are_split_as_by_singular_values(
+    rows, columns, c, weighted, least, monkeypatch
+):
+    """By a Gram matrix, unless what is kept is too small for that."""
+    calls = []
+    plain = _split._by_values
+    monkeypatch.setattr(_split, "_by_values", lambda x: [calls.append(1), plain(x)][1])
+    u, v = np.linalg.qr(draw((2, rows, 12)))[0], np.linalg.qr(draw((2, columns * c, 12), 1))[0]
+    values = least ** (np.arange(12) / 11)
+    tensor = ((u * values) @ v.mT).reshape(2, rows, columns, c)
+    grams = (gram(rows, 2, 1), gram(columns, 2, 2)) if weighted else ()
+    q, f, spectrum, loss = truncated_split(tensor, 12, 0.0, *grams)
+    assert (len(calls) == 1) == (least < 1e-4)
+    np.testing.assert_allclose(product(q, f), tensor, atol=1e-11)
+    np.testing.assert_allclose(q.mT @ q, np.broadcast_to(np.eye(12), (2, 12, 12)), atol=1e-12)
+    assert loss < 1e-7
+    if not weighted:
+        np.testing.assert_allclose(spectrum[:, :12], [values] * 2, rtol=1e-8)
+        found = truncated_split(tensor, 5, 0.0)
+        np.testing.assert_allclose(
+            product(*found[:2]).reshape(2, rows, -1),
+            (u[..., :5] * values[:5]) @ v[..., :5].mT,
+            atol=1e-9,
+        )
 
 
 @pytest.mark.parametrize("tolerance", [0.01, 0.2, 0.6])

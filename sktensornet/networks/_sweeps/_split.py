@@ -15,6 +15,13 @@ _FLOOR = 1e-10
 _LEAST_SHARE = 1e-9
 """Of the norm: directions below are rounding, and their channels would be arbitrary."""
 
+_LARGE = 64
+"""Rows and columns from which on a Gram matrix takes the place of singular values: .9 ms instead of
+2 for 128 by 176 with 16 wanted."""
+_CLEAR = 1e-8
+"""Share of the largest eigenvalue of a Gram matrix above which those that are kept must be. What is
+lost of a tensor of that rank is then about 1e-12 of it."""
+
 SecondMoment = Callable[[FloatArray], FloatArray]
 """From A of shape (b, rows, k) to A^T G A, for a Gram matrix G that is too large."""
 
@@ -67,7 +74,8 @@ def truncated_split(
         if row_gram is not None:
             left, left_inverse = _half(row_gram)
             matrix = left @ matrix
-        u, values, vt = np.linalg.svd(matrix, full_matrices=False)
+        found = None if tolerance > 0 else _by_gram(matrix, cap)
+        u, values, f = _by_values(matrix) if found is None else found
     tails = tail_norms(values)
     norms = tails[:, :1]
     rank = kept_rank(values, max(tolerance, _LEAST_SHARE) * norms, cap)
@@ -78,7 +86,7 @@ def truncated_split(
         u, r = thin_qr(matrix @ vt[:, :rank].mT)
         f = r @ vt[:, :rank]
     else:
-        u, f = u[..., :rank], values[:, :rank, None] * vt[:, :rank]
+        u, f = u[..., :rank], f[:, :rank]
         if row_gram is not None:
             u, r = thin_qr(left_inverse @ u)
             f = r @ f
@@ -86,6 +94,32 @@ def truncated_split(
     if column_gram is not None:
         f = right_inverse[:, None] @ f
     return u, f, values, loss
+
+
+def _by_values(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Orthonormal U and F with A = U F by the singular values, which are the second."""
+    u, values, vt = np.linalg.svd(matrix, full_matrices=False)
+    return u, values, values[..., None] * vt
+
+
+def _by_gram(matrix: FloatArray, rank: int) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+    """The same for the largest `rank` of them, with all values.
+
+    None for small matrices, and where what is kept may be rounding.
+    """
+    rows, columns = matrix.shape[1:]
+    if min(rows, columns) < max(_LARGE, rank + 1):
+        return None
+    is_wide = rows <= columns
+    squares, vectors = np.linalg.eigh(matrix @ matrix.mT if is_wide else matrix.mT @ matrix)
+    squares, leading = squares[:, ::-1], vectors[..., : -rank - 1 : -1]
+    if not (squares[:, rank - 1] > _CLEAR * squares[:, 0]).all():
+        return None
+    values = np.sqrt(np.maximum(squares, 0.0))
+    if is_wide:
+        return leading, values, leading.mT @ matrix
+    u, r = thin_qr(matrix @ leading)
+    return u, values, r @ leading.mT
 
 
 def _by_moment(moment: FloatArray, size: int) -> tuple[FloatArray, FloatArray]:
