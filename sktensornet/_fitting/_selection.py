@@ -19,7 +19,18 @@ from ._folds import FEWEST_ROWS, Fold, deal
 from ._held_out import HeldOut
 from ._leave_out import least_squares_left_out
 from ._search import Trial
-from ._setting import ABOVE, BELOW, EXPONENTS, MIDDLE, ORDINARY, PATCH_SCALES, SCALES, Setting
+from ._setting import (
+    ABOVE,
+    BELOW,
+    EXPONENTS,
+    MANY_COLUMNS,
+    MIDDLE,
+    ORDINARY,
+    PATCH_SCALES,
+    SCALES,
+    SMALL_SCALES,
+    Setting,
+)
 from ._walk import FEWEST_TRIALS, Walk
 
 _CLASS_ROWS, _TARGET_ROWS = 400, 600
@@ -68,8 +79,9 @@ class Selection:
     .. math:: K_{ij} = \prod_k \langle f(x_{ik}), f(x_{jk}) \rangle,
 
     whose residuals, each with one observation left out, `left_out_loss` gives
-    for all alpha at once, for each s, over at most 600 samples, 400 of classes; of six s, four are
-    tried, those above 0.2 or those below 0.4. From the best of these a walk over
+    for all alpha at once, for each s, over at most 600 samples, 400 of classes; of six s,
+    four are tried, those above 0.2 or those below 0.4, or a quarter of all that where there
+    are 400 columns or more. From the best of these a walk over
     held-out losses of the estimator itself goes on, first to another end of the scales,
     then to smaller or larger penalties, whose fits go on from one another, and to other
     scales: what a limit on the ranks allows. Where the kernel leaves more than half of
@@ -143,13 +155,14 @@ class Selection:
         others: Sequence[Model] = (),
     ) -> None:
         self._of_patches = of_patches
-        self._scales = PATCH_SCALES if of_patches else SCALES
+        self._free = model.feature_map.has_free_scale
+        is_wide = self._free and model.sites.n_sites >= MANY_COLUMNS
+        self._scales = PATCH_SCALES if of_patches else SMALL_SCALES if is_wide else SCALES
         self._ranks = ranks if alpha is None else None
         self._default_alpha = default_alpha if alpha is None else alpha
         self._alpha_given = alpha
         self._model = model.as_type(np.float64)
         self._models = [self._model, *(one.as_type(np.float64) for one in others)]
-        self._free = model.feature_map.has_free_scale
         X, y, weight = samples
         size = samples.unit.max()
         rows, weights = merged_rows(X, y, weight / size)
@@ -194,7 +207,7 @@ class Selection:
         else:
             loss, setting = self._best_scale(at, over)
         if not np.isfinite(loss):
-            return self._default()
+            return self._default(self._scales[0])
         self._start, self._kernel_loss = self._curved(curvature, loss, setting), loss
         return self._keep(self._start, loss)
 
@@ -245,7 +258,8 @@ class Selection:
         low, high = over(at, MIDDLE)
         best, others = (high, ABOVE) if high[0] < low[0] else (low, BELOW)
         for found in over(at, others):
-            if not found[0] < best[0]:
+            # Of many columns products overflow, but not those of small features.
+            if found[0] >= best[0] and np.isfinite(best[0]):
                 break
             best = found
         return best
@@ -259,8 +273,9 @@ class Selection:
                 best = found
         return best
 
-    def _default(self) -> Trial:
-        scale = PATCH_SCALES[ORDINARY] if self._of_patches else 1.0
+    def _default(self, scale: float = 1.0) -> Trial:
+        if self._of_patches:
+            scale = PATCH_SCALES[ORDINARY]
         self.trials.append(Trial(self._default_alpha, scale if self._free else None, np.nan))
         return self.trials[-1]
 

@@ -11,6 +11,9 @@ BELOW, MIDDLE, ABOVE = (1, 0), (2, 3), (4, 5)
 """Of these the ones in the middle are compared first, then those on the better side."""
 EXPONENTS = range(2, -13, -1)
 """Penalties of an effect of one column, in half decades."""
+SMALL_SCALES, MANY_COLUMNS = (0.0125, 0.025, 0.05, 0.1, 0.2, 0.4), 400
+"""Those of tables of so many columns: the kernel of a sample with itself is about exp(2 s^2) to the
+power of that number, and says nothing of others where that is large."""
 PATCH_SCALES, ORDINARY = (0.05, 0.1, 0.2, 0.5, 0.7, 1.0), 3
 """Those of patches, and the place of the one that others have to beat by fits: for digits the
 kernel method's best is .2, with which a train of rank 8 makes twice as many errors."""

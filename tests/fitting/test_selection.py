@@ -27,6 +27,7 @@ from sktensornet._fitting._automatic import automatic_solver
 from sktensornet._fitting._folds import deal
 from sktensornet._fitting._leave_out import left_out_loss
 from sktensornet._fitting._selection import Selection
+from sktensornet._fitting._setting import Setting
 from sktensornet._problems._model import Model
 from sktensornet.feature_maps import PolynomialMap, SplineMap, TrigonometricMap
 from sktensornet.networks import tensor_train
@@ -281,6 +282,34 @@ class TestKernel:
         assert (trial.alpha, trial.scale) == (DEFAULT_ALPHA, 1.0 if free else None)
         assert np.isnan(trial.loss)
         assert selection.walk(None) is trial
+
+    @pytest.mark.parametrize(
+        ("losses", "scale"),
+        [
+            ([1, 2, 3, 4, 5, 6], 0),
+            ([2, 1, 3, 4, 5, 6], 1),
+            ([6, 5, 4, 3, 1, 2], 4),
+            ([1, np.inf, np.inf, np.inf, np.inf, np.inf], 0),
+            ([2, 1, np.inf, np.inf, np.inf, np.inf], 1),
+            ([np.inf] * 3 + [1, 2, 3], 3),
+        ],
+    )
+    def test_scales_whose_kernel_overflows_are_passed_over(self, losses, scale, monkeypatch):
+        selection = selection_of(*data(30))
+        found = [(float(loss), Setting(0, k)) for k, loss in enumerate(losses)]
+        assert selection._best_scale(found.__getitem__, map) == found[scale]
+
+    def test_tables_of_many_columns_have_small_scales(self):
+        """Else the kernel of a sample with itself leaves nothing for the others."""
+        rng = np.random.default_rng(0)
+        hidden = rng.standard_normal((120, 3))
+        X = hidden @ rng.standard_normal((3, 500)) + rng.standard_normal((120, 500))
+        reg = TTRegressor(random_state=0).fit(X[:80], hidden[:80, 0])
+        assert reg.scale_ < 0.05
+        assert reg.score(X[80:], hidden[80:, 0]) > 0.95
+        # Where no kernel is finite the least scale is left.
+        selection = selection_of(np.tile(1e3 * X, 40), hidden[:, :1], feature_map=PolynomialMap(2))
+        assert selection.by_kernel(lambda loss: 1.0).scale == 0.0125
 
     @pytest.mark.parametrize("feature_map", [PolynomialMap(2), TrigonometricMap(1.0)])
     def test_so_many_columns_that_products_overflow_or_vanish(self, feature_map):
