@@ -29,7 +29,8 @@ With one megabyte two threads are handed work too often: a default fit on bike
 took 2.00 s where it takes 1.81.
 """
 _LEAST_ROWS = 64
-"""A call in NumPy takes as long as some work on so many rows; a bound, not tuned."""
+"""A call in NumPy takes as long as some work on so many rows; chunks have half of them or more. Not
+tuned."""
 _LARGEST_LEARNT = 2**25 - 2**13
 """Bytes just below those up to which the allocator of Linux learns from what is freed."""
 
@@ -131,6 +132,7 @@ class ChunkPool:
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
         self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
         self._local = threading.local()
 
     @property
@@ -163,13 +165,11 @@ class ChunkPool:
         if self.n_threads == 1 or len(items) == 1:
             yield from map(function, items)
             return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.n_threads)
         waiting: deque = deque()
         for item in items:
             if len(waiting) >= self.most_waiting:
                 yield waiting.popleft().result()
-            waiting.append(self._pool.submit(function, item))
+            waiting.append(self.submit(function, item))
         while waiting:
             yield waiting.popleft().result()
 
@@ -185,10 +185,8 @@ class ChunkPool:
             return [function(item) for item in items]
         bounds = [len(items) * k // n_runs for k in range(n_runs + 1)]
         parts = [items[low:high] for low, high in pairwise(bounds)]
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.n_threads)
         # The present thread takes the first run.
-        others = [self._pool.submit(lambda part: list(map(function, part)), p) for p in parts[1:]]
+        others = [self.submit(lambda part: list(map(function, part)), p) for p in parts[1:]]
         results = [function(item) for item in parts[0]]
         for other in others:
             results += other.result()
@@ -196,9 +194,10 @@ class ChunkPool:
 
     def submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
         """Call a function on a thread of its own; it must not use this pool itself."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.n_threads)
-        return self._pool.submit(function, *arguments)
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.n_threads)
+            return self._pool.submit(function, *arguments)
 
     def total(self, value: Any, what: str) -> Any:
         """Sum of a value over all who hold samples: the value itself, where one holds all.

@@ -64,7 +64,8 @@ def choose(plan: Plan) -> Choice:
         others=search.others,
     )
     n_threads = effective_threads(plan.n_jobs)
-    with ChunkPool(n_threads) as pool, ChunkPool(max(1, n_threads // 2)) as half:
+    # Entered in this order, so that what is still running in one has the other.
+    with ChunkPool(max(1, n_threads // 2)) as half, ChunkPool(n_threads) as pool:
         chosen = selection.by_kernel(loss.typical_curvature, pool.map)
         if search.has_trials:
             seed = plan.random_state.randint(np.iinfo(np.int32).max)

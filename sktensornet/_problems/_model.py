@@ -15,6 +15,7 @@ from .._arrays._namespace import Place, each, namespace, rows_of, widest
 from .._arrays._parallel import ChunkPool, chunks
 from .._arrays._typing import FloatArray, IntArray
 from .._arrays._workspace import Workspace
+from .._support._optional import WORTH_LOADING
 from ..feature_maps import FittedMap
 from ..networks import TensorNetwork, Tree
 from ..networks._cores import message_cores, network_of
@@ -184,6 +185,7 @@ class Model:
         dropout: tuple[float, Any] | None = None,
         work: Workspace | None = None,
         wants_tape: bool = True,
+        compiles: bool = True,
     ) -> tuple[FloatArray, Any]:
         """Scores (n_samples, n_outputs) of a chunk in float64, and a tape kept in `work`."""
         sites = self._extract(X)
@@ -195,7 +197,8 @@ class Model:
             masks = self._masks(features, *dropout)
             features = self._drop(features, masks)
         work = Workspace() if work is None else work
-        raw, tape = self._function.forward(cores, features, work, wants_tape, self._known(sites))
+        known = self._known(sites)
+        raw, tape = self._function.forward(cores, features, work, wants_tape, known, compiles)
         scores = raw[0, ...] if raw.shape[0] == 1 else raw[..., 0].mT
         return namespace(scores).astype(scores, widest(scores)), (saved, masks, tape)
 
@@ -348,10 +351,13 @@ class Model:
             block = self._cast(X[rows, ...], copy=False)
             memory = pool.workspace if work is None or len(parts) > 1 else work
             memory.clear()
-            scores, _ = self.forward(*prepared, block, work=memory, wants_tape=False)
+            scores, _ = self.forward(
+                *prepared, block, work=memory, wants_tape=False, compiles=compiles
+            )
             return self._cast(scores)
 
         parts = chunks(X.shape[0], self.chunk_size)
+        compiles = X.shape[0] * sum(self.feature_map.mode_sizes) >= WORTH_LOADING
         # A library with devices has threads of its own.
         with ChunkPool(n_threads if self.place is None else 1) as pool:
             return namespace(X).concat(list(pool.map(chunk_scores, parts)))

@@ -28,35 +28,9 @@ WORTH_COMPILING = 50_000
 """How many numbers, of all samples of a chunk, make compiled code worth its import: a step over so
 many takes about a millisecond, the import of numba one to three seconds."""
 
-_LOADED_AFTER = 100_000_000
-"""Where nothing but scores is wanted: after so many numbers, which take NumPy about as long as that
-import. A fit by sweeps and the prediction of ten thousand images are less."""
-
-
-class _Spent:
-    """What passes for scores alone have done by NumPy, in this process."""
-
-    numbers = 0
-
-
-def is_worth_compiling(numbers: int, is_repeated: bool, module: str) -> bool:
-    """Whether a pass over so many numbers should wait for compiled code.
-
-    Parameters
-    ----------
-    numbers : int
-        Of all samples of a chunk.
-    is_repeated : bool
-        Whether the pass is a step of many.
-    module : str
-        That of the code, which is not waited for where it is there.
-    """
-    if numbers < WORTH_COMPILING:
-        return False
-    if is_repeated or module in sys.modules:
-        return True
-    _Spent.numbers += numbers
-    return _Spent.numbers > _LOADED_AFTER
+WORTH_LOADING = 5_000_000
+"""The same of all samples where nothing but their scores is wanted, once: NumPy takes some 40 ms
+for so many. It follows from the call alone: results do not depend on what was done before."""
 
 
 @cache

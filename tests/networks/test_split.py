@@ -85,6 +85,14 @@ def test_large_matrices_are_split_as_by_singular_values(
         )
 
 
+def test_singular_values_of_single_precision_are_not_squared():
+    low = (draw((1, 80, 12)) * 1e-3 ** (np.arange(12) / 11)) @ draw((1, 12, 140), 1)
+    tensor = low.reshape(1, 80, 70, 2).astype(np.float32)
+    q, f, _, loss = truncated_split(tensor, 12, 0.0)
+    assert np.abs(product(q, f) - tensor).max() < 1e-5 * np.abs(tensor).max()
+    assert loss < 1e-5
+
+
 @pytest.mark.parametrize("tolerance", [0.01, 0.2, 0.6])
 def test_tolerance_is_a_share_of_the_norm(tolerance):
     tensor = draw((2, 8, 8, 1)) * (0.5 ** np.arange(8))[:, None]

@@ -241,6 +241,7 @@ class Contraction:
         work: Workspace | None = None,
         wants_tape: bool = True,
         lengths: IntArray | None = None,
+        compiles: bool = True,
     ) -> tuple[FloatArray, Pass | ArrayPass]:
         """Scores of n samples.
 
@@ -260,6 +261,8 @@ class Contraction:
             For a tree that `ends_anywhere`, with sites of equal numbers of features: how
             many sites each sample has, one of ``tree.lengths``; not of indicators, nor
             elsewhere than in NumPy.
+        compiles : bool, default=True
+            Whether compiled code may be loaded, where the samples are enough for it.
 
         Returns
         -------
@@ -279,9 +282,11 @@ class Contraction:
             plan = self.plan(wants_tape, folds, lengths is not None)
             if self._place is not None:
                 return ArrayPass(plan, prepared, n, self._place)
-            return Pass(plan, prepared, n, work.block, self._product, self._compiles)
+            own = self._compiles and compiles
+            return Pass(plan, prepared, n, work.block, self._product, own)
 
-        tape = work.kept((id(prepared), n, wants_tape, lengths is not None), make)
+        key = id(prepared), n, wants_tape, lengths is not None, compiles
+        tape = work.kept(key, make)
         if isinstance(tape, ArrayPass):
             return tape.forward(features, self.mode_sizes), tape
         if self._lookups:

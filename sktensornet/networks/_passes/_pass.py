@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..._arrays._typing import Features, FloatArray, IntArray
-from ..._support._optional import is_worth_compiling
+from ..._support._optional import WORTH_COMPILING
 from ._lengths import Lengths
 from ._numpy import Calls, Memory, Shifts, bind, run
 from ._plan import Plan
 from ._products import Product
 from ._steps import Part
-from ._table import MODULE, compiled
+from ._table import compiled
 
 SCORE_EXPONENT = {np.dtype(np.float32): 100, np.dtype(np.float64): 300}
 """Scores saturate at two to this power, far below what overflows, so that on the way down
@@ -108,23 +108,12 @@ class Pass:
         """Sites whose product with the core came in, and their `Indicators`."""
         self._lengths: Lengths | None = None
         self._product, self._block_of = product, block_of
-        self._may_compile, self._compiles = compiles, False
+        self._compiles = compiles and plan.n_features * n >= WORTH_COMPILING
         self._memory = Memory(plan.up, prepared.matrices, n, block_of)
-        self._up: _Bound | None = None
+        self._up = self._bound(plan.up, self._memory)
         (self._features,) = self._memory.array(plan.features)
         self._scores = self._memory.array(plan.messages[-1])
         self._down: dict[tuple[bool, bool], tuple[_Bound, Any, list[Any], FloatArray | None]] = {}
-
-    def _way_up(self) -> _Bound:
-        """What takes the steps up: compiled code from when on that is worth it."""
-        if self._may_compile and not self._compiles:
-            numbers = self.plan.n_features * self._memory.n
-            self._compiles = is_worth_compiling(numbers, self.plan.wants_tape, MODULE)
-            if self._compiles:
-                self._up = None
-        if self._up is None:
-            self._up = self._bound(self.plan.up, self._memory)
-        return self._up
 
     def _bound(self, part: Part, memory: Memory) -> _Bound:
         return _Bound(part, memory, self._product, self.shifts, self._compiles)
@@ -166,7 +155,7 @@ class Pass:
         for view, span in self.plan.units:
             reach = span.rows(going)
             self._memory.part(view, slice(reach.stop, self._memory.n))[...] = unit
-        self._way_up().run(going=going)
+        self._up.run(going=going)
         scores = self._scaled_scores()
         return scores if lengths is None else lengths.back(scores)
 

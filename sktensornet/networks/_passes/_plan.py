@@ -99,7 +99,6 @@ class Plan:
     ----------
     n_features : int
         Number of features of all sites of the tree.
-    wants_tape : bool
     features : View
         Where the features of all sites come in, (1, all m_k in turn).
     up : Part
@@ -124,7 +123,7 @@ class Plan:
         looked_up: Collection[int] = (),
         ragged: bool = False,
     ) -> None:
-        self._looked_up, self.wants_tape = looked_up, wants_tape
+        self._looked_up = looked_up
         self._tree, self._sizes, self._n_batch = tree, message_sizes, n_batch
         self._visits = list(way)
         self._merges, self._mode_sizes = merges, mode_sizes

@@ -107,6 +107,7 @@ class ScoreFunction:
         work: Workspace,
         wants_tape: bool = True,
         known: IntArray | None = None,
+        compiles: bool = True,
     ) -> tuple[FloatArray, Tapes]:
         """As `Contraction.forward`.
 
@@ -120,7 +121,7 @@ class ScoreFunction:
             fitting = self._lengths[np.searchsorted(self._lengths, known)]
         if fitting is None or (self._takes_lengths and fitting.min() < fitting.max()):
             own = prepared.by_n_sites[n_sites]
-            scores, tape = whole.forward(own, features, work, wants_tape, fitting)
+            scores, tape = whole.forward(own, features, work, wants_tape, fitting, compiles)
             return scores, [(n_sites, slice(None), tape)]
         tapes: Tapes = []
         result = np.empty(0)
@@ -130,7 +131,7 @@ class ScoreFunction:
             contraction, _ = self._of(n_sites)
             parts = [feature[rows] for feature in features[:n_sites]]
             scores, tape = contraction.forward(
-                self._prepared(prepared, n_sites), parts, work, wants_tape
+                self._prepared(prepared, n_sites), parts, work, wants_tape, compiles=compiles
             )
             if not tapes:
                 result = np.empty((len(scores), len(fitting), scores.shape[2]), scores.dtype)

@@ -35,13 +35,9 @@ _FUSED = (Kind.SUM_PRODUCTS, Kind.BY_CORE, Kind.BY_MESSAGES)
 _FLAGS = {False: ord("N"), True: ord("T")}
 
 
-MODULE = "sktensornet._compiled._execute"
-"""Where compiled code is."""
-
-
 def _jit() -> Any:
     """The compiled code, or None."""
-    return compiled_module(MODULE)
+    return compiled_module("sktensornet._compiled._execute")
 
 
 def compiled(part: Part, memory: Memory) -> Callable[..., bool] | None:

@@ -208,6 +208,8 @@ def telling_products(
     for (a, b), total, square in zip(blocks, sums, squares, strict=True):
         with np.errstate(divide="ignore", invalid="ignore"):
             score = np.where(square > 0, (total * total).sum(axis=0) / square, 0.0)
+        # Products that overflow tell nothing.
+        score[np.isnan(score)] = 0.0
         for k in _largest(score.ravel(), n_products):
             i, j = divmod(int(k), len(b))
             term = tuple(atoms[atom] for atom in (*halves[a[i]], *halves[b[j]]))

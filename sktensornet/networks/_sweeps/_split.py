@@ -105,10 +105,11 @@ def _by_values(matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 def _by_gram(matrix: FloatArray, rank: int) -> tuple[FloatArray, FloatArray, FloatArray] | None:
     """The same for the largest `rank` of them, with all values.
 
-    None for small matrices, and where what is kept may be rounding.
+    Values below 1e-8 of the largest are rounding. None for small matrices, and where what is
+    kept may be rounding, too.
     """
     rows, columns = matrix.shape[1:]
-    if min(rows, columns) < max(_LARGE, rank + 1):
+    if min(rows, columns) < max(_LARGE, rank + 1) or matrix.dtype != np.float64:
         return None
     is_wide = rows <= columns
     squares, vectors = np.linalg.eigh(matrix @ matrix.mT if is_wide else matrix.mT @ matrix)
