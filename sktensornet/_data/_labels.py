@@ -53,7 +53,7 @@ class Labels(Targets):
         return self.loss.baseline(np.bincount(y, weight, len(self.classes)) / weight.sum())
 
     def score(self, scores, y, weight):
-        # Loaded here: it takes a tenth of the time of importing the package.
+        # Loaded here: it takes 12 ms.
         from sklearn.metrics import accuracy_score
 
         return float(accuracy_score(y, winner(scores), sample_weight=weight))

@@ -50,9 +50,9 @@ _MOST_SOLVES = 500
 """Solves of cores in all trials: with three folds, three trials of 55 sites."""
 
 _SINGLE, _BESIDE = 300_000, 1_500_000
-"""Products of all samples with a core from which on fits of the walk are in single precision (with
-the same choice on 49 tables, in three quarters of the time; small systems lose half of their
-digits), and two at a time: .5 to .85 of the time, but as much as in turn at a million
+"""Products of all samples with a core from which on fits of the walk are in single precision (on 49
+tables losses are the same to .1 %, in three quarters of the time; small systems lose half of
+their digits), and two at a time: .5 to .85 of the time, but as much as in turn at a million
 (spambase), and a third more on wine (.1), since Python has one lock."""
 
 Judge = Callable[
@@ -316,11 +316,12 @@ class Selection:
         trials = HeldOut(folds, partial(self._judge, judge), Setting.leads_to, ahead)
         place = self._start
         if self._of_patches:
-            if self._other not in (None, place):
-                trials.expect((place, None), (self._other, None))
+            other = place if self._other is None else self._other
+            if other != place:
+                trials.expect((place, None), (other, None))
             trials.loss(place, 1)
-            if self._other not in (None, place) and trials.gains(self._other, place):
-                place = self._other
+            if other != place and trials.gains(other, place):
+                place = other
             return self._settle(trials, place)
         most = min(_MOST_TRIALS, _MOST_SOLVES // (len(folds) * self._model.sites.n_sites))
         if most < FEWEST_TRIALS:

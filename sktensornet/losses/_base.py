@@ -287,7 +287,7 @@ class RegressionLoss(Loss):
         float
             R^2, or the share of the loss where that is not of the mean.
         """
-        # Loaded here: it takes a tenth of the time of importing the package.
+        # Loaded here: it takes 12 ms.
         from sklearn.metrics import r2_score
 
         return float(r2_score(y, predicted, sample_weight=weight))

@@ -107,7 +107,7 @@ class Spectral(Solver):
         check_real("orthogonality", self.orthogonality, 0, low_allowed=True)
 
     def minimize(self, problem, start, *, max_iter, tol, patience, random_state, monitor):
-        # Loaded here: with the Hankel matrices it takes a twentieth of the package's time.
+        # Loaded here: with the Hankel matrices it takes 10 ms.
         from ._spectral_routes import Routes
 
         return Routes(self).minimize(problem, max_iter, tol, patience, random_state, monitor)
