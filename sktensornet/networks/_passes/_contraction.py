@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from ..._arrays._workspace import Workspace
 from ..._support._optional import can_compile
 from .._cores import core_shapes
 from .._tree import Tree
-from ._array_pass import ArrayPass
 from ._folding import folded, runs
 from ._lengths import Lengths
 from ._lookup import LookupRule
@@ -34,6 +33,9 @@ from ._rules import (
     Rule,
     core_rule,
 )
+
+if TYPE_CHECKING:
+    from ._array_pass import ArrayPass
 
 _WIDEST_COMPILED_SUM = 96
 """Messages of a sum above which its calls are long, and there is no core whose steps share a
@@ -281,13 +283,16 @@ class Contraction:
         def make() -> Pass | ArrayPass:
             plan = self.plan(wants_tape, folds, lengths is not None)
             if self._place is not None:
+                # Loaded here, where arrays of another library come.
+                from ._array_pass import ArrayPass
+
                 return ArrayPass(plan, prepared, n, self._place)
             own = self._compiles and compiles
             return Pass(plan, prepared, n, work.block, self._product, own)
 
         key = id(prepared), n, wants_tape, lengths is not None, compiles
         tape = work.kept(key, make)
-        if isinstance(tape, ArrayPass):
+        if not isinstance(tape, Pass):
             return tape.forward(features, self.mode_sizes), tape
         if self._lookups:
             tape.looked_up = [(site, features[site]) for site in self._lookups]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from ..._arrays._workspace import Workspace
 from .._cores import tied
 from .._topologies import ends_anywhere
 from .._tree import Tree
-from ._array_pass import ArrayPass
 from ._contraction import Contraction
 from ._pass import Pass, Prepared
+
+if TYPE_CHECKING:
+    from ._array_pass import ArrayPass
 
 Tapes = list[tuple[int, "slice | IntArray", "Pass | ArrayPass"]]
 
