@@ -47,7 +47,7 @@ OVERLAPPING = ImagePatches((28, 28), (8, 8), stride=4)
 PAPER = ImagePatches((28, 28), (7, 7))
 
 
-def modern(kind, rank, size, max_iter, dropout=0.2, decay=0.05, **parameters):
+def modern(kind, rank, size, max_iter, dropout=0.2, decay=0.05, rate=3e-3, **parameters):
     """A network over overlapping patches, with so many features of each."""
     return kind(
         rank=rank,
@@ -55,7 +55,7 @@ def modern(kind, rank, size, max_iter, dropout=0.2, decay=0.05, **parameters):
         feature_map=AffineMap(size),
         alpha=0.0,
         max_iter=max_iter,
-        solver=Adam(3e-3, batch_size=256, dropout=dropout, weight_decay=decay),
+        solver=Adam(rate, batch_size=256, dropout=dropout, weight_decay=decay),
         **parameters,
     )
 
@@ -77,6 +77,11 @@ CHANGES = [RandomShift(2, fill=0.0), RandomAffine(fill=0.0), RandomElastic(fill=
 
 MODELS = {
     "HT": modern(HTClassifier, 24, 48, 20),
+    # The fewest seconds to a validation accuracy clearly above .985 (.9865, three seeds) and .99
+    # (.9911; eight passes have .9904, of the test images .9899). Two passes of rank 24 have .9837
+    # in 1.4 times as long, eight .990 in 1.3 times.
+    "HT, soon": modern(HTClassifier, 16, 32, 3, rate=5e-3),
+    "HT, small": modern(HTClassifier, 16, 48, 10, rate=5e-3),
     # Validation accuracies of one seed: .9931, with dropout .4 .9926.
     "HT, wide": modern(HTClassifier, 32, 64, 40, dropout=0.5, decay=0.1),
     # .9955; with rank 24 and 48 features .9950, with twice the passes .9953.
@@ -97,6 +102,8 @@ WITHOUT_SEED = "SVC", "logistic"
 """Peers whose fits use no random numbers."""
 TITLES = {
     "HT": "`HTClassifier`, rank 24",
+    "HT, soon": "`HTClassifier`, rank 16, 3 passes",
+    "HT, small": "`HTClassifier`, rank 16, 10 passes",
     "HT, wide": "`HTClassifier`, rank 32",
     "HT, changed": "`HTClassifier`, rank 32, images changed at random",
     "CP": "`CPClassifier`, rank 320",

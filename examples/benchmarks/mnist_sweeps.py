@@ -5,11 +5,13 @@ train of 196 cores is trained by ALS on all 60,000 images, as in Stoudenmire and
 Schwab, "Supervised Learning with Tensor Networks", NIPS 2016 (test errors 5 %,
 2 % and 0.97 % at rank 10, 20 and 120)::
 
-    python examples/benchmarks/mnist_sweeps.py --rank 10
-    python examples/benchmarks/mnist_sweeps.py --rank 20 --validate
+    python examples/benchmarks/mnist_sweeps.py --ranks 10 10
+    python examples/benchmarks/mnist_sweeps.py --ranks 10 20 30 --moved --validate
 
-Prints objective, test error, truncation and seconds of every sweep. ``--validate``
-judges by 10,000 training images that are held out instead of the test images.
+makes one sweep at each rank and prints its objective, test error, truncation and seconds.
+``--moved`` adds copies of the training images that are moved by one of their 28 pixels in
+each of four directions, half a pixel of the smaller ones; ``--validate`` judges by 10,000
+training images that are held out instead of the test images.
 ``--data DIR`` (or SKTENSORNET_DATA) is a folder with mnist.npz; without it the
 images come from OpenML.
 """
@@ -29,9 +31,11 @@ from sktensornet import TTClassifier
 from sktensornet.feature_maps import TrigonometricMap
 from sktensornet.solvers import ALS
 
+DIRECTIONS = (1, 0), (-1, 0), (0, 1), (0, -1)
+
 
 def load(folder: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Training and test images of 14 x 14 pixels as rows, and their labels."""
+    """Training and test images of 28 x 28 pixels, and their labels."""
     if folder is not None:
         with np.load(Path(folder) / "mnist.npz") as data:
             X = np.concatenate([data["x_train"], data["x_test"]])
@@ -40,17 +44,27 @@ def load(folder: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
         from sklearn.datasets import fetch_openml
 
         X, y = fetch_openml("mnist_784", return_X_y=True, as_frame=False)
-    X = X.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196) / 255
-    X, y = X.astype(np.float32), y.astype(int)
+    X, y = X.reshape(-1, 28, 28), y.astype(int)
     return X[:60_000], y[:60_000], X[60_000:], y[60_000:]
+
+
+def reduced(images: np.ndarray) -> np.ndarray:
+    """Rows of 14 x 14 means in [0, 1]."""
+    means = images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
+    return (means / 255).reshape(-1, 196).astype(np.float32)
+
+
+def moved(images: np.ndarray, down: int, right: int) -> np.ndarray:
+    """Images moved by some pixels, with nothing where they came from."""
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    return padded[:, 1 - down : 29 - down, 1 - right : 29 - right]
 
 
 def main() -> None:
     """Train and print a line for every sweep."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--data", default=os.environ.get("SKTENSORNET_DATA"))
-    parser.add_argument("--rank", type=int, default=10)
-    parser.add_argument("--sweeps", type=int, default=1)
+    parser.add_argument("--ranks", type=int, nargs="+", default=[10], help="one for each sweep")
     parser.add_argument("--scale", type=float, default=0.2)
     parser.add_argument("--alpha", type=float, default=1e-3)
     parser.add_argument("--loss", default="log_loss", choices=["log_loss", "squared_error"])
@@ -58,6 +72,7 @@ def main() -> None:
     parser.add_argument("--local-iter", type=int, default=4)
     parser.add_argument("--samples", type=int, default=None, help="training images to use")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--moved", action="store_true")
     parser.add_argument("--validate", action="store_true")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -67,11 +82,13 @@ def main() -> None:
         X_test, y_test = X[order[50_000:]], y[order[50_000:]]
         X, y = X[order[:50_000]], y[order[:50_000]]
     X, y = X[: arguments.samples], y[: arguments.samples]
+    copies = [moved(X, *step) for step in DIRECTIONS] if arguments.moved else []
+    y = np.tile(y, 1 + len(copies))
+    X, X_test = np.concatenate([reduced(own) for own in (X, *copies)]), reduced(X_test)
     print(vars(arguments), flush=True)
     errors = []
     for seed in range(arguments.seeds):
         model = TTClassifier(
-            rank=arguments.rank,
             feature_map=TrigonometricMap(arguments.scale),
             loss=arguments.loss,
             alpha=arguments.alpha,
@@ -81,14 +98,14 @@ def main() -> None:
             warm_start=True,
             random_state=seed,
         )
-        for sweep in range(1, arguments.sweeps + 1):
+        for rank in arguments.ranks:
             started = time.perf_counter()
-            model.fit(X, y)
+            model.set_params(rank=rank).fit(X, y)
             seconds = time.perf_counter() - started
             record = model.sweeps_[-1]
             error = 1 - model.score(X_test, y_test)
             print(
-                f"seed {seed} sweep {sweep}: objective {record.objective:.5f}  error {error:.4f}"
+                f"seed {seed} rank {rank}: objective {record.objective:.5f}  error {error:.4f}"
                 f"  truncation {record.truncation_loss:.4f}  {seconds:.0f} s",
                 flush=True,
             )
