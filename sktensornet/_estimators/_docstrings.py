@@ -191,7 +191,8 @@ temperature_ : float or None
     "moments": "the class means of",
     "columns": """\
 ``SplineMap()``, with ``n_knots=8``
-    from 150 samples for each column on""",
+    from 150 samples for each column on, or ``SplineMap(14, 3, smoothing=8.0)`` where a
+    kernel method shows before the fit that this predicts clearly better""",
     "scaled": "SplineMap(scale=clf.scale_)",
     "few_sweeps": """, but three sweeps where ``alpha="auto"``
     chose, or two that follow the best of its short fits: more would fit less
@@ -224,7 +225,10 @@ target_mean_, target_scale_ : ndarray of shape (n_outputs,)
     "score": "R^2, or D^2 of a quantile,",
     "outputs": "n_outputs",
     "moments": "the covariances of the targets and",
-    "columns": "``SplineMap(n_knots=14, degree=3, smoothing=8.0)``",
+    "columns": """\
+``SplineMap(n_knots=14, degree=3, smoothing=8.0)``,
+    or ``SplineMap(22, 3, smoothing=50.0)`` where a kernel method shows before the fit
+    that this predicts clearly better""",
     "scaled": "SplineMap(14, 3, smoothing=8.0, scale=reg.scale_)",
     "few_sweeps": "",
 }
@@ -253,8 +257,8 @@ scale_ : float or None
     The scale of the features that was chosen; None where there was no choice. As
     ``scale`` of the feature maps it is fixed.
 trials_ : list of Trial or None
-    What was tried for ``alpha`` and ``scale``, and for ``mode_size`` where the map of
-    patches was chosen, with the ``loss`` of each.
+    What was tried for ``alpha`` and ``scale``, and for ``mode_size`` where the feature
+    map was chosen, with the ``loss`` of each.
 loss_curve_ : list of float
     Objective after each iteration; for "adam" its mean over the mini-batches of
     the pass, dropout included.

@@ -25,6 +25,7 @@ from ._automatic import (
     automatic_rank,
     automatic_solver,
     automatic_targets,
+    finer_map,
     is_swept,
 )
 from ._make_model import at_rank, make_feature_map, make_model
@@ -194,19 +195,30 @@ def plan_fit(
     solver = automatic_solver(parameters, model, train, targets, lacks) if given is None else given
     plan = _plan(parameters, targets, train, model, solver, lacks, random_state)
     plan = replace(plan, held=held, rows=rows, split=split)
+
+    def others() -> Iterator[Model]:
+        """The model with other maps that the parameters leave to a search."""
+        for fitted in chosen.alternatives(train.X, model.sites.columns, train.weight):
+            yield at_rank(model, plan.rank, fitted)
+        finer = finer_map(parameters, targets, columns, train.X.shape[1])
+        if finer is not None:
+            made = make_feature_map(parameters, columns, train.X.shape[1], finer)
+            at = columns, made, targets, train, random_state, before
+            yield make_model(parameters, topology, *at)
+
     if before is not None:
-        known = chain([plan.model], _others(plan, chosen))
+        known = chain([plan.model], others())
         alike = (one for one in known if one.feature_map.same_kind(before))
         plan = replace(plan, model=next(alike, plan.model))
     alpha = None if parameters.alpha == "auto" else plan.alpha
     chooses = has(KERNEL, lacks) and not solver.reads_sequences
     if chooses and (alpha is None or (alpha > 0 and model.feature_map.has_free_scale)):
         has_trials = solver.sweeps and has(TRIALS, lacks)
-        search = Search(has_trials, alpha)
-        if not has((COLUMNS,), lacks):
+        of_patches = not has((COLUMNS,), lacks)
+        if of_patches:
             has_trials = has_trials and model.feature_map.has_free_scale
-            others = tuple(_others(plan, chosen)) if has_trials else ()
-            search = Search(has_trials, alpha, of_patches=True, others=others)
+        more = tuple(others()) if has_trials or not of_patches else ()
+        search = Search(has_trials, alpha, of_patches=of_patches, others=more)
         if parameters.init == "identity" and model.feature_map.has_constant:
             joint = 1 if targets.are_separate else targets.n_scores
             ranks = ranks_of_products(model.sites.n_sites, joint, plan.rank)
@@ -221,13 +233,6 @@ def plan_fit(
     if not is_short or parameters.max_iter is not None:
         return plan
     return replace(plan, max_iter=SEARCH_SWEEPS, is_short=True)
-
-
-def _others(plan: Plan, chosen: FeatureMap) -> Iterator[Model]:
-    """The model with other maps that the parameters of its own leave to a search."""
-    columns, rank = plan.model.sites.columns, plan.rank
-    for fitted in chosen.alternatives(plan.train.X, columns, plan.train.weight):
-        yield at_rank(plan.model, rank, fitted)
 
 
 def plan_batch(

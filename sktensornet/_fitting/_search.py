@@ -60,7 +60,7 @@ class Trial:
         and for others that of the estimator, over as many folds as it took to
         tell.
     mode_size : int or None
-        Local features of a site, where the feature map was chosen; None elsewhere.
+        The most local features of a site, where the feature map was chosen; None elsewhere.
     """
 
     alpha: float

@@ -7,13 +7,21 @@ from dataclasses import dataclass, replace
 from ._held_out import HeldOut
 from ._setting import EXPONENTS, SCALES, Setting
 
-FEWEST_TRIALS = 3
-"""A walk with fewer cannot compare two steps."""
+_FEWEST_TRIALS, _MOST_TRIALS = 3, 8
+"""A walk with fewer cannot compare two steps; with more, the choice takes longer than the fit."""
+_MOST_SOLVES = 500
+"""Solves of cores in all trials: with three folds, three trials of 55 sites."""
 _WIDE, _NARROW = 3, Setting(-8, 1)
 """From this scale on the walk first tries the other end: alpha 10^-4 s^2 at s = 0.1."""
 _PRODUCTS = Setting(-10, 5)
 """Where fits from products begin: with 4 to 9 rows for each level half a decade less overfits some
 folds, one more shrinks."""
+
+
+def longest_walk(n_folds: int, n_sites: int) -> int:
+    """The most trials of a walk over so many sites; 0 where there should be none."""
+    most = min(_MOST_TRIALS, _MOST_SOLVES // (n_folds * n_sites))
+    return most if most >= _FEWEST_TRIALS else 0
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,9 @@ class Walk:
         trials = self.trials
         far = replace(place, scale=len(SCALES) - 1)
         if place.scale >= _WIDE:
-            far = _NARROW if self.alpha_is_free else replace(place, scale=_NARROW.scale)
+            far = replace(place, scale=_NARROW.scale)
+            if self.alpha_is_free:
+                far = replace(far, exponent=_NARROW.exponent)
         if self.scale_is_free:
             trials.expect((place, None), (far, None))
         trials.loss(place, 1)
@@ -61,14 +71,14 @@ class Walk:
     def by_products(self, place: Setting, least_rank: int, rank: int) -> Setting:
         """That or a setting whose fits begin with products of features, if it predicts better."""
         trials = self.trials
-        products = replace(_PRODUCTS, rank=least_rank)
+        products = replace(_PRODUCTS, rank=least_rank, place=place.place)
         glance = replace(products, is_glance=True)
         if not trials.loss(glance, 1) < trials.loss(place, 1):
             return place
         trials.loss(products, 1, glance)
         if not trials.gains(products, place):
             return place
-        walk = replace(self, most=len(trials) + FEWEST_TRIALS)
+        walk = replace(self, most=len(trials) + _FEWEST_TRIALS)
         smaller = walk._climb(products, exponent=-2)
         place = smaller if smaller != products else walk._climb(products, exponent=2)
         while len(trials) < walk.most and least_rank < rank:

@@ -45,7 +45,9 @@ def test_attributes_have_short_representations(fitted):
 
 def test_records_show_numbers_that_matter(fitted):
     record = re.compile(r"SweepRecord\(objective=[\d.e+-]+, rank=\d+\)")
-    trial = re.compile(r"Trial\(alpha=[\d.e+-]+, scale=(None|[\d.]+), loss=[\d.e+-]+\)")
+    trial = re.compile(
+        r"Trial\(alpha=[\d.e+-]+, scale=(None|[\d.]+), loss=[\d.e+-]+(, mode_size=\d+)?\)"
+    )
     assert all(record.fullmatch(repr(one)) for one in fitted.sweeps_ or [])
     assert all(trial.fullmatch(repr(one)) for one in fitted.trials_ or [])
     assert repr(fitted.columns_) == "Columns(n_categorical=0)"

@@ -1,9 +1,11 @@
-"""What "auto" means as the rank."""
+"""What "auto" means as the rank and the feature map."""
 
 import numpy as np
 import pytest
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier, TTRegressor
+from sktensornet._fitting import _automatic
+from sktensornet._fitting._automatic import FINE
 from sktensornet.feature_maps import SplineMap
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -55,3 +57,71 @@ def test_a_number_stays():
 def test_a_word_other_than_auto_is_refused():
     with pytest.raises(ValueError, match=r"'rank' parameter .* must be .*auto.*large"):
         fitted(TTClassifier, 3, rank="large")
+
+
+def turning(n=500):
+    """A column whose effect turns eleven times, and one without any."""
+    rng = np.random.default_rng(0)
+    X = np.stack([rng.permutation(n) / n, rng.standard_normal(n)], axis=1)
+    return X, np.sin(35 * X[:, 0]) + 0.1 * rng.standard_normal(n)
+
+
+class TestFinerMap:
+    def test_real_targets_have_it_where_effects_turn_often(self):
+        X, y = turning()
+        reg = TTRegressor(random_state=0).fit(X[::2], y[::2])
+        assert reg.feature_map_.mode_sizes == (26, 26)
+        assert {trial.mode_size for trial in reg.trials_} == {26}
+        coarser = TTRegressor(feature_map=FINE, random_state=0).fit(X[::2], y[::2])
+        left, more = (1 - one.score(X[1::2], y[1::2]) for one in (reg, coarser))
+        assert left < 0.1
+        assert more > 3 * left
+
+    @pytest.mark.parametrize("Format", [TTClassifier, HTClassifier, CPClassifier])
+    def test_classes_have_it_where_columns_have_long_tails(self, Format):
+        X = np.random.default_rng(0).standard_t(1.2, (600, 5))
+        y = np.abs(X[:, 0]) > np.abs(X[:, 1])
+        clf = Format(random_state=0).fit(X[::2], y[::2])
+        assert clf.feature_map_.mode_sizes == (18,) * 5
+        coarser = Format(feature_map=SplineMap(), random_state=0).fit(X[::2], y[::2])
+        assert clf.score(X[1::2], y[1::2]) > coarser.score(X[1::2], y[1::2])
+
+    def test_it_goes_with_a_given_penalty_and_with_gradients(self):
+        X, y = turning()
+        for options in ({"alpha": 1e-6}, {"solver": "lbfgs", "max_iter": 3}):
+            assert TTRegressor(**options).fit(X, y).feature_map_.mode_sizes == (26, 26)
+
+    def test_smooth_effects_and_noise_have_the_ordinary_one(self):
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((400, 3))
+        for y in (X[:, 0] ** 2 + X[:, 1], rng.standard_normal(400)):
+            reg = TTRegressor(random_state=0).fit(X, y)
+            assert reg.feature_map_.mode_sizes == (18,) * 3
+            assert {trial.mode_size for trial in reg.trials_} == {18}
+
+    def test_it_is_kept_by_a_warm_start(self):
+        X, y = turning()
+        reg = TTRegressor(warm_start=True, max_iter=1, random_state=0).fit(X, y)
+        before = reg.feature_map_
+        reg.fit(X[::-1], y[::-1])
+        for one, other in zip(before.knots, reg.feature_map_.knots, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def test_columns_that_are_missing_or_categories_go_with_it(self):
+        X, y = turning()
+        X = np.column_stack([X, np.arange(500) % 3])
+        X[::7, 1] = np.nan
+        reg = TTRegressor(categorical_features=[2], random_state=0).fit(X, y)
+        assert reg.feature_map_.mode_sizes == (26, 27, 4)
+        assert reg.score(X, y) > 0.9
+
+    def test_nothing_else_is_tried_where_there_is_no_choice(self, monkeypatch):
+        X, y = turning()
+        reg = TTRegressor(feature_map=FINE, random_state=0).fit(X, y)
+        assert {trial.mode_size for trial in reg.trials_} == {None}
+        names = np.arange(500) % 3, np.arange(500) % 5
+        reg = TTRegressor(categorical_features=[0, 1]).fit(np.column_stack(names), y)
+        assert {trial.mode_size for trial in reg.trials_} == {None}
+        monkeypatch.setattr(_automatic, "MANY_COLUMNS", 2)
+        reg = TTRegressor(random_state=0).fit(X, y)
+        assert reg.feature_map_.mode_sizes == (18, 18)
