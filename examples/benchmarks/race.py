@@ -182,6 +182,7 @@ def torch_train(name: str, epochs: int, images, seed: int, device: str = "cpu") 
 
 CONTENDERS = {
     "HT": own,
+    "HT, small": own,
     "CP": own,
     "TT": own,
     "torch autograd": torch_train,

@@ -77,7 +77,8 @@ shared_cores : bool, default=False
     the scale is chosen, by the kernel and one-sweep fits at that alpha, unless
     the maps have one. To fix what was chosen, give ``alpha_`` here, and
     ``scale_`` to the maps of all columns, those of categories included; where
-    all are numbers, by ``feature_map={scaled}``. That fit starts as ``init``
+    all are numbers, by ``feature_map={scaled}``, with the knots
+    of what "auto" was. That fit starts as ``init``
     says, not from the best of the short fits. It is 1e-4 where
     nothing is chosen: for trained feature maps,
     ``penalty="start"``, an ``init`` that is a network, and ``partial_fit``, and
@@ -130,7 +131,8 @@ default="identity"
     "orthogonal": random orthogonal transitions of a tensor train of equal cores
     (``shared_cores=True``), one for each value where steps are symbols; it needs a
     fixed feature map, and "embedding" means indicators then. A network is taken as
-    it is; ``rank`` then counts for "als" only.
+    it is, over a map of as many features, which ``feature_map`` must say where "auto"
+    took finer splines; ``rank`` then counts for "als" only.
 early_stopping : bool, default=False
     Set ``validation_fraction`` of the samples aside, stop when their {score}
     has not improved for ``n_iter_no_change`` iterations, and keep the

@@ -95,6 +95,8 @@ def finer_map(
 ) -> FeatureMap | None:
     """What columns of numbers may have instead of `automatic_map`, if there are any."""
     is_auto = parameters.feature_map == "auto" and parameters.patches is None
+    # Equal cores need as many features of numbers as there are categories.
+    is_auto = is_auto and not (parameters.shared_cores and columns.categorical)
     if is_auto and len(columns.categorical) < n_columns < MANY_COLUMNS:
         return FINE if targets.are_classes else FINER
     return None

@@ -60,7 +60,11 @@ def with_temperature(
         )
         # The choice dealt all samples as it is done here, or else its networks may have seen
         # what is held out.
-        start = with_dtype(choice.folds[k], working_type(plan)) if k < len(choice.folds) else None
+        start = (
+            with_dtype(choice.folds[k], working_type(plan, choice.model))
+            if k < len(choice.folds)
+            else None
+        )
         found = carry_out(part, replace(choice, alpha=alpha, network=start))
         scores.append(found.model.scores(found.theta, held.X, n_threads))
         networks.append(found.network)
@@ -69,5 +73,5 @@ def with_temperature(
     calibrated = loss.calibrated(*map(np.concatenate, (scores, classes, copies)))
     targets = plan.targets.with_loss(calibrated)
     if plan.solver.sweeps:
-        choice = replace(choice, network=with_dtype(networks[0], working_type(plan)))
+        choice = replace(choice, network=with_dtype(networks[0], working_type(plan, choice.model)))
     return replace(plan, targets=targets), choice

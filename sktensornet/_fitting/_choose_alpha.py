@@ -79,7 +79,7 @@ def choose(plan: Plan) -> Choice:
         model = at_rank(model, selection.rank)
     if chosen.scale is not None:
         feature_map = feature_map.with_scale(chosen.scale)
-    dtype = working_type(plan)
+    dtype = working_type(plan, model)
     networks = [with_dtype(network, dtype) for network in selection.networks]
     return Choice(
         model.with_map(feature_map),

@@ -150,7 +150,7 @@ def _carry_out(
     """Start and minimise, with what was chosen."""
     if callbacks is None:
         callbacks = NoCallbacks()
-    model, solver = choice.model.as_type(working_type(plan)), plan.solver
+    model, solver = choice.model.as_type(working_type(plan, choice.model)), plan.solver
     left = None if before is None else before.unfinished
     if left is not None:
         left = left.checked(plan, choice.alpha)

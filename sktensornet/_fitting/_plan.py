@@ -198,11 +198,13 @@ def plan_fit(
 
     def others() -> Iterator[Model]:
         """The model with other maps that the parameters leave to a search."""
-        for fitted in chosen.alternatives(train.X, model.sites.columns, train.weight):
-            yield at_rank(model, plan.rank, fitted)
-        finer = finer_map(parameters, targets, columns, train.X.shape[1])
+        X, weight = train.X, train.weight
+        if parameters.patches is not None:
+            for fitted in chosen.alternatives(X, model.sites.columns, weight):
+                yield at_rank(model, plan.rank, fitted)
+        finer = finer_map(parameters, targets, columns, X.shape[1])
         if finer is not None:
-            made = make_feature_map(parameters, columns, train.X.shape[1], finer)
+            made = make_feature_map(parameters, columns, X.shape[1], finer)
             at = columns, made, targets, train, random_state, before
             yield make_model(parameters, topology, *at)
 
@@ -217,7 +219,8 @@ def plan_fit(
         of_patches = not has((COLUMNS,), lacks)
         if of_patches:
             has_trials = has_trials and model.feature_map.has_free_scale
-        more = tuple(others()) if has_trials or not of_patches else ()
+        is_tried = before is None and (has_trials or not of_patches)
+        more = tuple(others()) if is_tried else ()
         search = Search(has_trials, alpha, of_patches=of_patches, others=more)
         if parameters.init == "identity" and model.feature_map.has_constant:
             joint = 1 if targets.are_separate else targets.n_scores

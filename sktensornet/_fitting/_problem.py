@@ -22,9 +22,9 @@ normal equations of a small penalty lose half of the digits, so that predictions
 were up to 0.02 from those of float64 on twelve tables."""
 
 
-def working_type(plan: Plan) -> np.dtype:
+def working_type(plan: Plan, model: Model) -> np.dtype:
     """The type of the work on samples; what is fitted has that of the data."""
-    model, train = plan.model, plan.train
+    train = plan.train
     is_small = len(train) * sum(model.feature_map.mode_sizes) <= _FEW_FEATURES
     is_doubled = plan.solver.sweeps and train.are_at_hand and is_small
     return np.dtype(np.float64) if is_doubled else model.dtype

@@ -60,7 +60,8 @@ class Trial:
         and for others that of the estimator, over as many folds as it took to
         tell.
     mode_size : int or None
-        The most local features of a site, where the feature map was chosen; None elsewhere.
+        Local features of a site, the first of which maps have another number, where
+        the feature map was chosen; None elsewhere.
     """
 
     alpha: float

@@ -45,10 +45,9 @@ _ROWS_PER_LEVEL, _MOST_TRIAL_ROWS = 40, 20_000
 """Where a site has many features, so many rows for each of them, up to a number that bounds the
 time: with fewer rows no level is seen often enough."""
 _SINGLE, _BESIDE = 300_000, 1_500_000
-"""Products of all samples with a core from which on fits of the walk are in single precision (on 49
-tables losses are the same to .1 %, in three quarters of the time; small systems lose half of
-their digits), and two at a time: .5 to .85 of the time, but as much as in turn at a million
-(spambase), and a third more on wine (.1), since Python has one lock."""
+"""Products of all samples with a core from which on fits of the walk are in single precision (the
+losses of 49 tables are the same to .1 %, in three quarters of the time; small systems lose half of
+their digits), and two at a time: .5 to .85 of the time, a third more on wine for Python's lock."""
 
 Judge = Callable[
     [Model, float, Samples, Samples, int | None, bool, TensorNetwork | None],
@@ -63,9 +62,8 @@ _ABOUT, _ROUGHLY = 1.01, 1.05
 five: of digits the loss of the kernel is 2 % above the least for all small penalties."""
 _CLEARLY = 1.08
 """By how much more features must lower the loss of the kernel method: a sweep takes time by the
-square of their number. On series where they help it is by 10 to 40 %, on digits by 5 %. On tables
-finer splines lower it by that on segment (11 %, log loss then 10 % lower), some splits of yacht and
-on made ones that turn often (80 %); by up to 5 % they gain nothing (airfoil, concrete)."""
+square of their number. On series where they help it is by 10 to 40 %, on digits by 5 %; by finer
+splines on segment by 11 % (log loss 10 %), while nothing is gained on concrete (5 %)."""
 _LITTLE = 0.5
 """The share of the variance that the kernel must leave for fits from products."""
 
@@ -84,8 +82,8 @@ class Selection:
     are 400 columns or more. From the best of these a walk over
     held-out losses of the estimator itself goes on, first to another end of the scales,
     then to smaller or larger penalties, whose fits go on from one another, and to other
-    scales: what a limit on the ranks allows. Another feature map is taken where the kernel
-    method is clearly better with it, at the best scale. Where the kernel leaves more than half of
+    scales: what a limit on the ranks allows. Another feature map is taken where the
+    kernel method is clearly better with it. Where the kernel leaves more than half of
     the variance, it ends with fits from products of features, at a rank that begins
     small, since to the kernel all products of an order look alike; these go on only where
     their first sweeps predict better than all before. The walk is as long as
@@ -238,7 +236,6 @@ class Selection:
         loss = self._leave_one_out(scale, place, samples)
         if loss is None:
             return np.inf, setting
-        # The penalty is a prior, which does not grow with the samples.
         total = self._kernel_samples.weight.sum()
         if self._alpha_given is not None:
             penalty = self._strength(setting) * total
@@ -280,12 +277,13 @@ class Selection:
         scale = found[1].scale
         for place in range(1, len(self._models)):
             here, there = over(partial(at, scale, rows=_COMPARED_ROWS), (found[1].place, place))
-            found = at(scale, place) if there[0] * _CLEARLY < here[0] else found
+            if there[0] * _CLEARLY < here[0]:
+                other = at(scale, place)
+                found = other if other[0] < found[0] else found
         return found
 
     def _default(self, scale: float = 1.0) -> Trial:
-        if self._of_patches:
-            scale = PATCH_SCALES[ORDINARY]
+        scale = PATCH_SCALES[ORDINARY] if self._of_patches else scale
         self.trials.append(Trial(self._default_alpha, scale if self._free else None, np.nan))
         return self.trials[-1]
 
@@ -391,8 +389,10 @@ class Selection:
 
     def _as_trial(self, setting: Setting, loss: float) -> Trial:
         scale = self._scales[setting.scale] if self._free else None
-        sizes = self._models[setting.place].feature_map.mode_sizes
-        chosen = max(sizes) if len(self._models) > 1 else None
+        sizes = zip(*(model.feature_map.mode_sizes for model in self._models), strict=True)
+        # Maps may have as many features of some columns, such as categories.
+        differing = max(sizes, key=lambda own: len(set(own)))
+        chosen = differing[setting.place] if len(self._models) > 1 else None
         return Trial(float(self._alpha(setting, self._total)), scale, float(loss), chosen)
 
     def _keep(self, setting: Setting, loss: float) -> Trial:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -160,7 +159,6 @@ class FittedSplineMap(FittedMap):
         return features, None
 
 
-@lru_cache(64)
 def _smooth(n_splines: int, smoothing: float) -> FloatArray:
     """The matrix c (I + lambda D^T D)^(-1/2), whose squared entries add up to its size."""
     if not (n_splines and smoothing):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from sktensornet import CPClassifier, HTClassifier, TTClassifier, TTRegressor
-from sktensornet._fitting import _automatic
+from sktensornet._fitting import _automatic, _fit, _problem
 from sktensornet._fitting._automatic import FINE
-from sktensornet.feature_maps import SplineMap
+from sktensornet._fitting._selection import Selection
+from sktensornet.feature_maps import PCAMap, SplineMap
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -113,7 +114,50 @@ class TestFinerMap:
         X[::7, 1] = np.nan
         reg = TTRegressor(categorical_features=[2], random_state=0).fit(X, y)
         assert reg.feature_map_.mode_sizes == (26, 27, 4)
+        assert reg.trials_[0].mode_size == 26
         assert reg.score(X, y) > 0.9
+
+    def test_equal_cores_with_categories_keep_the_map_that_they_need(self):
+        rng = np.random.default_rng(0)
+        X = np.column_stack([rng.permutation(660) / 660, np.arange(660) % 10])
+        clf = TTClassifier(shared_cores=True, categorical_features=[1], max_iter=1)
+        assert clf.fit(X, np.sin(35 * X[:, 0]) > 0).feature_map_.mode_sizes == (11, 11)
+
+    def test_all_rows_must_agree(self, monkeypatch):
+        X, y = turning()
+        honest = Selection._at
+
+        def at(self, curvature, scale, place=0, rows=600):
+            loss, setting = honest(self, curvature, scale, place, rows)
+            return (np.inf if place and rows > 300 else loss), setting
+
+        monkeypatch.setattr(Selection, "_at", at)
+        reg = TTRegressor(random_state=0).fit(X, y)
+        assert reg.feature_map_.mode_sizes == (18, 18)
+        assert len(reg.trials_) > 1
+
+    def test_components_of_columns_keep_what_says_that_values_are_missing(self):
+        X, y = turning(60)
+        X[::7, 1] = np.nan
+        chosen = PCAMap("auto", scale="auto", moduli="auto")
+        reg = TTRegressor(feature_map=chosen, max_iter=1).fit(X, y)
+        assert reg.feature_map_.mode_sizes == (2, 3)
+
+    def test_work_is_in_the_type_of_what_was_chosen_also_in_a_warm_start(self, monkeypatch):
+        X, y = turning()
+        monkeypatch.setattr(_problem, "_FEW_FEATURES", 500 * 2 * 20)
+        types = []
+        honest = _fit.sweep_problem
+
+        def spied(plan, model, *others):
+            types.append(model.dtype)
+            return honest(plan, model, *others)
+
+        monkeypatch.setattr(_fit, "sweep_problem", spied)
+        reg = TTRegressor(warm_start=True, max_iter=1, random_state=0)
+        for _ in range(2):
+            reg.fit(X.astype(np.float32), y)
+        assert types == [np.float32, np.float32]
 
     def test_nothing_else_is_tried_where_there_is_no_choice(self, monkeypatch):
         X, y = turning()
