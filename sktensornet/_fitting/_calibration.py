@@ -47,6 +47,7 @@ def with_temperature(
         return plan, choice
     n_threads = effective_threads(plan.n_jobs)
     networks, scores, classes, copies = [], [], [], []
+    dtype = working_type(plan, choice.model)
     for k, (train, held) in enumerate(deal(samples)):
         # For fewer samples the penalty weighs more: a prior that more data outweigh.
         alpha = choice.alpha * samples.weight.sum() / train.weight.sum()
@@ -60,11 +61,7 @@ def with_temperature(
         )
         # The choice dealt all samples as it is done here, or else its networks may have seen
         # what is held out.
-        start = (
-            with_dtype(choice.folds[k], working_type(plan, choice.model))
-            if k < len(choice.folds)
-            else None
-        )
+        start = with_dtype(choice.folds[k], dtype) if k < len(choice.folds) else None
         found = carry_out(part, replace(choice, alpha=alpha, network=start))
         scores.append(found.model.scores(found.theta, held.X, n_threads))
         networks.append(found.network)
@@ -73,5 +70,5 @@ def with_temperature(
     calibrated = loss.calibrated(*map(np.concatenate, (scores, classes, copies)))
     targets = plan.targets.with_loss(calibrated)
     if plan.solver.sweeps:
-        choice = replace(choice, network=with_dtype(networks[0], working_type(plan, choice.model)))
+        choice = replace(choice, network=with_dtype(networks[0], dtype))
     return replace(plan, targets=targets), choice
