@@ -236,6 +236,7 @@ class Selection:
         loss = self._leave_one_out(scale, place, samples)
         if loss is None:
             return np.inf, setting
+        # The penalty is a prior, which does not grow with the samples.
         total = self._kernel_samples.weight.sum()
         if self._alpha_given is not None:
             penalty = self._strength(setting) * total
@@ -278,8 +279,7 @@ class Selection:
         for place in range(1, len(self._models)):
             here, there = over(partial(at, scale, rows=_COMPARED_ROWS), (found[1].place, place))
             if there[0] * _CLEARLY < here[0]:
-                other = at(scale, place)
-                found = other if other[0] < found[0] else found
+                found = min(found, at(scale, place), key=lambda one: one[0])
         return found
 
     def _default(self, scale: float = 1.0) -> Trial:
